@@ -1,0 +1,78 @@
+"""The node document: what a runner is told about one attempt, the same in every home (architecture.md, Inputs).
+
+    {"version": 1, "execution": {"name", "uid"}, "node", "attempt", "delivery", "idempotencyKey", "run": {...},
+     "inputs": {...}, "env": {...}, "workingDir": "..."}
+
+`inputs` is what `with` gave. Secrets are never in it: they are references that the home resolves when it starts the runner.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from fairlead.engine.graph import NodeDef
+from fairlead.model.ids import idempotency_key
+from fairlead.model.manifests import Run, plain
+from fairlead.model.state import NodeState, State
+
+VERSION = 1
+
+
+def node_document(state: State, key: str, node: NodeDef, instance: NodeState) -> dict[str, Any]:
+    """The document of the delivery that is scheduled."""
+    name = state.instance(key)
+    values = {field: node.template(field, value).evaluate({}) for field, value, constant in templates_of(node) if constant}
+    values.update(instance.values or {})
+    document: dict[str, Any] = {
+        "version": VERSION,
+        "execution": {"name": state.name, "uid": state.uid},
+        "node": name,
+        "attempt": instance.attempt,
+        "delivery": instance.delivery,
+        "idempotencyKey": idempotency_key(state.uid, name),
+        "inputs": values.get("with", {}),
+    }
+    if node.spec.run is not None:
+        _run(document, node.spec.run, values)
+    return document
+
+
+def templates_of(node: NodeDef) -> list[tuple[str, Any, bool]]:
+    """The fields of a pod node that are templates: the name in `NodeScheduled.values`, the text, whether it is constant."""
+    fields: list[tuple[str, Any]] = [("with", node.spec.with_)]
+    run = node.spec.run
+    if run is not None:
+        fields += [("image", run.image), ("args", list(run.args)), ("env", run.env), ("workingDir", run.working_dir)]
+    return [(name, value, node.template(name, value).constant) for name, value in fields if value]
+
+
+def _run(document: dict[str, Any], run: Run, values: dict[str, Any]) -> None:
+    work: dict[str, Any] = {}
+    if run.python is not None:
+        work["python"] = run.python
+    elif run.sh is not None:
+        work["sh"] = run.sh
+    else:
+        work["image"] = text_of(values["image"])
+        work["command"] = list(run.command)
+        work["args"] = [text_of(arg) for arg in values.get("args", ())]
+    document["run"] = work
+    document["env"] = {name: text_of(value) for name, value in values.get("env", {}).items()}
+    if values.get("workingDir"):
+        document["workingDir"] = text_of(values["workingDir"])
+
+
+def text_of(value: Any) -> str:
+    """A value put into text: strings as they are, all else as compact JSON (api.md Expressions)."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def secrets_of(node: NodeDef) -> dict[str, Any]:
+    """References to Secrets that the home resolves: `{"envFrom": [...], "files": [...]}`, empty if there are none."""
+    run = node.spec.run
+    if run is None:
+        return {}
+    found = {"envFrom": [plain(item) for item in run.env_from], "files": [plain(item) for item in run.files]}
+    return {name: items for name, items in found.items() if items}

@@ -1,0 +1,69 @@
+"""What is to be done in the world once events are committed.
+
+Effects follow from the events of the batch and the state after it: what a later event of the same batch took back is not done.
+After a crash the same function is asked about the attempts that the fold says are at work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fairlead.engine.documents import node_document, secrets_of
+from fairlead.engine.graph import Graph
+from fairlead.model import events as e
+from fairlead.model import state as s
+from fairlead.model.effects import AnyEffect, SaveCheckpoint, StartAttempt, StopAttempt
+from fairlead.model.ids import delivery_id, key_of
+from fairlead.model.state import State
+
+
+def effects_of(graph: Graph, state: State, events: Iterable[e.Event]) -> list[AnyEffect]:
+    """The effects of committed events, in their order."""
+    effects: list[AnyEffect] = []
+    for event in events:
+        if isinstance(event, e.NodeScheduled):
+            start = _start(graph, state, event)
+            if start is not None:
+                effects.append(start)
+        elif isinstance(event, (e.NodeStopping, e.NodeTimedOut)):
+            stop = stop_of(graph, state, key_of(event.node))
+            if stop is not None:
+                effects.append(stop)
+        elif isinstance(event, e.CheckpointTaken):
+            effects.append(SaveCheckpoint(seq=event.seq))
+    return effects
+
+
+def _start(graph: Graph, state: State, event: e.NodeScheduled) -> StartAttempt | None:
+    key = key_of(event.node)
+    instance = state.node(key)
+    current = instance.attempt == event.attempt and instance.delivery == event.delivery
+    if not current or instance.status != s.SCHEDULED:
+        return None
+    node = graph.find(key)
+    own = node.spec.priority
+    return StartAttempt(
+        id=delivery_id(state.uid, event.node, event.attempt, event.delivery),
+        node=event.node,
+        attempt=event.attempt,
+        delivery=event.delivery,
+        priority=state.priority if own is None else own,
+        document=node_document(state, key, node, instance),
+        grace=node.spec.termination_grace,
+        secrets=secrets_of(node),
+    )
+
+
+def stop_of(graph: Graph, state: State, key: str) -> StopAttempt | None:
+    """The order to end an instance's delivery, if it is being ended."""
+    instance = state.node(key)
+    if instance.status != s.STOPPING:
+        return None
+    name = state.instance(key)
+    return StopAttempt(
+        id=delivery_id(state.uid, name, instance.attempt, instance.delivery),
+        node=name,
+        attempt=instance.attempt,
+        delivery=instance.delivery,
+        grace=graph.find(key).spec.termination_grace,
+    )

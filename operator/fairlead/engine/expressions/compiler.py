@@ -1,0 +1,156 @@
+"""From text to a program that can be run: what is refused before the runtime sees it, what it refuses, and what it would let pass.
+
+Refused before: texts that are too long, that are no Unicode, or with so many `optMap`s that expanding them would fill the memory.
+Refused after: optional values where they would have to become JSON (the runtime corrupts its own error state there), messages of
+protobuf, time zones that are files, a condition whose type is known not to be bool.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from fairlead.engine.expressions import diagnosis, guards, runtime, syntax
+from fairlead.engine.expressions.errors import ExpressionSyntaxError, cut
+from fairlead.engine.expressions.limits import OPTIONAL_MACROS, SOURCE
+from fairlead.engine.expressions.syntax import Call, Const, Entry, Fold, ListNode, MapNode, Node, Select, Tree
+
+_OPTIONAL_MACRO = re.compile(r"\bopt(?:Flat)?Map\b")
+_ZONE = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*|[+-]?\d\d:\d\d")
+_ZONED = frozenset(
+    ("getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getHours", "getMinutes",
+     "getSeconds", "getMilliseconds")
+)  # fmt: skip
+
+
+class Compiled:
+    """A text that compiled: its tree, the program as written, and the guarded one, which is made when it is first needed."""
+
+    __slots__ = ("_environment", "_guarded", "guard", "program", "tree")
+
+    def __init__(self, program: Any, tree: Tree, guard: guards.Guard, environment: Any) -> None:
+        self.program = program
+        self.tree = tree
+        self.guard = guard
+        self._environment = environment
+        self._guarded: Any = None
+
+    def program_for(self, size: int) -> Any:
+        """The program that may run on what is `size` bytes large."""
+        if size <= self.guard.cheap_below:
+            return self.program
+        if self._guarded is None:
+            self._guarded = self._environment.deserialize(syntax.encode(replace(self.tree, root=self.guard.root)))
+        return self._guarded
+
+
+def compile_source(source: str, locals_: frozenset[str], condition: bool) -> Compiled:
+    """The compiled form of a text. Raises ExpressionSyntaxError, the first error found."""
+    errors = find_errors(source, locals_, condition)
+    if isinstance(errors, list):
+        raise errors[0]
+    return errors
+
+
+def find_errors(
+    source: str, locals_: frozenset[str], condition: bool = False
+) -> list[ExpressionSyntaxError] | Compiled:
+    """All that is wrong with a text, or its compiled form."""
+    refused = _refuse_text(source)
+    if refused is not None:
+        return [refused]
+    environment = runtime.environment(locals_)
+    try:
+        program = environment.compile(source)
+    except (RuntimeError, TypeError, ValueError) as error:
+        return diagnosis.syntax_errors(source, str(error), runtime.ROOT_SET | locals_, runtime.function_names())
+    tree = syntax.decode(program.serialize())
+    errors = _refuse_tree(source, tree, condition)
+    if errors:
+        return errors
+    return Compiled(program, tree, guards.guard(tree, runtime.ROOT_SET | locals_), environment)
+
+
+def _refuse_text(source: str) -> ExpressionSyntaxError | None:
+    if not source.strip():
+        return ExpressionSyntaxError("the expression is empty", source)
+    try:
+        size = len(source.encode())
+    except UnicodeEncodeError as error:
+        return ExpressionSyntaxError("the expression holds half of a surrogate pair, which is no Unicode text", source, error.start)
+    if size > SOURCE:
+        return ExpressionSyntaxError(f"the expression has {size} bytes, more than the {SOURCE} that one may have", source)
+    macros = list(_OPTIONAL_MACRO.finditer(source))
+    if len(macros) > OPTIONAL_MACROS:
+        message = f"the expression has {len(macros)} optMap or optFlatMap, more than the {OPTIONAL_MACROS} that one may have"
+        return ExpressionSyntaxError(message, source, macros[OPTIONAL_MACROS].start())
+    return None
+
+
+def _refuse_tree(source: str, tree: Tree, condition: bool) -> list[ExpressionSyntaxError]:
+    found: list[ExpressionSyntaxError] = []
+
+    def refuse(node: Node, message: str, reason: str = "TypeMismatch") -> None:
+        found.append(ExpressionSyntaxError(message, source, tree.offset_of(node), reason=reason))
+
+    if _is_optional(tree, tree.root):
+        refuse(tree.root, "the expression gives an optional value: end it with .orValue(...) or .value()")
+    kind = tree.type_of(tree.root)
+    if condition and kind not in ("bool", "dyn"):
+        refuse(tree.root, f"a condition must be true or false, but `{cut(source, 80)}` is {a_type(kind)}")
+    for node in syntax.walk(tree.root):
+        if isinstance(node, MapNode) and node.message:
+            refuse(node, f"{node.message!r} is a protobuf message, and expressions have only JSON values", "ExpressionInvalid")
+        if isinstance(node, Call) and node.function in _ZONED and node.args:
+            zone = node.args[0]
+            if not (isinstance(zone, Const) and zone.kind == "string" and _ZONE.fullmatch(zone.value)):
+                refuse(node, f"{node.function}() needs a time zone written out, such as \"Europe/Berlin\" or \"+02:00\"")
+        for child in _misused_optionals(tree, node):
+            refuse(child, "an optional value cannot be used here: end it with .orValue(...) or .value()")
+    return found
+
+
+_OPTIONAL_MEMBERS = frozenset(("orValue", "hasValue", "value", "or"))
+_OPTIONAL_OPERATORS = frozenset(("_?._", "_[?_]", "_[_]"))
+
+
+def _is_optional(tree: Tree, node: Node) -> bool:
+    kind = tree.type_of(node)
+    return isinstance(kind, tuple) and kind[0] == "optional"
+
+
+def _misused_optionals(tree: Tree, node: Node) -> list[Node]:
+    """The children of a node that are optional where only a plain value can be."""
+    if isinstance(node, Select):
+        return []
+    if isinstance(node, ListNode):
+        return [each for i, each in enumerate(node.elements) if i not in node.optional and _is_optional(tree, each)]
+    if isinstance(node, MapNode):
+        return [each.value for each in node.entries if _bad_entry(tree, each)]
+    if isinstance(node, Fold):
+        suspects = [node.range] if node.binds else [node.range, node.init, node.step]
+        return [each for each in suspects if _is_optional(tree, each)]
+    if not isinstance(node, Call):
+        return []
+    if node.function in _OPTIONAL_MEMBERS and node.target is not None:
+        return [each for each in node.args if _is_optional(tree, each) and node.function != "or"]
+    if node.function in _OPTIONAL_OPERATORS:
+        return [each for each in node.args[1:] if _is_optional(tree, each)]
+    if node.function == "_?_:_" and _is_optional(tree, node):
+        return []
+    every = [*node.args, *([node.target] if node.target is not None else [])]
+    return [each for each in every if _is_optional(tree, each)]
+
+
+def _bad_entry(tree: Tree, entry: Entry) -> bool:
+    return not entry.optional and _is_optional(tree, entry.value)
+
+
+def a_type(kind: syntax.Type) -> str:
+    """A type in words: `a list of int`."""
+    if isinstance(kind, str):
+        return ("an " if kind[0] in "aeio" else "a ") + kind if kind not in ("dyn", "null") else kind
+    if kind[0] == "list":
+        return f"a list of {kind[1]}" if isinstance(kind[1], str) else "a list"
+    return ("an " if kind[0] == "optional" else "a ") + str(kind[0])

@@ -1,0 +1,165 @@
+"""Bare CEL: compile once, evaluate often.
+
+Rules of this file: compiling is cached by text and local names, so that ten thousand nodes with one condition compile it once; an
+`Expression` never changes after it was made; evaluating is a pure function of the scope and the seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from fairlead.engine.expressions import compiler, diagnosis, runtime, syntax
+from fairlead.engine.expressions.budget import Evaluation, TooExpensive
+from fairlead.engine.expressions.errors import ExpressionError, ExpressionTooExpensive, cut
+from fairlead.engine.expressions.limits import INT_MAX, INT_MIN, RESULT, SHOWN_VALUES
+from fairlead.engine.expressions.reads import Path, as_tree, read_paths, static_path
+from fairlead.engine.expressions.values import Reader, Writer, compact, to_json, type_name
+from fairlead.model.times import format_time, to_datetime
+
+NO_LOCALS: frozenset[str] = frozenset()
+
+
+class Expression:
+    """A compiled expression. `reads` are the static paths of all that it reads (see `reads.py`)."""
+
+    __slots__ = ("_condition", "_path", "_compiled", "_wanted", "reads", "source")
+
+    def __init__(self, compiled: compiler.Compiled, source: str, roots: frozenset[str], condition: bool) -> None:
+        self.source = source
+        self.reads: tuple[Path, ...] = read_paths(compiled.tree.root, roots)
+        self._compiled = compiled
+        self._wanted = as_tree(self.reads)
+        self._condition = condition
+        self._path = _pure_path(compiled.tree, roots)
+
+    def __repr__(self) -> str:
+        return f"Expression({self.source!r})"
+
+    def evaluate(self, scope: Mapping[str, Any], seed: str = "") -> Any:
+        """The JSON value of the expression. Raises ExpressionError."""
+        with Evaluation(seed) as evaluation:
+            return self.evaluate_in(scope, evaluation)
+
+    def evaluate_in(self, scope: Mapping[str, Any], evaluation: Evaluation) -> Any:
+        """As `evaluate`, within an evaluation that others share (the parts of one template string)."""
+        reader = Reader()
+        data: dict[str, Any] = {}
+        try:
+            if self._path is not None:
+                found = _follow(scope, self._path)
+                if found is not _MISSING:
+                    value = self._pass_on(reader.take(found), reader)
+                    evaluation.given += reader.size
+                    return value
+            data = reader.pick(scope, self._wanted)
+            if "now" in data:
+                data["now"] = to_datetime(data["now"])
+            evaluation.prepare(self._compiled.guard.sites, data)
+            result = self._compiled.program_for(reader.size).eval(data=data)
+            if evaluation.stopped is not None:
+                raise TooExpensive(evaluation.stopped)
+            return self._finish(result, evaluation)
+        except TooExpensive as error:
+            raise ExpressionTooExpensive(self.source, str(error), self._seen(data or scope)) from None
+        except (ValueError, RuntimeError, TypeError, OverflowError) as error:
+            if evaluation.interrupt is not None:
+                raise evaluation.interrupt from None
+            message = diagnosis.runtime_message(str(error))
+            raise ExpressionError(self.source, message, self._seen(data)) from None
+
+    def _pass_on(self, value: Any, reader: Reader) -> Any:
+        """The value of an expression that is nothing but a path: what stands there, untouched and uncopied."""
+        if reader.size > RESULT:
+            raise TooExpensive(f"its result is larger than {RESULT // 1024} KiB")
+        if self._condition and type(value) is not bool:
+            raise _no_condition(value)
+        return value
+
+    def _finish(self, result: Any, evaluation: Evaluation) -> Any:
+        value = result.plain_value()
+        kind = type(value)
+        if kind is bool:
+            return value
+        if kind is str and runtime.is_error(result):
+            raise ValueError(value)
+        if self._condition:
+            raise _no_condition(to_json(value, RESULT))
+        if kind is int and INT_MIN <= value <= INT_MAX:
+            return value
+        writer = Writer(RESULT)
+        value = writer.convert(value)
+        evaluation.given += RESULT - writer.left
+        return value
+
+    def _seen(self, data: Mapping[str, Any]) -> dict[str, str]:
+        """What was read, for the error: each value cut, and no more than a kilobyte of them."""
+        seen: dict[str, str] = {}
+        left = SHOWN_VALUES
+        for path in self.reads:
+            value = _follow(data, path)
+            name = ".".join(path)
+            if value is _MISSING:
+                continue
+            text = cut(_shown(value))
+            left -= len(name) + len(text)
+            if left < 0:
+                break
+            seen[name] = text
+        return seen
+
+
+_MISSING: Any = object()
+
+
+def _follow(scope: Mapping[str, Any], path: Path) -> Any:
+    value: Any = scope
+    for step in path:
+        if type(value) is not dict and not isinstance(value, Mapping):
+            return _MISSING
+        try:
+            value = value[step]
+        except KeyError:
+            return _MISSING
+    return value
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, datetime):
+        return format_time((value - to_datetime(0)) // timedelta(microseconds=1))
+    try:
+        return compact(value)
+    except ValueError:
+        return f"a {type_name(value)}"
+
+
+def _no_condition(value: Any) -> ValueError:
+    return ValueError(f"a condition must be true or false, but this one is {cut(compact(value), 80)} ({type_name(value)})")
+
+
+def _pure_path(tree: syntax.Tree, roots: frozenset[str]) -> Path | None:
+    """The path of an expression that is nothing else, so that the runtime need not be asked; `now` is no JSON."""
+    path = static_path(tree.root)
+    plain = all(not (isinstance(n, syntax.Select) and n.test) and not (isinstance(n, syntax.Call) and n.function != "_[_]") for n in syntax.walk(tree.root))
+    return path if path is not None and plain and path[0] in roots and path[0] != "now" else None
+
+
+# --- compiling -------------------------------------------------------------------------------------------------------
+
+
+def compile_expression(source: str, *, locals: frozenset[str] = NO_LOCALS) -> Expression:
+    """The expression of a text. `locals` are names known beside the roots. Raises ExpressionSyntaxError."""
+    return _compiled(source, locals, False)
+
+
+def compile_condition(source: str, *, locals: frozenset[str] = NO_LOCALS) -> Expression:
+    """As `compile_expression`, for a text whose value must be true or false."""
+    return _compiled(source, locals, True)
+
+
+@lru_cache(maxsize=16_384)
+def _compiled(source: str, locals_: frozenset[str], condition: bool) -> Expression:
+    compiled = compiler.compile_source(source, locals_, condition)
+    return Expression(compiled, source, runtime.ROOT_SET | locals_, condition)

@@ -1,0 +1,389 @@
+"""The syntax tree of a compiled expression, decoded from what the CEL runtime serialises and encoded back.
+
+The runtime gives no access to its tree, but `serialize()` gives a `google.protobuf.Any` with a `cel.expr.CheckedExpr` or, without
+type checking, a `cel.expr.ParsedExpr` (cel-spec `syntax.proto` and `checked.proto`); `deserialize()` takes a changed one back.
+
+Rules of this file: nodes are plain and mutable only by whoever made them; every node keeps the id by which `types`,
+`references` and `offsets` speak of it; encoding a decoded tree gives an expression that means the same.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, Union
+
+from fairlead.engine.expressions import wire
+
+_CHECKED = b"type.googleapis.com/cel.expr.CheckedExpr"
+
+ConstKind = Literal["null", "bool", "int", "uint", "double", "string", "bytes"]
+
+
+@dataclass(slots=True)
+class Const:
+    """A literal."""
+
+    id: int
+    kind: ConstKind
+    value: Any
+
+
+@dataclass(slots=True)
+class Ident:
+    """A name."""
+
+    id: int
+    name: str
+
+
+@dataclass(slots=True)
+class Select:
+    """`operand.field`, or with `test` what is within `has(...)`."""
+
+    id: int
+    operand: Node
+    field: str
+    test: bool = False
+
+
+@dataclass(slots=True)
+class Call:
+    """A function or operator (`_+_`, `_[_]`, …); `target` is set for the member form."""
+
+    id: int
+    function: str
+    args: list[Node]
+    target: Node | None = None
+
+
+@dataclass(slots=True)
+class ListNode:
+    """`[a, ?b]`; `optional` are the indices of the elements written with a question mark."""
+
+    id: int
+    elements: list[Node]
+    optional: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Entry:
+    """One entry of a map (`key`) or of a message (`field`)."""
+
+    id: int
+    key: Node | None
+    field: str
+    value: Node
+    optional: bool = False
+
+
+@dataclass(slots=True)
+class MapNode:
+    """`{k: v}`, or a message when `message` is not empty."""
+
+    id: int
+    message: str
+    entries: list[Entry]
+
+
+@dataclass(slots=True)
+class Fold:
+    """A comprehension: what the macros `map`, `filter`, `all`, `exists`, `exists_one` and `optMap` become."""
+
+    id: int
+    variable: str
+    range: Node
+    accumulator: str
+    init: Node
+    condition: Node
+    step: Node
+    result: Node
+    variable2: str = ""
+
+    @property
+    def binds(self) -> bool:
+        """True where it only gives a value a name and walks nothing (`optMap`)."""
+        return isinstance(self.range, ListNode) and not self.range.elements
+
+
+Node = Union[Const, Ident, Select, Call, ListNode, MapNode, Fold]
+
+# Types are small values: a name, or a tuple of a name and its parameters: "int", ("list", "dyn"), ("optional", "int").
+Type = Union[str, tuple[Any, ...]]
+
+_PRIMITIVES = {1: "bool", 2: "int", 3: "uint", 4: "double", 5: "string", 6: "bytes"}
+_WELL_KNOWN = {1: "dyn", 2: "timestamp", 3: "duration"}
+
+
+@dataclass(slots=True)
+class Tree:
+    """A whole expression: its root node, and what the checker found out about the nodes, by id."""
+
+    root: Node
+    types: dict[int, Type]
+    overloads: dict[int, tuple[str, ...]]
+    offsets: dict[int, int]
+    rest: bytes
+    """The serialised fields other than the root, to be written back as they were."""
+    checked: bool
+
+    def type_of(self, node: Node) -> Type:
+        """What the checker says of a node; `dyn` where it says nothing."""
+        return self.types.get(node.id, "dyn")
+
+    def offset_of(self, node: Node) -> int:
+        """Where the node's main token stands, in characters from the start of the text."""
+        return self.offsets.get(node.id, 0)
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The nodes directly below a node, in the order in which they are written down in the tree."""
+    if isinstance(node, Select):
+        yield node.operand
+    elif isinstance(node, Call):
+        if node.target is not None:
+            yield node.target
+        yield from node.args
+    elif isinstance(node, ListNode):
+        yield from node.elements
+    elif isinstance(node, MapNode):
+        for entry in node.entries:
+            if entry.key is not None:
+                yield entry.key
+            yield entry.value
+    elif isinstance(node, Fold):
+        yield from (node.range, node.init, node.condition, node.step, node.result)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and all below it."""
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        yield current
+        pending.extend(children(current))
+
+
+# --- decoding --------------------------------------------------------------------------------------------------------
+
+
+def _message(value: int | bytes) -> bytes:
+    if isinstance(value, int):
+        raise ValueError(f"{value} stands where a message was expected")
+    return value
+
+
+def _number(value: int | bytes) -> int:
+    if isinstance(value, bytes):
+        raise ValueError(f"{value!r} stands where a number was expected")
+    return value
+
+
+def _text(value: int | bytes) -> str:
+    return _message(value).decode()
+
+
+def decode(serialised: bytes) -> Tree:
+    """The tree of what `Expression.serialize()` gave."""
+    envelope = dict(wire.read_fields(serialised))
+    checked = envelope[1] == _CHECKED
+    root: Node | None = None
+    types: dict[int, Type] = {}
+    overloads: dict[int, tuple[str, ...]] = {}
+    offsets: dict[int, int] = {}
+    rest = bytearray()
+    expr_field = 4 if checked else 2
+    source_field = 5 if checked else 3
+    for number, value in wire.read_fields(_message(envelope[2])):
+        data = _message(value)
+        if number == expr_field:
+            root = _node(data)
+            continue
+        rest += wire.bytes_field(number, data)
+        if number == source_field:
+            for inner, pair in wire.read_fields(data):
+                if inner == 4:
+                    entry = dict(wire.read_fields(_message(pair)))
+                    offsets[_number(entry.get(1, 0))] = _number(entry.get(2, 0))
+        elif checked and number == 3:
+            entry = dict(wire.read_fields(data))
+            types[_number(entry.get(1, 0))] = _type(_message(entry.get(2, b"")))
+        elif checked and number == 2:
+            entry = dict(wire.read_fields(data))
+            names = [_text(v) for n, v in wire.read_fields(_message(entry.get(2, b""))) if n == 3]
+            overloads[_number(entry.get(1, 0))] = tuple(names)
+    if root is None:
+        raise ValueError("the serialised expression has no root")
+    return Tree(root, types, overloads, offsets, bytes(rest), checked)
+
+
+def _type(data: bytes) -> Type:
+    for number, value in wire.read_fields(data):
+        if number == 2:
+            return "null"
+        if number in (3, 4):
+            return _PRIMITIVES.get(_number(value), "dyn")
+        if number == 5:
+            return _WELL_KNOWN.get(_number(value), "dyn")
+        if number == 6:
+            inner = dict(wire.read_fields(_message(value)))
+            return ("list", _type(_message(inner.get(1, b""))))
+        if number == 7:
+            inner = dict(wire.read_fields(_message(value)))
+            return ("map", _type(_message(inner.get(1, b""))), _type(_message(inner.get(2, b""))))
+        if number == 9:
+            return ("message", _text(value))
+        if number == 11:
+            return ("type", _type(_message(value)))
+        if number == 14:
+            fields = list(wire.read_fields(_message(value)))
+            name = next((_text(v) for n, v in fields if n == 1), "")
+            parameters = tuple(_type(_message(v)) for n, v in fields if n == 2)
+            return ("optional" if name == "optional_type" else name, *parameters)
+    return "dyn"
+
+
+def _node(data: bytes) -> Node:
+    id_ = 0
+    for number, value in wire.read_fields(data):
+        if number == 2:
+            id_ = _number(value)
+            continue
+        body = _message(value)
+        if number == 3:
+            return _const(id_, body)
+        if number == 4:
+            return Ident(id_, _text(dict(wire.read_fields(body)).get(1, b"")))
+        if number == 5:
+            fields = dict(wire.read_fields(body))
+            return Select(id_, _node(_message(fields[1])), _text(fields.get(2, b"")), bool(fields.get(3, 0)))
+        if number == 6:
+            return _call(id_, body)
+        if number == 7:
+            elements = [_node(_message(v)) for n, v in wire.read_fields(body) if n == 1]
+            return ListNode(id_, elements, _indices(body))
+        if number == 8:
+            entries = [_entry(_message(v)) for n, v in wire.read_fields(body) if n == 2]
+            name = next((_text(v) for n, v in wire.read_fields(body) if n == 1), "")
+            return MapNode(id_, name, entries)
+        if number == 9:
+            return _fold(id_, body)
+    raise ValueError(f"the expression node {id_} has no kind that is known")
+
+
+def _const(id_: int, data: bytes) -> Const:
+    for number, value in wire.read_fields(data):
+        if number == 2:
+            return Const(id_, "bool", bool(value))
+        if number == 3:
+            return Const(id_, "int", wire.signed(_number(value)))
+        if number == 4:
+            return Const(id_, "uint", _number(value))
+        if number == 5:
+            return Const(id_, "double", struct.unpack("<d", _message(value))[0])
+        if number == 6:
+            return Const(id_, "string", _text(value))
+        if number == 7:
+            return Const(id_, "bytes", _message(value))
+    return Const(id_, "null", None)
+
+
+def _call(id_: int, data: bytes) -> Call:
+    call = Call(id_, "", [])
+    for number, value in wire.read_fields(data):
+        if number == 1:
+            call.target = _node(_message(value))
+        elif number == 2:
+            call.function = _text(value)
+        elif number == 3:
+            call.args.append(_node(_message(value)))
+    return call
+
+
+def _indices(data: bytes) -> list[int]:
+    """The optional indices of a list: packed into one field, or one field each."""
+    out: list[int] = []
+    for number, value in wire.read_fields(data):
+        if number != 2:
+            continue
+        if isinstance(value, int):
+            out.append(value)
+        else:
+            position = 0
+            while position < len(value):
+                index, position = wire.read_varint(value, position)
+                out.append(index)
+    return out
+
+
+def _entry(data: bytes) -> Entry:
+    fields = dict(wire.read_fields(data))
+    key = _node(_message(fields[3])) if 3 in fields else None
+    name = _text(fields.get(2, b""))
+    return Entry(_number(fields.get(1, 0)), key, name, _node(_message(fields[4])), bool(fields.get(5, 0)))
+
+
+def _fold(id_: int, data: bytes) -> Fold:
+    fields = dict(wire.read_fields(data))
+    parts = [_node(_message(fields[n])) for n in (2, 4, 5, 6, 7)]
+    return Fold(
+        id_, _text(fields.get(1, b"")), parts[0], _text(fields.get(3, b"")), *parts[1:], _text(fields.get(8, b""))
+    )
+
+
+# --- encoding --------------------------------------------------------------------------------------------------------
+
+
+def encode(tree: Tree) -> bytes:
+    """What `Env.deserialize()` takes."""
+    url = _CHECKED if tree.checked else _CHECKED.replace(b"CheckedExpr", b"ParsedExpr")
+    body = tree.rest + wire.bytes_field(4 if tree.checked else 2, _encode(tree.root))
+    return wire.bytes_field(1, url) + wire.bytes_field(2, body)
+
+
+def _encode(node: Node) -> bytes:
+    head = wire.number_field(2, node.id)
+    if isinstance(node, Const):
+        return head + wire.bytes_field(3, _encode_const(node))
+    if isinstance(node, Ident):
+        return head + wire.bytes_field(4, wire.bytes_field(1, node.name.encode()))
+    if isinstance(node, Select):
+        body = wire.bytes_field(1, _encode(node.operand)) + wire.bytes_field(2, node.field.encode())
+        return head + wire.bytes_field(5, body + (wire.number_field(3, 1) if node.test else b""))
+    if isinstance(node, Call):
+        target = wire.bytes_field(1, _encode(node.target)) if node.target is not None else b""
+        args = b"".join(wire.bytes_field(3, _encode(arg)) for arg in node.args)
+        return head + wire.bytes_field(6, target + wire.bytes_field(2, node.function.encode()) + args)
+    if isinstance(node, ListNode):
+        body = b"".join(wire.bytes_field(1, _encode(element)) for element in node.elements)
+        return head + wire.bytes_field(7, body + b"".join(wire.number_field(2, i) for i in node.optional))
+    if isinstance(node, MapNode):
+        body = wire.bytes_field(1, node.message.encode()) if node.message else b""
+        return head + wire.bytes_field(8, body + b"".join(map(_encode_entry, node.entries)))
+    body = wire.bytes_field(1, node.variable.encode()) + wire.bytes_field(3, node.accumulator.encode())
+    parts = ((2, node.range), (4, node.init), (5, node.condition), (6, node.step), (7, node.result))
+    body += b"".join(wire.bytes_field(number, _encode(part)) for number, part in parts)
+    return head + wire.bytes_field(9, body + (wire.bytes_field(8, node.variable2.encode()) if node.variable2 else b""))
+
+
+def _encode_entry(entry: Entry) -> bytes:
+    key = wire.bytes_field(3, _encode(entry.key)) if entry.key is not None else wire.bytes_field(2, entry.field.encode())
+    body = wire.number_field(1, entry.id) + key + wire.bytes_field(4, _encode(entry.value))
+    return wire.bytes_field(2, body + (wire.number_field(5, 1) if entry.optional else b""))
+
+
+def _encode_const(node: Const) -> bytes:
+    if node.kind == "null":
+        return wire.number_field(1, 0)
+    if node.kind == "bool":
+        return wire.number_field(2, int(node.value))
+    if node.kind == "int":
+        return wire.number_field(3, node.value)
+    if node.kind == "uint":
+        return wire.number_field(4, node.value)
+    if node.kind == "double":
+        return wire.fixed64_field(5, struct.pack("<d", node.value))
+    if node.kind == "string":
+        return wire.bytes_field(6, node.value.encode())
+    return wire.bytes_field(7, node.value)

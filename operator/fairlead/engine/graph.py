@@ -1,0 +1,206 @@
+"""A workflow compiled for running: nodes with their connections, ports and policies, found by name or instance id.
+
+Rules of this file
+- `compile_workflow` takes a manifest that validation has passed; `after` and `connections` become the same edges here and nobody
+  looks at either again.
+- Everything is made once per definition and never changes. Expressions are compiled when they are first needed.
+- A body is a graph of its own: the workflow's, `finally`, and (as one-node bodies) the fallbacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any
+
+from fairlead.engine.expressions import Expression, Template, compile_condition, compile_expression, compile_template
+from fairlead.model.ids import connection_id, key_of
+from fairlead.model.manifests import Connection, Node, Retry, WorkflowSpec
+from fairlead.model.manifests.policies import AtLeast
+
+POD_KINDS = frozenset({"run", "http", "notify", "resource"})
+"""Kinds that run in a runner; `defaults` apply to these alone (semantics 8)."""
+
+DEFAULT_PORTS = {"if": "true", "approval": "approved", "finish": ""}
+"""First port of the kinds whose first port is not `done`; a switch has its first case's name."""
+
+
+def underscored(name: str) -> str:
+    """A node's name as CEL sees it."""
+    return name.replace("-", "_")
+
+
+class Edge:
+    """One connection. `id` is `from.port>to`."""
+
+    __slots__ = ("_when", "id", "port", "source", "target", "when_source")
+
+    def __init__(self, source: str, port: str, target: str, when: str | None) -> None:
+        self.id = connection_id(source, port, target)
+        self.source = source
+        self.port = port
+        self.target = target
+        self.when_source = when
+        self._when: Expression | None = None
+
+    @property
+    def when(self) -> Expression | None:
+        """The compiled condition."""
+        if self._when is None and self.when_source is not None:
+            self._when = compile_condition(self.when_source)
+        return self._when
+
+
+class NodeDef:
+    """One node of a body: its manifest, its connections and the policies that apply to it."""
+
+    __slots__ = ("_templates", "body", "default_port", "incoming", "index", "kind", "name", "needs", "outgoing", "spec")
+
+    def __init__(self, body: Body, index: int, spec: Node) -> None:
+        self.body = body
+        self.index = index
+        self.spec = spec
+        self.name = spec.name
+        self.kind = spec.kind
+        self.incoming: list[Edge] = []
+        self.outgoing: list[Edge] = []
+        self.default_port = _default_port(spec)
+        self.needs = _needed(spec.join)
+        self._templates: dict[str, Template] | None = None
+
+    @property
+    def in_pod(self) -> bool:
+        """Whether the node's work is done by a runner."""
+        return self.kind in POD_KINDS
+
+    @property
+    def retry(self) -> Retry | None:
+        """The retry policy that applies."""
+        if self.spec.retry is not None:
+            return self.spec.retry
+        defaults = self.body.graph.spec.defaults
+        return defaults.retry if defaults is not None and self.in_pod else None
+
+    @property
+    def timeout(self) -> int | None:
+        """Microseconds an attempt may run."""
+        if self.spec.timeout is not None:
+            return self.spec.timeout
+        defaults = self.body.graph.spec.defaults
+        return defaults.timeout if defaults is not None and self.in_pod else None
+
+    def edges(self, port: str) -> Iterator[Edge]:
+        """The connections that leave a port, in declaration order."""
+        return (edge for edge in self.outgoing if edge.port == port)
+
+    def has_port(self, port: str) -> bool:
+        """Whether any connection leaves the port."""
+        return any(edge.port == port for edge in self.outgoing)
+
+    def template(self, field: str, value: Any) -> Template:
+        """The compiled template of a field of this node."""
+        if self._templates is None:
+            self._templates = {}
+        found = self._templates.get(field)
+        if found is None:
+            found = self._templates[field] = compile_template(value)
+        return found
+
+    @property
+    def when(self) -> Expression | None:
+        """The compiled `when`."""
+        return compile_condition(self.spec.when) if self.spec.when is not None else None
+
+
+class Body:
+    """A graph of nodes: the workflow's own, or `finally`."""
+
+    def __init__(self, graph: Graph, specs: Iterable[Node], connections: Iterable[Connection]) -> None:
+        self.graph = graph
+        specs = list(specs)
+        stand_ins = {spec.fallback for spec in specs if spec.fallback}
+        self.nodes: dict[str, NodeDef] = {}
+        self.fallbacks: dict[str, NodeDef] = {}
+        for index, spec in enumerate(specs):
+            target = self.fallbacks if spec.name in stand_ins else self.nodes
+            target[spec.name] = NodeDef(self, index, spec)
+        self._connect(connections)
+        self.entries = [node for node in self.nodes.values() if not node.incoming]
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Node names by the form that expressions use."""
+        return {underscored(name): name for name in (*self.nodes, *self.fallbacks)}
+
+    def _connect(self, connections: Iterable[Connection]) -> None:
+        known: set[str] = set()
+        for connection in connections:
+            self._edge(connection.from_, connection.to, connection.when, known)
+        for node in self.nodes.values():
+            for source in node.spec.after or ():
+                self._edge(source, node.name, None, known)
+
+    def _edge(self, source: str, target: str, when: str | None, known: set[str]) -> None:
+        name, _, port = source.partition(".")
+        origin = self.nodes[name]
+        edge = Edge(name, port or origin.default_port, target, when)
+        if edge.id in known:
+            return
+        known.add(edge.id)
+        origin.outgoing.append(edge)
+        self.nodes[target].incoming.append(edge)
+
+
+class Graph:
+    """A compiled workflow."""
+
+    def __init__(self, spec: WorkflowSpec, name: str = "") -> None:
+        self.spec = spec
+        self.name = name
+        self.root = Body(self, spec.nodes, spec.connections or ())
+        self.finally_ = Body(self, spec.finally_ or (), ())
+        concurrency = spec.concurrency
+        self.max_nodes: int | None = concurrency.max_nodes if concurrency is not None else None
+
+    @cached_property
+    def computed(self) -> dict[str, Expression]:
+        """The computed fields, compiled."""
+        return {name: compile_expression(text) for name, text in (self.spec.computed or {}).items()}
+
+    @cached_property
+    def outputs(self) -> dict[str, Template]:
+        """The workflow's outputs, one template a key."""
+        return compile_template(self.spec.outputs or {}).entries()
+
+    @cached_property
+    def variables(self) -> dict[str, Template]:
+        """The initial variables, one template a key."""
+        return compile_template(self.spec.variables or {}).entries()
+
+    def find(self, instance: str) -> NodeDef:
+        """The definition of an instance. Raises KeyError with the instance id for one the graph does not have."""
+        key = key_of(instance)
+        name = key[key.rfind("/") + 1 :]
+        for body in (self.root, self.finally_):
+            found = body.nodes.get(name) or body.fallbacks.get(name)
+            if found is not None:
+                return found
+        raise KeyError(instance)
+
+
+def compile_workflow(spec: WorkflowSpec, name: str = "") -> Graph:
+    """The graph of a valid workflow spec."""
+    return Graph(spec, name)
+
+
+def _default_port(spec: Node) -> str:
+    if spec.kind == "switch" and spec.switch is not None and spec.switch.cases:
+        return spec.switch.cases[0].name
+    return DEFAULT_PORTS.get(spec.kind, "done")
+
+
+def _needed(join: str | AtLeast) -> int:
+    """How many taken connections make the node ready; 0 means all must be settled."""
+    if isinstance(join, AtLeast):
+        return join.at_least
+    return 1 if join == "any" else 0

@@ -1,0 +1,205 @@
+"""What expressions see: the names of `api.md` as lazy mappings over the state.
+
+Rules of this file
+- Nothing is copied and nothing is built that no expression reads: `Expression.evaluate` walks only the paths it refers to.
+- `nodes` holds every node of the body and outward from the start, under its underscored name; `outputs` is `{}` until it Succeeded.
+- `computed` is a pure function of inputs, variables, nodes, execution and workflow. Its cache is dropped when something the field
+  read was replaced, and cannot be observed (semantics 34).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fairlead.engine.expressions import ExpressionError
+from fairlead.engine.graph import Body, Graph
+from fairlead.model import state as s
+from fairlead.model.events import Error
+from fairlead.model.state import NodeState, State
+from fairlead.model.times import format_time
+
+_UNKNOWN = NodeState()
+
+
+def error_value(error: Error) -> dict[str, Any]:
+    """An error as expressions and documents see it."""
+    return {"reason": error.reason, "message": error.message, "exitCode": error.exit_code}
+
+
+class _View(Mapping[str, Any]):
+    """A read-only mapping whose keys are known and whose values are made when asked for."""
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class NodeView(_View):
+    """`nodes.NAME`."""
+
+    __slots__ = ("_extra", "_node")
+
+    def __init__(self, node: NodeState, extra: Mapping[str, Any] | None = None) -> None:
+        self._node = node
+        self._extra = extra
+
+    def __iter__(self) -> Iterator[str]:
+        yield from ("outputs", "status", "attempts")
+        if self._node.started_at or self._node.finished_at:
+            yield "startedAt"
+        if self._node.finished_at:
+            yield "finishedAt"
+        if self._node.error is not None:
+            yield "error"
+
+    def __getitem__(self, name: str) -> Any:
+        node = self._node
+        if self._extra is not None and name in self._extra:
+            return self._extra[name]
+        if name == "outputs":
+            return node.outputs if node.status == s.SUCCEEDED else {}
+        if name == "status":
+            return node.status
+        if name == "attempts":
+            return node.attempt
+        if name == "startedAt" and (node.started_at or node.finished_at):
+            return format_time(node.started_at or node.finished_at)
+        if name == "finishedAt" and node.finished_at:
+            return format_time(node.finished_at)
+        if name == "error" and node.error is not None:
+            return error_value(node.error)
+        raise KeyError(name)
+
+
+class NodesView(_View):
+    """`nodes`: the nodes of a body, then of the bodies around it."""
+
+    __slots__ = ("_bodies", "_self", "_state")
+
+    def __init__(self, state: State, bodies: tuple[tuple[Body, str], ...], own: tuple[str, NodeView] | None) -> None:
+        self._state = state
+        self._bodies = bodies
+        self._self = own
+
+    def __iter__(self) -> Iterator[str]:
+        for body, _ in self._bodies:
+            yield from body.names
+
+    def __getitem__(self, name: str) -> NodeView:
+        if self._self is not None and name == self._self[0]:
+            return self._self[1]
+        for body, prefix in self._bodies:
+            real = body.names.get(name)
+            if real is not None:
+                return NodeView(self._state.nodes.get(prefix + real, _UNKNOWN))
+        raise KeyError(name)
+
+
+class Computed(_View):
+    """`computed`: evaluated when read, kept until something it read was replaced."""
+
+    def __init__(self, graph: Graph, state: State) -> None:
+        self._graph = graph
+        self._state = state
+        self._cache: dict[str, tuple[tuple[Any, ...], Any]] = {}
+        self._busy: set[str] = set()
+        self._variables: Mapping[str, Any] | None = None
+
+    def seeing(self, variables: Mapping[str, Any]) -> Computed:
+        """The same fields over variables that are about to be committed; the cache is shared."""
+        other = Computed(self._graph, self._state)
+        other._cache = self._cache
+        other._variables = variables
+        return other
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._graph.computed)
+
+    def __getitem__(self, name: str) -> Any:
+        expression = self._graph.computed[name]
+        if name in self._busy:
+            raise ExpressionError(expression.source, f"computed.{name} reads itself", {})
+        extra = None if self._variables is None else {"vars": self._variables}
+        scope = Scope(self._graph, self._state, computed=self, extra=extra)
+        self._busy.add(name)
+        try:
+            seen = tuple(_value_at(scope, path) for path in expression.reads)
+            cached = self._cache.get(name)
+            if cached is not None and len(cached[0]) == len(seen) and all(a is b for a, b in zip(cached[0], seen, strict=True)):
+                return cached[1]
+            value = expression.evaluate(scope)
+            self._cache[name] = (seen, value)
+            return value
+        finally:
+            self._busy.discard(name)
+
+
+def _value_at(scope: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    """What a read path gives now, for comparing by identity; a fresh object where it can not be told."""
+    value: Any = scope
+    for name in path:
+        if not isinstance(value, Mapping):
+            return value
+        try:
+            value = value[name]
+        except KeyError:
+            return None
+    return object() if isinstance(value, _View) else value
+
+
+class Scope(_View):
+    """All names in scope for one evaluation."""
+
+    __slots__ = ("_computed", "_graph", "_names", "_nodes", "_state")
+
+    def __init__(
+        self,
+        graph: Graph,
+        state: State,
+        *,
+        computed: Computed,
+        now: int | None = None,
+        bodies: tuple[tuple[Body, str], ...] = (),
+        own: tuple[str, NodeView] | None = None,
+        extra: Mapping[str, Any] | None = None,
+        phase: str | None = None,
+    ) -> None:
+        self._graph = graph
+        self._state = state
+        self._computed = computed
+        self._nodes = NodesView(state, bodies or ((graph.root, ""),), own)
+        self._names: dict[str, Any] = {}
+        if now is not None:
+            self._names["now"] = now
+        if phase is not None:
+            self._names["phase"] = phase
+        if extra is not None:
+            self._names.update(extra)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from ("inputs", "vars", "computed", "nodes", "execution", "workflow")
+        yield from (name for name in self._names if name not in ("phase", "vars"))
+
+    def __getitem__(self, name: str) -> Any:
+        state = self._state
+        if name == "inputs":
+            return state.inputs
+        if name == "vars":
+            return self._names.get("vars", state.variables)
+        if name == "nodes":
+            return self._nodes
+        if name == "computed":
+            return self._computed
+        if name == "execution":
+            return {
+                "name": state.name,
+                "uid": state.uid,
+                "phase": self._names.get("phase") or state.outcome or state.phase,
+                "createdAt": format_time(state.created_at),
+                "startedAt": format_time(state.started_at),
+            }
+        if name == "workflow":
+            return {"name": state.workflow, "version": self._graph.spec.version, "digest": state.digest}
+        if name == "phase":
+            raise KeyError(name)
+        return self._names[name]

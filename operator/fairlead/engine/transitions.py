@@ -1,0 +1,92 @@
+"""The legal moves, as one table per kind of thing: `TABLE[kind][status][event type] -> status`.
+
+A missing row is the illegal move: `evolve` raises `Bug` (or the replay says that the log is damaged) and nothing changes. The
+state diagrams in the documentation are drawn from these tables, and a test fails for a move that no test ever made.
+"""
+
+from __future__ import annotations
+
+from fairlead.model import state as s
+
+Table = dict[str, dict[str, str]]
+
+EXECUTION: Table = {
+    "": {"ExecutionCreated": s.PENDING},
+    s.PENDING: {"ExecutionStarted": s.RUNNING, "ExecutionFailed": s.FAILED},
+    s.RUNNING: {
+        "ExecutionSuspended": s.SUSPENDED,
+        "ExecutionCompleted": s.SUCCEEDED,
+        "ExecutionFailed": s.FAILED,
+        "ExecutionCancelled": s.CANCELLED,
+    },
+    s.SUSPENDED: {"ExecutionResumed": s.RUNNING},
+    s.FAILED: {"Redriven": s.RUNNING},
+    s.CANCELLED: {"Redriven": s.RUNNING},
+    s.SUCCEEDED: {},
+}
+
+PATH: Table = {
+    "": {"PathStarted": s.ACTIVE, "PathJoined": s.ACTIVE},
+    s.ACTIVE: {
+        "PathJoined": s.JOINED,
+        "PathCompleted": s.COMPLETED,
+        "LateArrival": s.COMPLETED,
+        "PathFailed": s.FAILED,
+        "PathCancelled": s.CANCELLED,
+    },
+    s.JOINED: {"Redriven": s.ACTIVE},
+    s.COMPLETED: {"Redriven": s.ACTIVE},
+    s.FAILED: {"Redriven": s.ACTIVE},
+    s.CANCELLED: {"Redriven": s.ACTIVE},
+}
+
+_ENDS_AT_ONCE = {"NodeCompleted": s.SUCCEEDED, "NodeFailed": s.FAILED, "NodeSkipped": s.SKIPPED}
+
+NODE: Table = {
+    s.PENDING: {"NodeReady": s.READY, "NodeScheduled": s.SCHEDULED, "NodeFallback": s.FALLBACK, **_ENDS_AT_ONCE},
+    s.READY: {
+        "NodeReady": s.READY,
+        "NodeScheduled": s.SCHEDULED,
+        "NodeFallback": s.FALLBACK,
+        "NodeCancelled": s.CANCELLED,
+        **_ENDS_AT_ONCE,
+    },
+    s.SCHEDULED: {
+        "NodeStarted": s.RUNNING,
+        "DeliveryStarted": s.RUNNING,
+        "NodeTimedOut": s.STOPPING,
+        "NodeStopping": s.STOPPING,
+        "NodeLost": s.LOST,
+        "DeadLettered": s.SCHEDULED,
+        "NodeFailed": s.FAILED,
+        "NodeRetrying": s.RETRYING,
+        "NodeFallback": s.FALLBACK,
+    },
+    s.RUNNING: {
+        "NodeCompleted": s.SUCCEEDED,
+        "NodeFailed": s.FAILED,
+        "NodeRetrying": s.RETRYING,
+        "NodeFallback": s.FALLBACK,
+        "NodeTimedOut": s.STOPPING,
+        "NodeStopping": s.STOPPING,
+        "NodeLost": s.LOST,
+        "DeadLettered": s.RUNNING,
+    },
+    s.STOPPING: {
+        "NodeStopping": s.STOPPING,
+        "NodeCompleted": s.SUCCEEDED,
+        "NodeFailed": s.FAILED,
+        "NodeRetrying": s.RETRYING,
+        "NodeFallback": s.FALLBACK,
+        "NodeCancelled": s.CANCELLED,
+    },
+    s.RETRYING: {"NodeScheduled": s.SCHEDULED, "NodeReady": s.READY, "NodeCancelled": s.CANCELLED},
+    s.LOST: {"NodeScheduled": s.SCHEDULED, "NodeReady": s.READY, "NodeCancelled": s.CANCELLED},
+    s.FALLBACK: {"NodeCompleted": s.SUCCEEDED, "NodeFailed": s.FAILED, "NodeCancelled": s.CANCELLED},
+    s.SUCCEEDED: {"Redriven": s.PENDING},
+    s.FAILED: {"Redriven": s.PENDING},
+    s.SKIPPED: {"Redriven": s.PENDING},
+    s.CANCELLED: {"Redriven": s.PENDING},
+}
+
+TABLES: dict[str, Table] = {"execution": EXECUTION, "path": PATH, "node": NODE}

@@ -1,0 +1,155 @@
+"""One turn of the engine: the state, the events it has led to so far, and the work still to do.
+
+Rules of this file
+- `emit` folds each event at once, since the next decision depends on it: after a turn the state is the fold of the log plus the
+  turn's events, and the caller appends these before anything is done about them.
+- Work is a queue of instances to look at, never a recursion: a chain of a million engine nodes needs no stack.
+- `now` never goes back: a clock that does is held at the time of the last event.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from heapq import heappop, heappush
+from typing import Any
+
+from fairlead.engine.evolve import evolve
+from fairlead.engine.graph import Graph, NodeDef, underscored
+from fairlead.engine.scope import Computed, NodeView, Scope, error_value
+from fairlead.model import events as e
+from fairlead.model import reasons
+from fairlead.model import state as s
+from fairlead.model.ids import connection_target, prefix_of
+from fairlead.model.state import NodeState, State
+
+
+class Queue:
+    """Pod nodes whose turn it is, by priority, then in order of arrival. Derived from the state, rebuilt after loading."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, str]] = []
+        self._keys: set[str] = set()
+        self._unsaid: list[str] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
+
+    def push(self, key: str, priority: int) -> None:
+        """Add an instance; one that is there already stays where it is."""
+        if key in self._keys:
+            return
+        self._count += 1
+        self._keys.add(key)
+        self._unsaid.append(key)
+        heappush(self._heap, (-priority, self._count, key))
+
+    def pop(self) -> str:
+        """The instance to start next."""
+        key = heappop(self._heap)[2]
+        self._keys.discard(key)
+        return key
+
+    def clear(self) -> None:
+        """Forget all: the run is over, or begins anew."""
+        self._heap, self._keys, self._unsaid = [], set(), []
+
+    def take_unsaid(self) -> list[str]:
+        """What was added since the last call and is still here: it has to be said to be held."""
+        unsaid = [key for key in self._unsaid if key in self._keys]
+        self._unsaid = []
+        return unsaid
+
+
+class Turn:
+    """What the functions of the engine share while one command is decided."""
+
+    def __init__(self, graph: Graph, state: State, computed: Computed) -> None:
+        self.graph = graph
+        self.state = state
+        self.computed = computed
+        self.now = 0
+        self.events: list[e.Event] = []
+        self.work: deque[str] = deque()
+        self.queue = Queue()
+        self.checkpoint_wanted = False
+        self.drained = ""  # the reason for which running attempts have been told to stop
+
+    def begin(self, now: int) -> None:
+        """Take the time of the command; events of the last turn have been taken away."""
+        self.now = max(now, self.state.at)
+        self.events = []
+
+    def emit(self, cls: type[e.Event], **fields: Any) -> None:
+        """Make an event of the next sequence number, fold it, keep it for the log."""
+        event = cls(seq=self.state.seq + 1, at=self.now, **fields)
+        evolve(self.state, event)
+        self.events.append(event)
+
+    def scope(
+        self,
+        node: NodeDef | None = None,
+        key: str = "",
+        *,
+        outputs: Mapping[str, Any] | None = None,
+        error: e.Error | None = None,
+        variables: Mapping[str, Any] | None = None,
+        status: str = "",
+        phase: str | None = None,
+    ) -> Scope:
+        """The names an expression of a node sees; `outputs`, `error` and `variables` as they will be once the node ends."""
+        graph, state = self.graph, self.state
+        extra: dict[str, Any] = {}
+        computed = self.computed
+        own = None
+        if outputs is not None:
+            extra["outputs"] = outputs
+        if error is not None:
+            extra["error"] = error_value(error)
+        if variables:
+            extra["vars"] = {**state.variables, **variables}
+            computed = computed.seeing(extra["vars"])
+        if node is not None and status:
+            overlay: dict[str, Any] = {"status": status, **({} if outputs is None else {"outputs": outputs})}
+            if error is not None:
+                overlay["error"] = extra["error"]
+            own = (underscored(node.name), NodeView(state.node(key), overlay))
+        bodies = ((graph.root, ""),)
+        if state.stage == s.FINALLY:
+            bodies = ((graph.finally_, ""), (graph.root, ""))
+        return Scope(
+            graph, state, computed=computed, now=self.now, bodies=bodies, own=own, extra=extra or None, phase=phase
+        )
+
+    def seed(self, key: str, field: str) -> str:
+        """Where `uuid()` is drawn from: run, instance and field, not the attempt (semantics 10)."""
+        return f"{self.state.uid}/{self.state.epoch}/{self.state.instance(key)}/{field}"
+
+    def draining(self) -> str:
+        """Why nothing new starts and what runs is being ended; empty while the run goes on."""
+        state = self.state
+        if state.stage == s.FORWARD:
+            if state.finish is not None:
+                return reasons.FINISHED
+            if state.failure is not None and (state.timed_out or self.graph.spec.fail_fast):
+                return reasons.EXECUTION_FAILED
+            return reasons.CANCELLED if state.cancel else ""
+        if state.stage == s.FINALLY:
+            if state.cancel_force:
+                return reasons.CANCELLED
+            return reasons.FINALLY_TIMEOUT if state.timed_out else ""
+        return ""
+
+    def node(self, key: str) -> tuple[NodeDef, NodeState]:
+        """Definition and state of an instance."""
+        return self.graph.find(key), self.state.node(key)
+
+    def look_at(self, key: str, edges: list[str]) -> None:
+        """Queue the targets of settled connections of an instance."""
+        prefix = prefix_of(key)
+        self.work.extend(prefix + connection_target(connection) for connection in edges)
+

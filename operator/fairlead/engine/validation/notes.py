@@ -1,0 +1,124 @@
+"""Collects findings and gives each its place in the file.
+
+Rules of this file: a path names a field of the data that was checked; where that data has a misspelt field put right
+(`spelling.py`), the finding shows the field as it is written. A place inside a text is exact for `|` blocks, and for all other
+texts that of the word meant, as far as the raw text shows it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from fairlead.model.documents import Document, Path, path_text
+from fairlead.model.findings import Finding, Severity
+from fairlead.model.manifests.base import shown
+from fairlead.model.wording import nearest_name
+
+__all__ = ["Notes", "did_you_mean", "listed", "shown"]
+
+_LISTED = 12
+_BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_PROPERTIES = re.compile(r"(?:[!&]\S*[ \t]+)+")
+_TOKEN = re.compile(r"[A-Za-z0-9_]+|\S")
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text as YAML counts them."""
+    return _BREAKS.split(text)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a sentence, cut after a dozen."""
+    every = list(names)
+    return ", ".join(every[:_LISTED]) + (", ..." if len(every) > _LISTED else "")
+
+
+def did_you_mean(name: str, known: Iterable[str], none: str = "there are none") -> str:
+    """What was expected in place of an unknown name: the nearest known one, and those that exist."""
+    names = list(known)
+    near = nearest_name(name, names)
+    exist = f"expected one of {listed(names)}" if names else none
+    return f"did you mean {near}? {exist[0].upper()}{exist[1:]}" if near else exist
+
+
+class Notes:
+    """The findings about one document."""
+
+    def __init__(
+        self,
+        document: Document,
+        file: str = "",
+        lines: Sequence[str] = (),
+        renamed: Mapping[Path, str] | None = None,
+    ) -> None:
+        self.document = document
+        self.file = file or document.file
+        self.findings: list[Finding] = []
+        self._lines = lines
+        self._renamed = renamed or {}
+
+    def error(self, reason: str, message: str, path: Path, *, key: bool = False) -> None:
+        """An error at a value, or with `key` at the field's name."""
+        self._add("error", reason, message, path, self._place(path, key=key))
+
+    def warning(self, reason: str, message: str, path: Path, *, key: bool = False) -> None:
+        """A warning at a value, or with `key` at the field's name."""
+        self._add("warning", reason, message, path, self._place(path, key=key))
+
+    def inside(
+        self, severity: Severity, reason: str, message: str, path: Path, text: str, offset: int
+    ) -> None:
+        """A finding at a character of a text."""
+        self._add(severity, reason, message, path, self._place_in(path, text, offset))
+
+    def _add(self, severity: Severity, reason: str, message: str, path: Path, place: tuple[int, int]) -> None:
+        where = path_text(self._written(path))
+        self.findings.append(Finding(severity, reason, message, where, self.file, *place))
+
+    def _written(self, path: Path) -> Path:
+        """The path with the names that stand in the file."""
+        if not self._renamed:
+            return path
+        return tuple(self._renamed.get(path[: end + 1], step) for end, step in enumerate(path))
+
+    def _place(self, path: Path, *, key: bool = False) -> tuple[int, int]:
+        find = self.document.place if key else self.document.value_place
+        return find(self._written(path))
+
+    def _place_in(self, path: Path, text: str, offset: int) -> tuple[int, int]:
+        line, column = self._place(path)
+        if not 0 < line <= len(self._lines):
+            return line, column
+        raw = self._lines[line - 1][column - 1 :]
+        properties = _PROPERTIES.match(raw)
+        begin = column + (properties.end() if properties else 0)
+        raw = self._lines[line - 1][begin - 1 :]
+        if raw.startswith("|"):
+            return self._in_block(line, text, offset)
+        if raw.startswith("*"):
+            return line, column
+        return self._find_token(line, begin, text, offset) or (line, column)
+
+    def _in_block(self, line: int, text: str, offset: int) -> tuple[int, int]:
+        before = text[:offset]
+        below = self._lines[line:]
+        indent = next((len(each) - len(each.lstrip(" ")) for each in below if each.strip()), 0)
+        return line + 1 + before.count("\n"), indent + offset - (before.rfind("\n") + 1) + 1
+
+    def _find_token(self, line: int, column: int, text: str, offset: int) -> tuple[int, int] | None:
+        """Where the same word, for the same time, stands in the raw text."""
+        token = _TOKEN.match(text, offset)
+        if token is None:
+            return None
+        word = token.group()
+        times = text.count(word, 0, offset + len(word)) - text.count(word, offset, offset + len(word))
+        for number in range(line - 1, min(len(self._lines), line + text.count("\n") + 50)):
+            raw, start = self._lines[number], column - 1 if number == line - 1 else 0
+            at = raw.find(word, start)
+            while at >= 0:
+                if times == 0:
+                    return number + 1, at + 1
+                times -= 1
+                at = raw.find(word, at + len(word))
+        return None

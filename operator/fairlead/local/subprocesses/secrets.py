@@ -1,0 +1,116 @@
+"""Secrets of a laptop: environment variables of fairlead, named FAIRLEAD_SECRET_NAME_KEY.
+
+    envFrom: [{secret: db-main, keys: {PASSWORD: admin-password}}]     FAIRLEAD_SECRET_DB_MAIN_ADMIN_PASSWORD becomes PASSWORD
+    envFrom: [{secret: db-main}]                                       every FAIRLEAD_SECRET_DB_MAIN_X becomes X
+    files: [{secret: db-main, path: /run/db}]                          every FAIRLEAD_SECRET_DB_MAIN_X becomes the file /run/db/x
+
+Letters are made upper case and every other sign but digits an underscore. The name of a key cannot be told from the variable again, so
+without `keys` it is the variable's own end, and in file names that in lower case.
+Values go from this process into the environment or a private file of one attempt, and nowhere else: `Mask` takes them out of
+what is kept of the node's output and out of messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fairlead.local.subprocesses.refusals import Refusal
+from fairlead.model import reasons
+
+SHORTEST_MASKED = 4
+"""Shorter values would blot out ordinary text without hiding anything."""
+_STARS = b"***"
+
+
+def variable(secret: str, key: str) -> str:
+    """The environment variable that holds a key of a Secret."""
+    return f"{_prefix(secret)}{_upper(key)}"
+
+
+def environment(env_from: Iterable[Mapping[str, Any]], environ: Mapping[str, str]) -> dict[str, str]:
+    """What `envFrom` asks for: variable of the node to value. Raises Refusal where a value is missing."""
+    found: dict[str, str] = {}
+    for entry in env_from:
+        secret = entry["secret"]
+        keys = entry.get("keys")
+        if keys is None:
+            found.update(_all_of(secret, environ))
+            continue
+        for name, key in keys.items():
+            source = variable(secret, key)
+            if source not in environ:
+                raise Refusal(
+                    reasons.SECRET_MISSING,
+                    f"key {key!r} of Secret {secret!r} is not here; expected the environment variable {source}",
+                )
+            found[name] = environ[source]
+    return found
+
+
+def contents(secret: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """The files of a Secret: name to text."""
+    return {name.lower(): value for name, value in _all_of(secret, environ).items()}
+
+
+class Mask:
+    """Replaces secret values in a stream that comes in pieces, a value that is cut between two pieces too."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        known = {value.strip("\n").encode("utf-8", "surrogateescape") for value in values}
+        # The longest first: a value that contains another one goes as a whole.
+        self._values = sorted((value for value in known if len(value) >= SHORTEST_MASKED), key=len, reverse=True)
+        self._held: dict[int, bytes] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+    def text(self, text: str) -> str:
+        """A text without the values."""
+        return self._replace(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+    def feed(self, stream: int, data: bytes) -> bytes:
+        """The next piece of a stream, without what may be the beginning of a value: that comes with the next piece."""
+        if not self._values:
+            return data
+        data = self._replace(self._held.pop(stream, b"") + data)
+        keep = max((_overlap(data, value) for value in self._values), default=0)
+        if keep:
+            self._held[stream] = data[-keep:]
+            return data[:-keep]
+        return data
+
+    def rest(self, stream: int) -> bytes:
+        """What was held back and turned out to be no value."""
+        return self._held.pop(stream, b"")
+
+    def _replace(self, data: bytes) -> bytes:
+        for value in self._values:
+            data = data.replace(value, _STARS)
+        return data
+
+
+def _overlap(data: bytes, value: bytes) -> int:
+    """How many bytes at the end of `data` are the beginning of `value`."""
+    for size in range(min(len(value) - 1, len(data)), 0, -1):
+        if data.endswith(value[:size]):
+            return size
+    return 0
+
+
+def _all_of(secret: str, environ: Mapping[str, str]) -> dict[str, str]:
+    prefix = _prefix(secret)
+    found = {name[len(prefix) :]: value for name, value in environ.items() if name.startswith(prefix) and name != prefix}
+    if not found:
+        raise Refusal(
+            reasons.SECRET_MISSING, f"Secret {secret!r} is not here; expected environment variables {prefix}KEY"
+        )
+    return found
+
+
+def _prefix(secret: str) -> str:
+    return f"FAIRLEAD_SECRET_{_upper(secret)}_"
+
+
+def _upper(text: str) -> str:
+    return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in text).upper()

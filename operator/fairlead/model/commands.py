@@ -1,0 +1,104 @@
+"""What the world tells the engine: the inputs of `decide`.
+
+Rules of this file
+- A command is frozen and says what was observed or wanted, never what to do about it.
+- Each has an `identity`; the same command twice changes nothing. `decide` keeps no list of identities: attempts are known by
+  (node, attempt, delivery), a `Wish` is a level and not an edge, `Tick` only fires what is due.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Union
+
+import msgspec
+
+from fairlead.model.events import Error
+
+
+class Command(msgspec.Struct, frozen=True, tag_field="type", tag=True, omit_defaults=True, rename="camel", kw_only=True):
+    """Base of all commands."""
+
+
+class Wish(Command, frozen=True, kw_only=True):
+    """The part of a WorkflowExecution's spec that may change, as it stands now (durations in microseconds)."""
+
+    suspend: bool = False
+    suspend_timeout: int | None = None
+    cancel: bool = False
+    cancel_reason: str = ""
+    force: bool = False
+    redrive: int = 0
+
+    @property
+    def identity(self) -> str:
+        return f"wish/{self.suspend}/{self.suspend_timeout}/{self.cancel}/{self.cancel_reason}/{self.force}/{self.redrive}"
+
+
+class Create(Command, frozen=True, kw_only=True):
+    """Begin a run that does not exist yet. `inputs` are validated and normalised by whoever takes the run in."""
+
+    name: str
+    uid: str
+    workflow: str = ""
+    generation: int = 0
+    digest: str
+    runtime: str
+    inputs: dict[str, Any] = {}
+    priority: int = 0
+    timeout: int | None = None
+    wish: Wish = Wish()
+
+    @property
+    def identity(self) -> str:
+        return f"create/{self.uid}"
+
+
+class Tick(Command, frozen=True, kw_only=True):
+    """Time has passed: whatever is due fires. Also takes up work that a crash left between two appends."""
+
+    @property
+    def identity(self) -> str:
+        return "tick"
+
+
+class AttemptStarted(Command, frozen=True, kw_only=True):
+    """The process or container of a delivery runs."""
+
+    node: str
+    attempt: int
+    delivery: int = 1
+
+    @property
+    def identity(self) -> str:
+        return f"started/{self.node}/{self.attempt}/{self.delivery}"
+
+
+class AttemptEnded(Command, frozen=True, kw_only=True):
+    """A delivery ended with a reported result: `outputs`, or `error` where it failed."""
+
+    node: str
+    attempt: int
+    delivery: int = 1
+    outputs: dict[str, Any] | None = None
+    error: Error | None = None
+
+    @property
+    def identity(self) -> str:
+        return f"ended/{self.node}/{self.attempt}/{self.delivery}"
+
+
+class AttemptLost(Command, frozen=True, kw_only=True):
+    """A delivery is proved gone without a result (the process of a killed fairlead, a pod whose node vanished)."""
+
+    node: str
+    attempt: int
+    delivery: int = 1
+    reason: str = "NodeLost"
+    message: str = ""
+
+    @property
+    def identity(self) -> str:
+        return f"lost/{self.node}/{self.attempt}/{self.delivery}"
+
+
+AnyCommand = Union[Create, Wish, Tick, AttemptStarted, AttemptEnded, AttemptLost]

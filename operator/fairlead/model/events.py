@@ -1,0 +1,404 @@
+"""What has happened to an execution: the vocabulary of the log.
+
+Rules of this file
+- The state of an execution is the fold of these events and nothing else.
+- An event is frozen and says all that `evolve` needs: the port chosen, the connections settled (`taken` and `dead`, by id
+  `from.port>to`), paths, variables, due times. `evolve` never looks at the definition and never evaluates an expression.
+- `seq` counts 1, 2, 3… without gaps; `at` and every other time is microseconds since the epoch. `node` is an instance id
+  (`lines[3]/pack`, `review#1`), `path` a path id (`0.1`), `attempt` counts from 1 within an instance, `delivery` within an attempt.
+- The stored form is compact JSON with camelCase names; defaults are left out. `ExecutionCreated.schema` is the version of the
+  vocabulary. Fields may be added with a default, never renamed or given another meaning: stored histories are replayed for ever.
+- Engine nodes (set, log, if…) write one event, their end. Events derived from it for readers are in `engine.derived`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Union
+
+import msgspec
+
+SCHEMA_VERSION = 1
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="type", tag=True, omit_defaults=True, rename="camel", kw_only=True):
+    """Base of all events; the tag `type` is the class name."""
+
+    seq: int = 0
+    at: int = 0
+
+
+class Error(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """Why something failed: `reason` is from the closed list in `model.reasons`; `causes` are earlier errors it stands for."""
+
+    reason: str
+    message: str = ""
+    exit_code: int | None = None
+    causes: list[Error] = []
+
+
+# --- the execution ---------------------------------------------------------------------------------------------------
+
+
+class ExecutionCreated(Event, frozen=True, kw_only=True):
+    """Birth of a run. `inputs` are validated and normalised; `digest` pins the definition; `redrive` is the baseline."""
+
+    schema: int = SCHEMA_VERSION
+    name: str
+    uid: str
+    workflow: str = ""
+    generation: int = 0
+    digest: str
+    runtime: str
+    inputs: dict[str, Any] = {}
+    priority: int = 0
+    redrive: int = 0
+    timeout: int | None = None
+
+
+class ExecutionStarted(Event, frozen=True, kw_only=True):
+    """`nodes` instances are known; `variables` are the initial ones; `deadline` is when `spec.timeout` ends."""
+
+    nodes: int
+    variables: dict[str, Any] = {}
+    deadline: int | None = None
+
+
+class ExecutionSuspended(Event, frozen=True, kw_only=True):
+    """Nothing new starts; `until` is when `suspendTimeout` resumes by itself."""
+
+    until: int | None = None
+
+
+class ExecutionResumed(Event, frozen=True, kw_only=True):
+    """`reason` is Requested, SuspendTimeout or Cancelled."""
+
+    reason: str = "Requested"
+
+
+class WishWithdrawn(Event, frozen=True, kw_only=True):
+    """A field of the spec that had been acted on was taken back without effect (`suspend` or `cancel`)."""
+
+    wish: str
+
+
+class CancelRequested(Event, frozen=True, kw_only=True):
+    """Latched: once here, removing it from the spec does nothing."""
+
+    reason: str = ""
+    force: bool = False
+
+
+class ExecutionTimedOut(Event, frozen=True, kw_only=True):
+    """`spec.timeout` (or, in the finally stage, `finallyTimeout`) has passed."""
+
+    timeout: int
+
+
+class OutcomeDecided(Event, frozen=True, kw_only=True):
+    """Forward work is over and `finally` begins with `nodes` more instances; `phase` is the one the rest ended with."""
+
+    phase: str
+    nodes: int
+    outputs: dict[str, Any] = {}
+    error: Error | None = None
+    deadline: int | None = None
+
+
+class ExecutionCompleted(Event, frozen=True, kw_only=True):
+    """The run Succeeded."""
+
+    outputs: dict[str, Any] = {}
+    result: str | None = None
+    reason: str | None = None
+
+
+class ExecutionFailed(Event, frozen=True, kw_only=True):
+    """The run Failed; `node`, `path` and `attempt` name where, if it was a node."""
+
+    error: Error
+    node: str = ""
+    path: str = ""
+    attempt: int = 0
+    result: str | None = None
+
+
+class ExecutionCancelled(Event, frozen=True, kw_only=True):
+    """The run was Cancelled."""
+
+    reason: str = ""
+
+
+class ResetNode(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """An instance that a redrive runs again, with what the connections that stay settled give it."""
+
+    node: str
+    taken: int = 0
+    dead: int = 0
+    arrivals: list[str] = []
+
+
+class Redriven(Event, frozen=True, kw_only=True):
+    """A new epoch: `reset` instances go back to Pending, attempts go on counting, a latched cancel is void."""
+
+    redrive: int
+    epoch: int
+    reset: list[ResetNode]
+    deadline: int | None = None
+    finally_nodes: list[str] = []
+
+
+class RedriveRefused(Event, frozen=True, kw_only=True):
+    """A raised `redrive` on a run that is not Failed or Cancelled."""
+
+    redrive: int
+    reason: str
+
+
+class CheckpointTaken(Event, frozen=True, kw_only=True):
+    """The state up to here is worth a checkpoint, as `spec.checkpoint` or a node's `checkpoint` asks."""
+
+
+class ProgressUpdated(Event, frozen=True, kw_only=True):
+    """Another tenth of the known instances has ended."""
+
+    percent: int
+    done: int
+    total: int
+
+
+# --- paths -----------------------------------------------------------------------------------------------------------
+
+
+class PathStarted(Event, frozen=True, kw_only=True):
+    """A thread of the run begins at `node`: an entry point (no `connection`) or one of several taken connections."""
+
+    path: str
+    node: str
+    parent: str = ""
+    connection: str = ""
+
+
+class PathJoined(Event, frozen=True, kw_only=True):
+    """The paths `joined` end at `node`; `path` goes on."""
+
+    path: str
+    node: str
+    joined: list[str]
+
+
+class PathCompleted(Event, frozen=True, kw_only=True):
+    """The path ended at `node`: reason GraphEnd, NoConnectionTaken, Forked or LateArrival."""
+
+    path: str
+    node: str
+    reason: str = "GraphEnd"
+
+
+class PathFailed(Event, frozen=True, kw_only=True):
+    """The path ended with a failure that nothing handled."""
+
+    path: str
+    node: str
+    error: Error
+
+
+class PathCancelled(Event, frozen=True, kw_only=True):
+    """The path ended because the run, or the body it was in, was ended from elsewhere."""
+
+    path: str
+    reason: str
+
+
+class LateArrival(Event, frozen=True, kw_only=True):
+    """A connection was taken into a node whose join had already been met; nothing starts, the path ends."""
+
+    path: str
+    node: str
+    connection: str
+
+
+# --- nodes -----------------------------------------------------------------------------------------------------------
+
+
+class NodeReady(Event, frozen=True, kw_only=True):
+    """The join is met, but the node is held: reason Suspended or MaxNodes."""
+
+    node: str
+    path: str
+    reason: str
+
+
+class NodeScheduled(Event, frozen=True, kw_only=True):
+    """The intent to run an attempt; `values` are the evaluated templates (attempt 1 only, they serve all attempts)."""
+
+    node: str
+    path: str
+    attempt: int
+    delivery: int = 1
+    values: dict[str, Any] | None = None
+    start_deadline: int | None = None
+
+
+class NodeStarted(Event, frozen=True, kw_only=True):
+    """The attempt's container or process runs; `deadline` is when its `timeout` ends."""
+
+    node: str
+    path: str
+    attempt: int
+    deadline: int | None = None
+
+
+class DeliveryStarted(Event, frozen=True, kw_only=True):
+    """The container of a later delivery of an attempt that had started before runs."""
+
+    node: str
+    path: str
+    attempt: int
+    delivery: int
+    deadline: int | None = None
+
+
+class NodeRetrying(Event, frozen=True, kw_only=True):
+    """A failed attempt will be followed by another at `due`, `delay` microseconds later."""
+
+    node: str
+    path: str
+    attempt: int
+    error: Error
+    delay: int
+    due: int
+
+
+class NodeTimedOut(Event, frozen=True, kw_only=True):
+    """An attempt passed a limit (`Timeout` or `StartTimeout`) and is being ended; what follows depends on `retry`."""
+
+    node: str
+    path: str
+    attempt: int
+    reason: str
+    limit: int
+
+
+class NodeStopping(Event, frozen=True, kw_only=True):
+    """A running attempt is being ended from elsewhere: reason Cancelled, ExecutionFailed or Finished."""
+
+    node: str
+    path: str
+    attempt: int
+    reason: str
+
+
+class NodeLost(Event, frozen=True, kw_only=True):
+    """A delivery vanished without a result; the attempt is delivered again at `due` and nothing is counted."""
+
+    node: str
+    path: str
+    attempt: int
+    delivery: int
+    reason: str
+    message: str = ""
+    due: int
+
+
+class DeadLettered(Event, frozen=True, kw_only=True):
+    """`deliveries` deliveries of one attempt were lost; the node fails with NodeLost."""
+
+    node: str
+    path: str
+    attempt: int
+    deliveries: int
+
+
+class NodeFallback(Event, frozen=True, kw_only=True):
+    """Attempts are spent; the instance `fallback` stands in for `node` and sees `error`."""
+
+    node: str
+    path: str
+    fallback: str
+    error: Error
+
+
+class NodeCompleted(Event, frozen=True, kw_only=True):
+    """The instance Succeeded on `port`; `variables` are what `store` or `set` wrote."""
+
+    node: str
+    path: str
+    attempt: int = 0
+    port: str
+    taken: list[str] = []
+    dead: list[str] = []
+    outputs: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
+    condition: bool | None = None
+    message: str | None = None
+    level: str | None = None
+    result: str | None = None
+    reason: str | None = None
+    via: str | None = None
+
+
+class NodeFailed(Event, frozen=True, kw_only=True):
+    """The instance Failed. `handled` is port, continue, or empty when nothing handles it."""
+
+    node: str
+    path: str
+    attempt: int = 0
+    error: Error
+    handled: str = ""
+    port: str = ""
+    taken: list[str] = []
+    dead: list[str] = []
+
+
+class NodeSkipped(Event, frozen=True, kw_only=True):
+    """The instance did not run: reason WhenFalse (passed through), DeadPath, or what ended the run first."""
+
+    node: str
+    reason: str
+    path: str = ""
+    taken: list[str] = []
+    dead: list[str] = []
+
+
+class NodeCancelled(Event, frozen=True, kw_only=True):
+    """An instance that had started or was held was ended from elsewhere."""
+
+    node: str
+    path: str
+    reason: str
+    attempt: int = 0
+    dead: list[str] = []
+
+
+class LateResult(Event, frozen=True, kw_only=True):
+    """A result of a delivery that no longer counts; recorded and ignored."""
+
+    node: str
+    attempt: int
+    delivery: int
+    succeeded: bool
+
+
+AnyEvent = Union[
+    ExecutionCreated, ExecutionStarted, ExecutionSuspended, ExecutionResumed, WishWithdrawn, CancelRequested,
+    ExecutionTimedOut, OutcomeDecided, ExecutionCompleted, ExecutionFailed, ExecutionCancelled, Redriven, RedriveRefused,
+    CheckpointTaken, ProgressUpdated,
+    PathStarted, PathJoined, PathCompleted, PathFailed, PathCancelled, LateArrival,
+    NodeReady, NodeScheduled, NodeStarted, DeliveryStarted, NodeRetrying, NodeTimedOut, NodeStopping, NodeLost, DeadLettered,
+    NodeFallback, NodeCompleted, NodeFailed, NodeSkipped, NodeCancelled, LateResult,
+]  # fmt: skip
+
+TYPES: dict[str, type[Event]] = {cls.__name__: cls for cls in AnyEvent.__args__}  # type: ignore[attr-defined]
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+
+
+def encode(event: Event) -> bytes:
+    """The stored form: compact JSON."""
+    return _encoder.encode(event)
+
+
+def decode(data: bytes | str) -> AnyEvent:
+    """The event of a stored form. Raises msgspec.ValidationError or msgspec.DecodeError."""
+    return _decoder.decode(data)

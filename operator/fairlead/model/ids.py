@@ -1,0 +1,48 @@
+"""Identities: of node instances, deliveries and connections, and what is derived from them by hash.
+
+An instance id is `SEG/SEG/…/node` with SEG = `while[pass]`, `forEach[index]`, `parallel.branch` or the name of an inlined
+workflow or of the node a fallback stands in for; the k-th loopback pass of a node (k ≥ 1) is `node#k` (semantics 17).
+A *key* is an instance id without the last `#k`: it names the place in the graph, whatever the pass.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def connection_id(source: str, port: str, target: str) -> str:
+    """`from.port>to`, unique within a body."""
+    return f"{source}.{port}>{target}"
+
+
+def connection_target(connection: str) -> str:
+    """The name of the node a connection leads to."""
+    return connection[connection.rindex(">") + 1 :]
+
+
+def prefix_of(instance: str) -> str:
+    """The scope of an instance with its trailing slash: `lines[3]/` of `lines[3]/pack`, empty in the workflow's own body."""
+    return instance[: instance.rfind("/") + 1]
+
+
+def key_of(instance: str) -> str:
+    """The instance id without its own `#k`."""
+    slash = instance.rfind("/")
+    hash_sign = instance.find("#", slash + 1)
+    return instance if hash_sign < 0 else instance[:hash_sign]
+
+
+def delivery_id(uid: str, node: str, attempt: int, delivery: int) -> str:
+    """The id of everything done for one delivery of one attempt of one instance."""
+    return f"{uid}/{node}/{attempt}/{delivery}"
+
+
+def idempotency_key(uid: str, node: str) -> str:
+    """128 bits in hex, the same for all attempts of an instance: FAIRLEAD_IDEMPOTENCY_KEY (semantics 10)."""
+    return hashlib.sha256(f"{uid}\0{node}".encode()).hexdigest()[:32]
+
+
+def unit_interval(*parts: str) -> float:
+    """A number in [0, 1) that depends on the parts alone: the engine's only source of chance."""
+    digest = hashlib.sha256("\0".join(parts).encode()).digest()
+    return int.from_bytes(digest[:7], "big") / (1 << 56)

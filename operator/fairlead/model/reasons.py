@@ -1,0 +1,88 @@
+"""The closed list of reasons: why a node or a run failed, was skipped, held or refused.
+
+They are CamelCase constants that serve as condition reasons, event fields and metric labels. What a reason means stands beside
+it; the documentation's table is made from `MEANINGS`.
+"""
+
+from __future__ import annotations
+
+NON_ZERO_EXIT = "NonZeroExit"
+SIGNALLED = "Signalled"
+COMMAND_NOT_FOUND = "CommandNotFound"
+TIMEOUT = "Timeout"
+START_TIMEOUT = "StartTimeout"
+OUTPUT_INVALID = "OutputInvalid"
+OUTPUT_TOO_LARGE = "OutputTooLarge"
+INPUT_TOO_LARGE = "InputTooLarge"
+EXPRESSION_ERROR = "ExpressionError"
+EXPRESSION_TOO_EXPENSIVE = "ExpressionTooExpensive"
+JOIN_UNREACHABLE = "JoinUnreachable"
+MAX_ITERATIONS_EXCEEDED = "MaxIterationsExceeded"
+NODE_LOST = "NodeLost"
+NO_CONTAINER_RUNTIME = "NoContainerRuntime"
+WORKING_DIR_MISSING = "WorkingDirMissing"
+SECRET_MISSING = "SecretMissing"
+EXECUTION_TIMEOUT = "ExecutionTimeout"
+FINISHED_FAILED = "FinishedFailed"
+FINALLY_FAILED = "FinallyFailed"
+FINALLY_TIMEOUT = "FinallyTimeout"
+
+WHEN_FALSE = "WhenFalse"
+DEAD_PATH = "DeadPath"
+EXECUTION_FAILED = "ExecutionFailed"
+CANCELLED = "Cancelled"
+FINISHED = "Finished"
+
+SUSPENDED = "Suspended"
+MAX_NODES = "MaxNodes"
+
+GRAPH_END = "GraphEnd"
+NO_CONNECTION_TAKEN = "NoConnectionTaken"
+FORKED = "Forked"
+LATE_ARRIVAL = "LateArrival"
+
+MEANINGS: dict[str, str] = {
+    NON_ZERO_EXIT: "the script or command ended with an exit code other than 0",
+    SIGNALLED: "the script or command was ended by a signal that Fairlead did not send",
+    COMMAND_NOT_FOUND: "the command does not exist or may not be executed",
+    TIMEOUT: "an attempt ran longer than the node's timeout",
+    START_TIMEOUT: "an attempt waited longer than the node's startTimeout for its start",
+    OUTPUT_INVALID: "what the node gave as outputs is no JSON object, or holds a value that JSON or int64 cannot",
+    OUTPUT_TOO_LARGE: "the outputs are larger than 1 MiB",
+    INPUT_TOO_LARGE: "the node's document is larger than 1 MiB",
+    EXPRESSION_ERROR: "an expression failed; the message shows it and the values it saw",
+    EXPRESSION_TOO_EXPENSIVE: "an expression would have taken too long; use a list function or a run node",
+    JOIN_UNREACHABLE: "fewer connections were taken than the join's atLeast, and none is open any more",
+    MAX_ITERATIONS_EXCEEDED: "a loop would have gone on past its maxIterations",
+    NODE_LOST: "the node's process or pod vanished without a result, maxDeliveries times",
+    NO_CONTAINER_RUNTIME: "the node has an image and neither podman nor docker is here",
+    WORKING_DIR_MISSING: "the node's workingDir does not exist",
+    SECRET_MISSING: "a Secret or one of its keys that the node names is not there",
+    EXECUTION_TIMEOUT: "the run took longer than spec.timeout",
+    FINISHED_FAILED: "a finish node ended the run with result failed",
+    FINALLY_FAILED: "a node of spec.finally failed after the rest had succeeded",
+    FINALLY_TIMEOUT: "finally took longer than spec.finallyTimeout; what of it had not ended was ended",
+    WHEN_FALSE: "the node's own `when` was false: it is passed through",
+    DEAD_PATH: "no connection into the node can be taken any more",
+    EXECUTION_FAILED: "the run failed before the node could start or end",
+    CANCELLED: "the run was cancelled before the node could start or end",
+    FINISHED: "a finish node ended the run before the node could start or end",
+    SUSPENDED: "the run is suspended: nothing new starts",
+    MAX_NODES: "as many nodes run as concurrency.maxNodes allows",
+    GRAPH_END: "the path's last node has no connection onward from the port it took",
+    NO_CONNECTION_TAKEN: "the port has connections, but the `when` of none of them held",
+    FORKED: "several connections were taken; each goes on as a child path",
+    LATE_ARRIVAL: "the join ahead had already been met",
+}
+
+NOT_RETRIED = frozenset(
+    {
+        EXPRESSION_ERROR,
+        EXPRESSION_TOO_EXPENSIVE,
+        OUTPUT_INVALID,
+        OUTPUT_TOO_LARGE,
+        MAX_ITERATIONS_EXCEEDED,
+        JOIN_UNREACHABLE,
+    }
+)
+"""Reasons that are not retried unless `retryOn` names them (semantics 26)."""

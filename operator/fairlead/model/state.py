@@ -1,0 +1,264 @@
+"""The state of an execution: what the fold of its log gives, and nothing else.
+
+Rules of this file
+- `engine.evolve` alone changes a `State`, in place; nobody else keeps a reference beyond one step.
+- Everything here is plain data: `encode` and `decode` give a checkpoint, byte for byte the same for the same log.
+- The state keeps its own indexes (`ready`, `active`, `timers`, counters), so that no step looks at the whole graph.
+- Values (inputs, variables, outputs) are never changed in place: a write puts a new object there. Caches rely on it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import Any
+
+import msgspec
+
+from fairlead.model.events import Error
+from fairlead.model.ids import prefix_of
+
+PENDING = "Pending"
+READY = "Ready"
+SCHEDULED = "Scheduled"
+RUNNING = "Running"
+STOPPING = "Stopping"
+RETRYING = "Retrying"
+LOST = "Lost"
+FALLBACK = "Fallback"
+SUCCEEDED = "Succeeded"
+FAILED = "Failed"
+SKIPPED = "Skipped"
+CANCELLED = "Cancelled"
+SUSPENDED = "Suspended"
+JOINED = "Joined"
+COMPLETED = "Completed"
+ACTIVE = "Active"
+
+ENDED_NODE = frozenset({SUCCEEDED, FAILED, SKIPPED, CANCELLED})
+ENDED_RUN = frozenset({SUCCEEDED, FAILED, CANCELLED})
+HOLDS_SLOT = frozenset({SCHEDULED, RUNNING, STOPPING})
+
+FORWARD = "Forward"
+FINALLY = "Finally"
+ENDED = "Ended"
+
+
+class NodeState(msgspec.Struct, omit_defaults=True):
+    """One node instance: where it stands, and while it is at work all that its next step needs."""
+
+    status: str = PENDING
+    iteration: int = 0  # k of `node#k`
+    taken: int = 0  # incoming connections settled so far
+    dead: int = 0
+    arrivals: list[str] = []  # paths that wait at the join
+    path: str = ""
+    attempt: int = 0
+    attempts_before: int = 0  # attempts spent in earlier epochs
+    delivery: int = 0
+    attempt_started: bool = False
+    lost: bool = False  # the last delivery was lost, the next start is a redelivery
+    values: dict[str, Any] | None = None
+    held: str = ""  # why it is Ready and not started
+    stop: str = ""  # why it is Stopping, or which limit it passed
+    limit: int = 0
+    late: int = 0  # highest delivery whose late result is recorded
+    stands_for: str = ""  # this is the fallback of that instance
+    fallback: str = ""
+    via: str = ""
+    port: str = ""
+    handled: str = ""
+    outputs: dict[str, Any] = {}
+    error: Error | None = None
+    scheduled_at: int = 0
+    started_at: int = 0
+    finished_at: int = 0
+    due: int = 0
+
+
+class PathState(msgspec.Struct, omit_defaults=True):
+    """One thread of the run."""
+
+    status: str = ACTIVE
+    node: str = ""
+    started_at: int = 0
+    finished_at: int = 0
+    error: Error | None = None
+
+
+class ScopeState(msgspec.Struct, omit_defaults=True):
+    """One body at work: the workflow's own or `finally`."""
+
+    total: int = 0
+    ended: int = 0
+
+
+class Failure(msgspec.Struct, omit_defaults=True):
+    """The first failure that nothing handled."""
+
+    error: Error
+    node: str = ""
+    path: str = ""
+    attempt: int = 0
+
+
+class Finish(msgspec.Struct, omit_defaults=True):
+    """The first finish node reached."""
+
+    node: str
+    result: str
+    reason: str = ""
+
+
+class Timers(msgspec.Struct):
+    """Due times by name, with a heap over them that forgets lazily.
+
+    `heap` may hold entries that `due` no longer has; its top is always valid. Both follow from the calls alone, so a fold gives
+    the same heap.
+    """
+
+    due: dict[str, int] = {}
+    heap: list[tuple[int, str]] = []
+
+    def set(self, name: str, due: int) -> None:
+        """Set or move a timer."""
+        self.due[name] = due
+        heapq.heappush(self.heap, (due, name))
+        self._prune()
+
+    def clear(self, name: str) -> None:
+        """Forget a timer; unknown names are fine."""
+        if self.due.pop(name, None) is not None:
+            self._prune()
+
+    def first(self) -> int | None:
+        """The earliest due time."""
+        return self.heap[0][0] if self.heap else None
+
+    def fired(self, now: int) -> list[str]:
+        """The names due at `now`, earliest first."""
+        if not self.heap or self.heap[0][0] > now:
+            return []
+        return [name for due, name in sorted((due, name) for name, due in self.due.items() if due <= now)]
+
+    def _prune(self) -> None:
+        heap, due = self.heap, self.due
+        while heap and due.get(heap[0][1]) != heap[0][0]:
+            heapq.heappop(heap)
+        if len(heap) > 64 + 2 * len(due):
+            heap[:] = sorted((at, name) for name, at in due.items())
+
+
+class Counters(msgspec.Struct):
+    """Instances by where they stand, and sums over those that ended. `skipped` counts Skipped and Cancelled."""
+
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    skipped: int = 0
+    retries: int = 0
+    first_attempts: int = 0
+    node_time: int = 0  # microseconds from start to end, summed over timed_nodes
+    timed_nodes: int = 0
+    progress_mark: int = 0  # the last tenth reported by ProgressUpdated
+    since_checkpoint: int = 0
+
+
+class State(msgspec.Struct):
+    """An execution."""
+
+    seq: int = 0
+    at: int = 0
+    name: str = ""
+    uid: str = ""
+    workflow: str = ""
+    generation: int = 0
+    digest: str = ""
+    runtime: str = ""
+    priority: int = 0
+    timeout: int | None = None  # the execution's own, if it has one
+    inputs: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
+    phase: str = ""
+    stage: str = FORWARD
+    created_at: int = 0
+    started_at: int = 0
+    finished_at: int = 0
+    nodes: dict[str, NodeState] = {}
+    scopes: dict[str, ScopeState] = {}
+    paths: dict[str, PathState] = {}  # those that have not ended, and the last that did
+    ended_paths: list[str] = []
+    path_children: dict[str, int] = {}  # children ever opened, by parent; "" counts the roots
+    iterations: dict[str, int] = {}  # loopback passes by key
+    ready: dict[str, str] = {}  # held instances -> why, in the order in which they became ready
+    active: dict[str, int] = {}  # instances whose delivery holds a slot
+    waiting: dict[str, int] = {}  # instances between deliveries (Retrying, Lost) -> due
+    timers: Timers = msgspec.field(default_factory=Timers)  # wall time
+    paused_timers: Timers = msgspec.field(default_factory=Timers)  # time not counting suspension
+    suspended_at: int = 0
+    suspended_total: int = 0
+    suspend_seen: bool = False
+    cancel: bool = False
+    cancel_reason: str = ""
+    cancel_force: bool = False
+    cancel_void: bool = False  # a latched cancel that a redrive has voided is still in the spec
+    redrive: int = 0
+    epoch: int = 0
+    failure: Failure | None = None
+    finish: Finish | None = None
+    outcome: str = ""  # phase that the rest ended with, once `finally` runs
+    finally_failure: Failure | None = None
+    timed_out: bool = False
+    counters: Counters = msgspec.field(default_factory=Counters)
+    checkpoint: int = 0
+    checkpoint_at: int = 0
+    outputs: dict[str, Any] = {}
+    result: str | None = None
+    reason: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run has a final phase (a redrive may still open it again)."""
+        return self.phase in ENDED_RUN
+
+    def node(self, key: str) -> NodeState:
+        """The instance at a key; one that nothing is known of yet is Pending."""
+        found = self.nodes.get(key)
+        return NodeState(iteration=self.iterations.get(key, 0)) if found is None else found
+
+    def instance(self, key: str) -> str:
+        """The instance id that a key has now."""
+        iteration = self.iterations.get(key, 0) if self.iterations else 0
+        return f"{key}#{iteration}" if iteration else key
+
+    def active_time(self, now: int) -> int:
+        """`now` on the clock that stands still while the run is suspended."""
+        return (self.suspended_at or now) - self.suspended_total
+
+    def next_due(self, now: int) -> int | None:
+        """When the earliest timer fires, in wall time; None if there is none that can."""
+        wall = self.timers.first()
+        paused = None if self.suspended_at else self.paused_timers.first()
+        if paused is not None:
+            paused += self.suspended_total
+        times = [t for t in (wall, paused) if t is not None]
+        return min(times) if times else None
+
+    def scope_of(self, key: str) -> ScopeState:
+        """The body that an instance belongs to."""
+        if "/" in key:
+            return self.scopes[prefix_of(key)]
+        return self.scopes[FINALLY if self.stage == FINALLY else ""]
+
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[State] = msgspec.json.Decoder(State)
+
+
+def encode(state: State) -> bytes:
+    """A checkpoint of the state."""
+    return _encoder.encode(state)
+
+
+def decode(data: bytes) -> State:
+    """The state of a checkpoint. Raises msgspec.ValidationError or msgspec.DecodeError."""
+    return _decoder.decode(data)

@@ -1,0 +1,162 @@
+"""One actor per execution: load → decide → append → act, with a mailbox and timers.
+
+Rules of this file
+- Everything that arrived while the last append was in flight is decided together and goes into one append (group commit).
+- Append first, then act: no effect is handed on before its events are committed.
+- After a Conflict the state is thrown away, folded again from the log, and the commands are decided again; commands say what was
+  observed, so that is harmless.
+- It reads its own writes: there is one state, and every decision is made on the fold of all that was appended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from fairlead.engine.effects import effects_of
+from fairlead.engine.engine import Engine
+from fairlead.engine.evolve import fold
+from fairlead.engine.graph import Graph
+from fairlead.model import commands as c
+from fairlead.model import state as states
+from fairlead.model.effects import SaveCheckpoint, StartAttempt, StopAttempt
+from fairlead.model.errors import Bug, Conflict, LogDamaged
+from fairlead.model.events import Event
+from fairlead.model.state import State
+from fairlead.runtime.ports import Checkpoints, Clock, EventLog, Runner
+
+import msgspec
+
+MAX_BATCH = 256
+"""Commands decided in one append at most."""
+
+Listener = Callable[[list[Event], State], None]
+
+
+async def load_state(uid: str, log: EventLog, checkpoints: Checkpoints | None) -> State:
+    """The fold of a log, from the newest checkpoint that fits it. Raises LogDamaged."""
+    kept = await checkpoints.latest(uid) if checkpoints is not None else None
+    if kept is not None:
+        seq, data = kept
+        try:
+            state = states.decode(data)
+            if state.seq == seq and state.uid == uid:
+                return _fold(await log.read(uid, seq), state)
+        except (msgspec.DecodeError, Bug):
+            pass  # a checkpoint that does not fit the log is thrown away: the log has all
+    return _fold(await log.read(uid), State())
+
+
+def _fold(events: list[Event], state: State) -> State:
+    try:
+        return fold(events, state)
+    except Bug as wrong:
+        raise LogDamaged(f"the log does not fold: {wrong}", seq=state.seq + 1) from wrong
+
+
+class Actor:
+    """The running half of one execution."""
+
+    def __init__(
+        self,
+        uid: str,
+        graph: Graph,
+        *,
+        log: EventLog,
+        checkpoints: Checkpoints,
+        runner: Runner,
+        clock: Clock,
+        listener: Listener | None = None,
+    ) -> None:
+        self.uid = uid
+        self.graph = graph
+        self.engine = Engine(graph)
+        self._log = log
+        self._checkpoints = checkpoints
+        self._runner = runner
+        self._clock = clock
+        self._listener = listener
+        self._mailbox: deque[c.Command] = deque()
+        self._arrived = asyncio.Event()
+        self._committed = 0
+
+    @property
+    def state(self) -> State:
+        """The state after the last decision."""
+        return self.engine.state
+
+    async def load(self) -> None:
+        """Fold the log; what a crash left undone is taken up with the next command."""
+        state = await load_state(self.uid, self._log, self._checkpoints)
+        self._committed = state.seq
+        self.engine = Engine(self.graph, state) if state.seq else Engine(self.graph)
+
+    def tell(self, command: c.Command) -> None:
+        """Put a command into the mailbox; safe from callbacks of the loop."""
+        self._mailbox.append(command)
+        self._arrived.set()
+
+    async def run(self, until: Callable[[State], bool]) -> State:
+        """Work until `until` holds of the committed state. Raises Unavailable when the log refuses to write."""
+        while not until(self.state):
+            await self._wait()
+            await self.step()
+        return self.state
+
+    async def step(self) -> None:
+        """Decide what is in the mailbox and what is due, append, act."""
+        commands: list[c.Command] = []
+        while self._mailbox and len(commands) < MAX_BATCH:
+            commands.append(self._mailbox.popleft())
+        if not self._mailbox:
+            self._arrived.clear()
+        while True:
+            try:
+                await self._decide(commands)
+                return
+            except Conflict:
+                await self.load()
+
+    async def _decide(self, commands: list[c.Command]) -> None:
+        engine, now = self.engine, self._clock.now()
+        events: list[Event] = []
+        for command in commands:
+            events += engine.decide(command, now)
+            while engine.unfinished:
+                await self._commit(events)
+                events = engine.decide_more(now)
+        if engine.state.phase:
+            events += engine.decide(c.Tick(), now)
+        while True:
+            await self._commit(events)
+            if not engine.unfinished:
+                return
+            events = engine.decide_more(now)
+
+    async def _commit(self, events: list[Event]) -> None:
+        if not events:
+            return
+        await self._log.append(self.uid, self._committed, events)
+        self._committed = events[-1].seq
+        if self._listener is not None:
+            self._listener(events, self.state)
+        for effect in effects_of(self.graph, self.state, events):
+            match effect:
+                case StartAttempt():
+                    self._runner.start(self.uid, effect)
+                case StopAttempt():
+                    self._runner.stop(self.uid, effect)
+                case SaveCheckpoint():
+                    await self._checkpoints.save(self.uid, self.state.seq, states.encode(self.state))
+
+    async def _wait(self) -> None:
+        """Until something arrives or the next timer is due."""
+        if self._mailbox:
+            return
+        due = self.engine.next_due(self._clock.now())
+        delay = None if due is None else max(0, due - self._clock.now()) / 1e6
+        try:
+            await asyncio.wait_for(self._arrived.wait(), delay)
+        except TimeoutError:
+            pass

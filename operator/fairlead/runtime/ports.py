@@ -1,0 +1,60 @@
+"""The ports: what the runtime needs of a home, as Protocols of one to five methods.
+
+Each port has one contract suite in `tests/contracts/` that every adapter passes; the memory adapters (`runtime.memory`) are the
+reference. Errors are those of `model.errors`: `Conflict` to load again, `Unavailable` when the home cannot be reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from fairlead.model.effects import StartAttempt, StopAttempt
+from fairlead.model.events import Event
+
+
+class EventLog(Protocol):
+    """The log of every execution: append-only, gapless, one writer at a time by compare-and-set."""
+
+    async def append(self, uid: str, after: int, events: Sequence[Event]) -> None:
+        """Commit events `after + 1 …` all together, or none.
+
+        Raises Conflict if the log does not end at `after`, Unavailable if the home refuses to write (locked, full, read-only).
+        """
+
+    async def read(self, uid: str, after: int = 0) -> list[Event]:
+        """The events after a sequence number, in order; empty for an unknown uid. Raises LogDamaged naming the first bad one."""
+
+
+class Checkpoints(Protocol):
+    """A cache of states; losing it costs time and nothing else."""
+
+    async def save(self, uid: str, seq: int, state: bytes) -> None:
+        """Keep a state as it was at `seq`; older ones may be dropped."""
+
+    async def latest(self, uid: str) -> tuple[int, bytes] | None:
+        """The newest state kept and its sequence number."""
+
+
+class Runner(Protocol):
+    """Where attempts run. Starts and ends are reported to whoever owns the execution, each exactly once."""
+
+    def start(self, uid: str, effect: StartAttempt) -> None:
+        """Run one delivery; the same id twice is one run."""
+
+    def stop(self, uid: str, effect: StopAttempt) -> None:
+        """End a delivery; one that is not running is fine."""
+
+
+class StatusSink(Protocol):
+    """Where the projection of an execution's state is shown; never read to decide."""
+
+    async def publish(self, uid: str, status: dict[str, Any]) -> None:
+        """Show a status."""
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> int:
+        """Microseconds since the epoch."""

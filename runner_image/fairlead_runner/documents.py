@@ -1,0 +1,121 @@
+"""The node document: what one attempt of one node is to do. Version 1, one JSON object:
+
+    {"version": 1, "execution": {"name", "uid"}, "node": INSTANCE, "attempt": 1, "delivery": 1,
+    "idempotencyKey": HEX,
+     "run": {"python": TEXT} | {"sh": TEXT} | {"image": IMAGE, "command": [..], "args": [..], "cleanup":
+     [..]}, "inputs": {..}, "env": {"K": "V"}, "workingDir": PATH, "grace": MICROSECONDS}
+
+`image` only names what the command belongs to: the command is run as it stands (in an image by the image
+itself, at home through podman or docker). `cleanup` is a command that takes away what the first one leaves
+behind when it does not end by itself. Unknown fields are ignored: a newer home may say more than this release
+knows.
+"""
+
+import posix
+
+from fairlead_runner import lean_json
+
+MAX_BYTES = 8 * 1024 * 1024
+"""The most that is read. The engine refuses inputs above 1 MiB long before; this bounds what a stranger may
+send.
+"""
+DEFAULT_GRACE = 2_000_000
+
+
+class Refused(Exception):
+    """The document cannot be run; the message says why."""
+
+
+class Node:
+    """A node document that was read and found sound."""
+
+    __slots__ = (
+        "attempt",
+        "cleanup",
+        "command",
+        "env",
+        "execution",
+        "grace",
+        "idempotency_key",
+        "inputs",
+        "kind",
+        "node",
+        "text",
+        "uid",
+        "working_dir",
+    )
+
+    def __init__(self, document: dict[str, object]) -> None:
+        if document.get("version") != 1:
+            raise Refused(f"the node document has version {document.get('version')!r}; expected 1")
+        execution = _mapping(document, "execution")
+        self.execution = str(execution.get("name", ""))
+        self.uid = str(execution.get("uid", ""))
+        self.node = str(document.get("node", ""))
+        self.attempt = str(document.get("attempt", 1))
+        self.idempotency_key = str(document.get("idempotencyKey", ""))
+        self.inputs = _mapping(document, "inputs")
+        self.env = {name: str(value) for name, value in _mapping(document, "env").items()}
+        self.working_dir = str(document.get("workingDir") or "")
+        grace = document.get("grace", DEFAULT_GRACE)
+        self.grace = grace if isinstance(grace, int) else DEFAULT_GRACE
+        run = _mapping(document, "run")
+        self.kind, self.text = _program(run)
+        self.command = [*_texts(run, "command"), *_texts(run, "args")]
+        self.cleanup = _texts(run, "cleanup")
+
+
+def load(environ: dict[bytes, bytes]) -> Node:
+    """The node document that the environment names, or the one on stdin."""
+    inline, file = environ.get(b"FAIRLEAD_NODE"), environ.get(b"FAIRLEAD_NODE_FILE")
+    try:
+        raw = inline if inline is not None else _read(posix.open(file, posix.O_RDONLY) if file else 0)
+        document = lean_json.decode(raw.decode())
+    except OSError as error:
+        raise Refused(f"the node document cannot be read: {error}") from None
+    except ValueError as error:
+        raise Refused(f"the node document is no JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise Refused(f"the node document is a {type(document).__name__}; expected an object")
+    return Node(document)
+
+
+def _read(descriptor: int) -> bytes:
+    parts = []
+    left = MAX_BYTES
+    while left > 0 and (part := posix.read(descriptor, left)):
+        parts.append(part)
+        left -= len(part)
+    if left <= 0:
+        raise Refused(f"the node document is larger than {MAX_BYTES} bytes")
+    return b"".join(parts)
+
+
+def _program(run: dict[str, object]) -> tuple[str, str]:
+    kinds = [kind for kind in ("python", "sh", "image") if kind in run]
+    if len(kinds) != 1:
+        raise Refused(
+            f"run has {' and '.join(kinds) or 'none'} of python, sh and image; expected exactly one"
+        )
+    text = run[kinds[0]]
+    if not isinstance(text, str):
+        raise Refused(f"run.{kinds[0]} is a {type(text).__name__}; expected text")
+    return kinds[0], text
+
+
+def _mapping(document: dict[str, object], field: str) -> dict[str, object]:
+    value = document.get(field)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Refused(f"{field} is a {type(value).__name__}; expected an object")
+    return value
+
+
+def _texts(run: dict[str, object], field: str) -> list[str]:
+    value = run.get(field)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Refused(f"run.{field} is {value!r}; expected a list of texts")
+    return list(value)

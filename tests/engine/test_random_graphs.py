@@ -1,0 +1,271 @@
+"""Random graphs, orders of arrival, wishes and crashes: what holds of every run.
+
+- A run ends, whatever the order in which its nodes do.
+- The fold of the log equals the live state at every step (the driver compares after each batch).
+- A crash between any two steps, also in the middle of a long turn, changes neither the final state nor the outputs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fairlead.model import commands as c
+from fairlead.model import state as s
+from fairlead.model.events import encode
+from fairlead.model.manifests import WorkflowSpec, parse_spec
+from tests.support.driver import Driver
+
+pytestmark = pytest.mark.simulation
+
+
+@st.composite
+def kinds(draw: st.DrawFn, index: int) -> dict[str, Any]:
+    """The kind of a node and the policies that go with it."""
+    kind = draw(st.sampled_from(["run", "run", "set", "log", "if", "switch"]))
+    if kind == "run":
+        node: dict[str, Any] = {"run": {"sh": "true"}, "store": {f"v{index}": "${outputs.n}"}}
+        if draw(st.booleans()):
+            node["retry"] = {"maxAttempts": draw(st.integers(1, 3)), "initialDelay": "1s"}
+        if draw(st.booleans()):
+            node["timeout"] = "30s"
+        return node
+    if kind == "set":
+        return {"set": {f"v{index}": index}}
+    if kind == "log":
+        return {"log": {"message": "at ${now}"}}
+    if kind == "if":
+        return {"if": draw(st.sampled_from(["true", "false", "inputs.flag", "inputs.missing"]))}
+    return {"switch": {"value": "${inputs.n}", "cases": [{"name": "one", "equals": 1}, {"name": "big", "when": "inputs.n > 5"}]}}
+
+
+def ports(node: dict[str, Any]) -> list[str]:
+    """The ports that connections may leave from."""
+    if "if" in node:
+        return ["true", "false", "failed", "ended"]
+    if "switch" in node:
+        return ["one", "big", "default", "failed", "ended"]
+    return ["done", "done", "failed", "ended"]
+
+
+@st.composite
+def workflows(draw: st.DrawFn) -> WorkflowSpec:
+    """A random acyclic workflow."""
+    count = draw(st.integers(1, 9))
+    nodes: list[dict[str, Any]] = []
+    connections: dict[tuple[str, str], dict[str, Any]] = {}
+    for index in range(count):
+        node = {"name": f"n{index}", **draw(kinds(index))}
+        sources = draw(st.lists(st.integers(0, index - 1), max_size=3, unique=True)) if index else []
+        for source in sources:
+            port = draw(st.sampled_from(ports(nodes[source])))
+            edge: dict[str, Any] = {"from": f"n{source}.{port}", "to": f"n{index}"}
+            if draw(st.integers(0, 4)) == 0:
+                edge["when"] = draw(st.sampled_from(["true", "false", "inputs.n > 2", "outputs.nothing == 1"]))
+            connections[edge["from"], edge["to"]] = edge
+        if len(sources) > 1:
+            node["join"] = draw(st.sampled_from(["all", "any", {"atLeast": 2}]))
+        if draw(st.integers(0, 5)) == 0:
+            node["onError"] = "continue"
+        if draw(st.integers(0, 6)) == 0 and "if" not in node and "switch" not in node:
+            node["when"] = draw(st.sampled_from(["true", "false", "inputs.missing > 1"]))
+        nodes.append(node)
+    if count > 2 and "run" in nodes[-2] and draw(st.booleans()):
+        nodes.append({"name": "spare", "run": {"sh": "true"}})
+        nodes[-3]["fallback"] = "spare"
+    if draw(st.integers(0, 5)) == 0:
+        nodes.append({"name": "stop", "after": ["n0.ended"], "finish": {"result": draw(st.sampled_from(["done", "failed"]))}})
+    spec: dict[str, Any] = {
+        "nodes": nodes,
+        "connections": list(connections.values()),
+        "failFast": draw(st.booleans()),
+        "outputs": {f"n{i}": f"${{nodes.n{i}.status}}" for i in range(count)},
+    }
+    if draw(st.booleans()):
+        spec["finally"] = [{"name": "f0", "run": {"sh": "true"}}, {"name": "f1", "after": ["f0.ended"], "set": {"f": 1}}]
+    if draw(st.booleans()):
+        spec["concurrency"] = {"maxNodes": draw(st.integers(1, 3))}
+    if draw(st.integers(0, 3)) == 0:
+        spec["timeout"] = "2m"
+    return parse_spec(WorkflowSpec, spec)
+
+
+INPUTS = st.fixed_dictionaries({"flag": st.booleans(), "n": st.integers(0, 8)})
+CHECKS = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+
+
+class Player:
+    """Plays the world by a list of draws: which attempt ends next, and how; when time passes; what people want."""
+
+    def __init__(self, run: Driver, draws: list[int], *, wishes: bool, crashes: bool, losses: bool) -> None:
+        self.run = run
+        self.draws = iter(draws)
+        self.wishes = wishes
+        self.crashes = crashes
+        self.losses = losses
+        self.wish: dict[str, Any] = {}
+
+    def draw(self, below: int) -> int:
+        return next(self.draws, 0) % below
+
+    def play(self) -> Driver:
+        run = self.run
+        for _ in range(2_000):
+            if run.state.ended:
+                break
+            if self.crashes and self.draw(3) == 0:
+                run.crash().tick()
+            if self.wishes:
+                self._wish()
+            self._step()
+        return run
+
+    def _wish(self) -> None:
+        pick = self.draw(24)
+        if pick == 1:
+            self.wish["suspend"] = True
+        elif pick == 2:
+            self.wish = {**self.wish, "cancel": True, "force": self.draw(3) == 0}
+        elif pick in (3, 4, 5, 6, 7):
+            self.wish["suspend"] = False
+        if 0 < pick < 8:
+            self.run.wish(**self.wish)
+
+    def _step(self) -> None:
+        run = self.run
+        if run.running:
+            keys = sorted(run.running)
+            node, attempt, delivery = keys[self.draw(len(keys))]
+            action = self.draw(8)
+            if action == 0:
+                run.tell(c.AttemptStarted(node=node, attempt=attempt, delivery=delivery))
+            elif action == 1:
+                run.tick(20)
+            elif action in (2, 3):
+                run.fail(node)
+            elif action == 4 and self.losses:
+                run.lose(node)
+            else:
+                run.end(node, {"n": attempt})
+        elif not run.wait_for_timer():
+            assert run.state.suspended_at, f"stuck: {run.statuses()}"
+            self.wish["suspend"] = False
+            run.wish(**self.wish)
+
+
+@settings(suppress_health_check=CHECKS)
+@given(spec=workflows(), inputs=INPUTS, draws=st.lists(st.integers(0, 10_000), max_size=120))
+def test_every_run_ends_whatever_the_order_and_the_wishes(spec, inputs, draws):
+    """Any order of arrivals, failures, lost deliveries, suspends and cancels: the run ends and every instance ended once."""
+    run = Driver(spec).create(inputs)
+
+    Player(run, draws, wishes=True, crashes=True, losses=True).play()
+
+    run.check_ended()
+
+
+def play_plain(spec: WorkflowSpec, inputs: dict[str, Any], *, limit: int, crash: bool) -> Driver:
+    """A world without choice: attempts end in order of name, `n % 3 == 0` ones fail; crashes before every single step."""
+    run = Driver(spec, limit=limit)
+    if crash:
+        run.crash()
+    run.create(inputs)
+    for _ in range(2_000):
+        if run.state.ended:
+            break
+        if crash:
+            run.crash().tick()
+        if run.running:
+            node, attempt, _ = sorted(run.running)[0]
+            if len(node) % 3 == 0 or (attempt == 1 and node.endswith("1")):
+                run.fail(node)
+            else:
+                run.end(node, {"n": attempt})
+        else:
+            assert run.wait_for_timer(), f"stuck: {run.statuses()}"
+    return run
+
+
+@settings(suppress_health_check=CHECKS)
+@given(spec=workflows(), inputs=INPUTS)
+def test_crashes_between_all_steps_change_nothing(spec, inputs):
+    """With a crash before every step the log is the same, byte for byte, as without any."""
+    calm = play_plain(spec, inputs, limit=1_000, crash=False)
+    rough = play_plain(spec, inputs, limit=1_000, crash=True)
+
+    assert calm.log == rough.log
+    assert s.encode(calm.state) == s.encode(rough.state)
+
+
+@settings(suppress_health_check=CHECKS)
+@given(spec=workflows(), inputs=INPUTS, kept=st.integers(0, 10_000))
+def test_a_crash_in_the_middle_of_a_turn_loses_nothing(spec, inputs, kept):
+    """Turns are committed in parts; a process that dies after any part leaves a log from which the run ends the same way."""
+    calm = play_plain(spec, inputs, limit=1_000, crash=False)
+    run = Driver(spec, limit=1)
+    command = c.Create(
+        name="run", uid="uid-1", workflow="flow", digest=calm.state.digest, runtime="test", inputs=inputs
+    )
+    run._commit(run.engine.decide(command, run.now, 1))
+    for _ in range(kept % 40):
+        if not run.engine.unfinished:
+            break
+        run._commit(run.engine.decide_more(run.now, 1))
+    run.crash().tick()
+    for _ in range(2_000):
+        if run.state.ended:
+            break
+        if run.running:
+            node, attempt, _ = sorted(run.running)[0]
+            if len(node) % 3 == 0 or (attempt == 1 and node.endswith("1")):
+                run.fail(node)
+            else:
+                run.end(node, {"n": attempt})
+        else:
+            assert run.wait_for_timer(), f"stuck: {run.statuses()}"
+
+    run.check_ended()
+    assert calm.state.phase == run.state.phase
+
+
+@settings(suppress_health_check=CHECKS)
+@given(spec=workflows(), inputs=INPUTS, draws=st.lists(st.integers(0, 10_000), max_size=60))
+def test_a_redriven_run_ends_too(spec, inputs, draws):
+    """However a run failed or was cancelled: after a redrive in which all goes well it ends, with attempts counted on."""
+    run = Driver(spec).create(inputs)
+    Player(run, draws, wishes=True, crashes=False, losses=True).play()
+    if run.state.phase not in (s.FAILED, s.CANCELLED) or not run.state.scopes:
+        return
+    before = {key: node.attempt for key, node in run.state.nodes.items()}
+
+    run.wish(redrive=1, cancel=True)
+    for _ in range(2_000):
+        if run.state.ended:
+            break
+        if run.running:
+            run.end(sorted(run.running)[0][0], {"n": 1})
+        else:
+            assert run.wait_for_timer(), f"stuck: {run.statuses()}"
+
+    run.check_ended()
+    assert all(run.state.nodes[key].attempt >= attempt for key, attempt in before.items())
+
+
+@settings(suppress_health_check=CHECKS, max_examples=25)
+@given(spec=workflows(), inputs=INPUTS, draws=st.lists(st.integers(0, 10_000), max_size=60))
+def test_a_checkpoint_at_any_event_is_as_good_as_the_log(spec, inputs, draws):
+    """State decoded from a checkpoint and folded on is the state folded from the beginning, byte for byte."""
+    from fairlead.engine.evolve import fold
+
+    run = Driver(spec).create(inputs)
+    Player(run, draws, wishes=True, crashes=False, losses=True).play()
+    events = run.events
+    whole = s.encode(fold(events))
+    for cut in range(0, len(events), max(1, len(events) // 7)):
+        resumed = fold(events[cut:], s.decode(s.encode(fold(events[:cut]))))
+
+        assert whole == s.encode(resumed)
+    assert [encode(event) for event in events] == run.log
