@@ -40,13 +40,13 @@ format: $(VENV)/.dev ## let ruff rewrite what it can
 bench: $(VENV)/.dev ## run every benchmark of bench/, each prints its rates and ratios
 	@for script in bench/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
-simulate: $(VENV)/.dev ## N random runs of every simulation and property test, SEED=... repeats one round
+simulate: $(VENV)/.dev ## N random cases for every simulation and property test, SEED=... repeats a round
 	@seed=$${SEED:-$$($(BIN)/python -c 'import secrets; print(secrets.randbelow(2**32))')}; \
 	  echo "seed $$seed (again: make simulate N=$(N) SEED=$$seed)"; \
-	  FAIRLEAD_SIMULATIONS=$(N) $(BIN)/python -m pytest -n auto -m simulation --timeout 0 --hypothesis-seed="$$seed" $(ARGS)
+	  FAIRLEAD_SIMULATIONS=$(N) $(BIN)/python -m pytest -n auto -m "simulation or hypothesis" --timeout 0 --hypothesis-seed="$$seed" $(ARGS)
 
 crds: $(VENV)/.run ## write crds/ anew from the model
-	$(BIN)/fairlead crds --output crds
+	$(BIN)/python -m fairlead.apps.crds crds
 
 lock: $(VENV)/.lock ## pin every dependency anew by version and hash (no addresses)
 	$(call compile,run,pyproject.toml --group build)
@@ -64,21 +64,24 @@ distclean: clean ## remove .venv too
 	rm -rf $(VENV)
 
 # ------------------------------------------------------------------------------------------------------ the environment
-$(BIN)/python:
-	@too_old=""; no_venv=""; \
+# The stamp is set once pip answers, so that an interrupted creation is made good.
+$(VENV)/.made:
+	@if $(BIN)/python -m pip --version >/dev/null 2>&1; then touch $@; exit; fi; \
+	too_old=""; no_venv=""; \
 	for py in $(PYTHONS); do \
 	  version=$$("$$py" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null) || continue; \
-	  "$$py" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { too_old="$$too_old $$py is $$version."; continue; }; \
+	  "$$py" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { too_old="$$too_old $$py is $$version;"; continue; }; \
 	  "$$py" -c 'import ensurepip, venv' 2>/dev/null || { no_venv="$$no_venv $$py"; continue; }; \
-	  echo "creating $(VENV) with $$py ($$version)"; exec "$$py" -m venv $(VENV); \
+	  echo "creating $(VENV) with $$py ($$version)"; \
+	  "$$py" -m venv --clear $(VENV) && touch $@; exit; \
 	done; \
 	if [ -n "$$no_venv" ]; then \
-	  echo "Found$$no_venv but without the venv module; install it (Debian: apt-get install python3-venv)." >&2; \
+	  echo "Found$$no_venv without the venv module; install it (on Debian: apt-get install python3-venv)." >&2; \
 	else \
-	  echo "Fairlead needs Python 3.11 or newer, found none of: $(PYTHONS).$$too_old Set PYTHON=/path/to/python." >&2; \
+	  echo "Found no Python 3.11 or newer among $(PYTHONS);$$too_old install one or say PYTHON=/path/to/python." >&2; \
 	fi; exit 1
 
-$(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/run.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
@@ -87,6 +90,6 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
-$(VENV)/.lock: requirements/lock.txt | $(BIN)/python
+$(VENV)/.lock: requirements/lock.txt | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/lock.txt
 	@touch $@

@@ -23,7 +23,8 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
-ROOT = Path(__file__).resolve().parent.parent
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
 CACHE = ROOT / ".cache" / "hypothesis"
 
 # rung: the folders whose tests stand on it
@@ -67,6 +68,8 @@ def _register_profiles() -> None:
 
 _register_profiles()
 
+pytest_plugins = ["pytester"]  # tests/architecture runs pytest on this very file
+
 
 # ------------------------------------------------------------------------------------------------------------------- rungs
 def rung_of(item: pytest.Item) -> str:
@@ -74,7 +77,7 @@ def rung_of(item: pytest.Item) -> str:
     marked = [mark.name for mark in item.iter_markers() if mark.name in RUNGS]
     if marked:
         return marked[0]
-    folder = item.path.relative_to(ROOT / "tests").parts[0]
+    folder = item.path.relative_to(HERE).parts[0]
     return next((rung for rung, folders in RUNGS.items() if folder in folders), "unit")
 
 
@@ -141,10 +144,10 @@ def _verdict(rung: str, counts: Counter[str], reasons: Counter[str], config: pyt
 
 def _absence(rung: str, config: pytest.Config) -> str:
     """Why a rung has no result at all."""
-    folders = [ROOT / "tests" / folder for folder in RUNGS[rung]]
+    folders = [HERE / folder for folder in RUNGS[rung]]
     if folders and not any(path for folder in folders for path in folder.rglob("test_*.py")):
         return f"this release has no tests in {' or '.join(f'tests/{folder.name}' for folder in folders)}"
-    if config.args != [str(ROOT)] and config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
         return "not asked for on the command line"
     return "left out by the options of this run" if _narrowed(config) else "its tests were not collected"
 

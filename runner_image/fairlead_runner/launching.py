@@ -12,7 +12,6 @@ from fairlead_runner.documents import Node
 from fairlead_runner.scratch import Scratch
 
 PRIVATE = (
-    b"FAIRLEAD_ATTEMPT_KEY",
     b"FAIRLEAD_NODE",
     b"FAIRLEAD_NODE_FILE",
     b"FAIRLEAD_SCRATCH",
@@ -100,12 +99,11 @@ def command(argv: list[str], env: dict[str, str], stderr: int, stdout: int = 1) 
             127,
         )
     name = argv[0]
-    if "/" in name:
-        candidates = [name]
-    else:
-        candidates = [f"{folder or '.'}/{name}" for folder in env.get("PATH", DEFAULT_PATH).split(":")]
+    folders = (
+        [""] if "/" in name else [f"{folder or '.'}/" for folder in env.get("PATH", DEFAULT_PATH).split(":")]
+    )
     refused = ""
-    for path in candidates:
+    for path in (folder + name for folder in folders):
         if not _exists(path):
             continue  # dearer to find out by starting it
         try:

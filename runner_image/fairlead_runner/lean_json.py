@@ -44,7 +44,10 @@ def decode(text: str) -> object:
     except ValueError as error:
         if str(error).startswith("Exceeds the limit"):
             raise ValueError("it holds an integer of thousands of digits") from None
-        raise
+        if type(error) is ValueError:
+            raise  # of parse_constant
+        text = str(error)
+        raise ValueError(text[0].lower() + text[1:]) from None
     rest = text[end:].lstrip(_SPACE)
     if rest:
         raise ValueError(f"it goes on after its end, at character {len(text) - len(rest)}")

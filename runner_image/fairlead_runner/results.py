@@ -53,7 +53,7 @@ def _outputs(place: Scratch) -> dict[str, object]:
     except UnicodeDecodeError as bad:
         return error("OutputInvalid", f"the outputs are no JSON: byte {bad.start} is no UTF-8")
     except ValueError as bad:
-        return error("OutputInvalid", f"the outputs are no JSON: {_lower(str(bad))}")
+        return error("OutputInvalid", f"the outputs are no JSON: {bad}")
     except OSError as bad:
         return error("OutputInvalid", f"the file FAIRLEAD_OUTPUTS cannot be read: {bad.strerror}")
 
@@ -74,7 +74,3 @@ def _read(path: str, limit: int) -> bytes | None:
         return b"".join(parts)
     finally:
         posix.close(descriptor)
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]

@@ -89,7 +89,7 @@ def _check_value(value: object, depth: int) -> None:
 def _check_object(value: dict[object, object], depth: int) -> None:
     for key, item in value.items():
         if not isinstance(key, str):
-            raise Unfit(f"has the key {key!r}, a {type(key).__name__}; expected text")
+            raise Unfit(f"has the key {key!r} ({type(key).__name__}); expected text")
         try:
             _check_text(key, "has a key with")
             _check_value(item, depth + 1)

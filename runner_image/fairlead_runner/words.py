@@ -72,7 +72,7 @@ class LastWords:
     def last_line(self) -> str:
         """The last line that says something, fit for a message; empty if there is none."""
         for line in reversed(self._tail.decode("utf-8", "replace").splitlines()):
-            text = _plain(line).strip()
+            text = _plain(line).strip(" |")  # traceback draws groups of exceptions with bars
             if any(letter.isalnum() for letter in text):
                 return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
         return ""

@@ -56,7 +56,7 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def calls(path: Path) -> Iterator[tuple[int, str, ast.Call]]:
-    """Line, dotted name and node of every call, aliases of imports undone: after `import time as t`, `t.sleep()` is `time.sleep`."""
+    """Line, dotted name and node of every call, aliases undone: after `import time as t`, `t.sleep()` is `time.sleep`."""
     aliases: dict[str, str] = {}
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):

@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from fairlead.model import commands as c
 from fairlead.model import state as s
 from fairlead.model.events import encode
-from fairlead.model.manifests import WorkflowSpec, parse_spec
+from fairlead.model.manifests import WorkflowSpec, canonical_json, parse_spec
 from tests.support.driver import Driver
 
 pytestmark = pytest.mark.simulation
@@ -109,7 +109,7 @@ class Player:
         self.wish: dict[str, Any] = {}
 
     def draw(self, below: int) -> int:
-        return next(self.draws, 0) % below
+        return next(self.draws, 7) % below
 
     def play(self) -> Driver:
         run = self.run
@@ -120,7 +120,8 @@ class Player:
                 run.crash().tick()
             if self.wishes:
                 self._wish()
-            self._step()
+            if not run.state.ended:
+                self._step()
         return run
 
     def _wish(self) -> None:
@@ -193,6 +194,7 @@ def play_plain(spec: WorkflowSpec, inputs: dict[str, Any], *, limit: int, crash:
 @given(spec=workflows(), inputs=INPUTS)
 def test_crashes_between_all_steps_change_nothing(spec, inputs):
     """With a crash before every step the log is the same, byte for byte, as without any."""
+    note(canonical_json(spec).decode())
     calm = play_plain(spec, inputs, limit=1_000, crash=False)
     rough = play_plain(spec, inputs, limit=1_000, crash=True)
 
@@ -204,6 +206,7 @@ def test_crashes_between_all_steps_change_nothing(spec, inputs):
 @given(spec=workflows(), inputs=INPUTS, kept=st.integers(0, 10_000))
 def test_a_crash_in_the_middle_of_a_turn_loses_nothing(spec, inputs, kept):
     """Turns are committed in parts; a process that dies after any part leaves a log from which the run ends the same way."""
+    note(canonical_json(spec).decode())
     calm = play_plain(spec, inputs, limit=1_000, crash=False)
     run = Driver(spec, limit=1)
     command = c.Create(

@@ -27,10 +27,7 @@ def test_the_form() -> None:
 
 def test_a_digest_is_pinned() -> None:
     """A digest stays the same over releases: executions are pinned by it."""
-    assert digest(spec()) == "sha256:cbd7ac57b43fe705072034a5c82056036619aba67a8455ed361b5384311797d1".replace(
-        "cbd7ac57b43fe705072034a5c82056036619aba67a8455ed361b5384311797d1",
-        __import__("hashlib").sha256(b'{"nodes":[{"name":"n","set":{"a":1}}]}').hexdigest(),
-    )
+    assert digest(spec()) == "sha256:9ccd0c1009e7d1a6491a0c745a27d687446d3b1a33f09ec7e9167b1adf2f6284"
 
 
 @pytest.mark.parametrize(
@@ -55,7 +52,13 @@ def test_same_meaning_same_digest(one: dict[str, Any], other: dict[str, Any]) ->
 
 @pytest.mark.parametrize(
     "fields",
-    [{"timeout": "90s"}, {"failFast": False}, {"variables": {"a": 1}}, {"variables": {"a": "1"}}, {"variables": {"a": 1.5}}],
+    [
+        {"timeout": "90s"},
+        {"failFast": False},
+        {"variables": {"a": 1}},
+        {"variables": {"a": "1"}},
+        {"variables": {"a": 1.5}},
+    ],
 )
 def test_other_meaning_other_digest(fields: dict[str, Any]) -> None:
     """A change of meaning changes the digest."""
@@ -74,7 +77,11 @@ def test_a_part_has_a_canonical_form() -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
@@ -89,7 +96,9 @@ def test_free_json_survives(value: Any) -> None:
     assert canonical_json(again) == canonical_json(node)
 
 
-@pytest.mark.parametrize("value, expected", [(1.0, 1), (-0.0, 0), (2.5, 2.5), (1e300, 1e300), ({"a": [3.0]}, {"a": [3]})])
+@pytest.mark.parametrize(
+    "value, expected", [(1.0, 1), (-0.0, 0), (2.5, 2.5), (1e300, 1e300), ({"a": [3.0]}, {"a": [3]})]
+)
 def test_integral_numbers_become_integers(value: Any, expected: Any) -> None:
     """As the API server does it, a number with an integral value is an integer (semantics 36)."""
     found = check_json(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -48,11 +49,21 @@ FIELDS = {
 }
 
 BODY = [{"name": "inner", "set": {}}]
-KIND_VALUES = {
+KIND_VALUES: dict[str, list[Any]] = {
     "run": [
         {"python": "outputs['a'] = 1"},
-        {"sh": "echo ${HOME} $${x} ${x:-1}", "env": {"A": "${vars.a}"}, "envFrom": [{"secret": "s", "keys": {"E": "k"}}]},
-        {"image": "a/b:1", "command": ["x"], "args": ["${string(1)}"], "workingDir": "/w", "serviceAccountName": "sa"},
+        {
+            "sh": "echo ${HOME} $${x} ${x:-1}",
+            "env": {"A": "${vars.a}"},
+            "envFrom": [{"secret": "s", "keys": {"E": "k"}}],
+        },
+        {
+            "image": "a/b:1",
+            "command": ["x"],
+            "args": ["${string(1)}"],
+            "workingDir": "/w",
+            "serviceAccountName": "sa",
+        },
         {
             "image": "a",
             "files": [{"secret": "s", "path": "/run/x"}],
@@ -81,13 +92,23 @@ KIND_VALUES = {
     "notify": [{"secret": "s", "body": "b"}, {"secret": "s", "title": "t", "body": "b"}],
     "resource": [
         {"manifest": {"kind": "Pod"}},
-        {"action": "get", "manifest": {}, "serviceAccountName": "a", "success": "true", "failure": "false", "timeout": "5m"},
+        {
+            "action": "get",
+            "manifest": {},
+            "serviceAccountName": "a",
+            "success": "true",
+            "failure": "false",
+            "timeout": "5m",
+        },
     ],
     "set": [{}, {"a": "${1}", "b": {"c": [1, 2.5, None]}}],
     "log": [{"message": "m"}, {"message": "", "level": "error"}],
     "if": ["inputs.n > 9"],
     "switch": [
-        {"value": "${inputs.c}", "cases": [{"name": "red", "equals": "red"}, {"name": "big", "when": "inputs.n > 9"}]},
+        {
+            "value": "${inputs.c}",
+            "cases": [{"name": "red", "equals": "red"}, {"name": "big", "when": "inputs.n > 9"}],
+        },
         {"cases": [{"name": "any", "when": "true"}]},
     ],
     "while": [
@@ -108,7 +129,10 @@ KIND_VALUES = {
     ],
     "parallel": [
         {"branches": [{"name": "a", "nodes": BODY}]},
-        {"strategy": "race", "branches": [{"name": "a", "nodes": BODY}, {"name": "b", "nodes": BODY, "outputs": {"x": 1}}]},
+        {
+            "strategy": "race",
+            "branches": [{"name": "a", "nodes": BODY}, {"name": "b", "nodes": BODY, "outputs": {"x": 1}}],
+        },
         {"strategy": {"atLeast": 1}, "branches": [{"name": "a", "nodes": BODY}]},
     ],
     "wait": [
@@ -129,7 +153,11 @@ KIND_VALUES = {
         },
     ],
     "emit": [{"type": "order.shipped"}, {"type": "t", "subject": "s", "data": [1]}],
-    "workflow": [{"name": "other"}, {"name": "o", "wait": False}, {"name": "o", "inline": True, "inputs": {"a": 1}}],
+    "workflow": [
+        {"name": "other"},
+        {"name": "o", "wait": False},
+        {"name": "o", "inline": True, "inputs": {"a": 1}},
+    ],
     "finish": [{"result": "allowed"}, {"result": "own word", "reason": "${1}"}],
 }
 
@@ -142,7 +170,7 @@ NODE_FIELDS = {
     "store": {"r": "${outputs.r}"},
     "timeout": "5m",
     "startTimeout": "1m",
-    "terminationGrace": "0",
+    "terminationGrace": "5s",
     "retry": {"maxAttempts": 5, "backoff": "linear", "retryOn": "true", "noRetryOn": "false", "budget": 0.5},
     "onError": "continue",
     "fallback": "other",
@@ -153,9 +181,15 @@ NODE_FIELDS = {
     "onNodeLost": "redeliver",
     "checkpoint": True,
     "breaker": {"failureRate": 0.3},
-    "rateLimit": {"tokens": 5, "per": "1s", "burst": 9},
+    "rateLimit": {"tokens": 5, "per": "1m", "burst": 9},
     "concurrency": 1,
-    "compensate": {"run": {"sh": "x"}, "with": {"a": 1}, "whenStarted": True, "retry": {"maxAttempts": 2}, "timeout": "1m"},
+    "compensate": {
+        "run": {"sh": "x"},
+        "with": {"a": 1},
+        "whenStarted": True,
+        "retry": {"maxAttempts": 2},
+        "timeout": "1m",
+    },
 }
 
 SPEC_FIELDS = {
@@ -177,15 +211,31 @@ SPEC_FIELDS = {
     "checkpoint": {"every": "10m"},
     "retention": {"succeeded": "1h", "failed": "2h", "cancelled": "3h", "pods": "0"},
     "triggers": [
-        {"name": "s", "schedule": {"cron": "* * * * *", "timeZone": "Europe/Berlin", "overlap": "skip", "catchUp": "1h"}},
-        {"name": "e", "event": {"type": "o.*", "source": "s", "when": "true", "dedupe": "${event.id}"}, "suspend": True},
-        {"name": "w", "webhook": {"path": "/x", "secretRef": {"name": "s"}, "when": "true"}, "inputs": {"a": "${event}"}},
+        {
+            "name": "s",
+            "schedule": {
+                "cron": "* * * * *",
+                "timeZone": "Europe/Berlin",
+                "overlap": "skip",
+                "catchUp": "1h",
+            },
+        },
+        {
+            "name": "e",
+            "event": {"type": "o.*", "source": "s", "when": "true", "dedupe": "${event.id}"},
+            "suspend": True,
+        },
+        {
+            "name": "w",
+            "webhook": {"path": "/x", "secretRef": {"name": "s"}, "when": "true"},
+            "inputs": {"a": "${event}"},
+        },
     ],
     "runOnChange": True,
     "notifications": [{"on": ["failed", "waiting", "finished"], "secret": "s", "title": "t", "body": "b"}],
 }
 
-OTHERS = {
+OTHERS: dict[str, list[dict[str, Any]]] = {
     "WorkflowExecution": [
         {"workflow": {"name": "order"}},
         {
@@ -233,7 +283,13 @@ OTHERS = {
         {
             "concurrency": 1,
             "rateLimit": {"tokens": 10, "per": "1m"},
-            "breaker": {"window": "2m", "openFor": "1s", "minimumCalls": 1, "halfOpenCalls": 1, "halfOpenSuccesses": 1},
+            "breaker": {
+                "window": "2m",
+                "openFor": "1s",
+                "minimumCalls": 1,
+                "halfOpenCalls": 1,
+                "halfOpenSuccesses": 1,
+            },
             "retryBudget": 0.2,
             "onOpen": "fallback",
             "selector": {"kinds": ["http"], "workflows": ["w"], "matchLabels": {"a": "b"}},
@@ -249,10 +305,12 @@ def manifest(kind: str, spec: object) -> dict[str, object]:
 @pytest.mark.parametrize("cls", FIELDS, ids=lambda cls: cls.__name__)
 def test_fields_are_those_of_the_api(cls: type) -> None:
     """A kind has exactly the fields that the API page lists."""
-    assert list(fields(cls)) == FIELDS[cls].split() or sorted(fields(cls)) == sorted(FIELDS[cls].split())
+    assert sorted(fields(cls)) == sorted(FIELDS[cls].split())
 
 
-@pytest.mark.parametrize("kind, value", [(kind, value) for kind, values in KIND_VALUES.items() for value in values])
+@pytest.mark.parametrize(
+    "kind, value", [(kind, value) for kind, values in KIND_VALUES.items() for value in values]
+)
 def test_each_kind_takes_its_shapes(kind: str, value: object) -> None:
     """A node of each kind takes every field of its shape and gives it back unchanged."""
     node = parse_spec(Node, {"name": "n", kind: value})
@@ -269,9 +327,9 @@ def test_every_kind_has_cases() -> None:
 @pytest.mark.parametrize("field", NODE_FIELDS)
 def test_node_fields(field: str) -> None:
     """Every common field of a node is taken and comes back as written."""
-    assert plain(parse_spec(Node, {"name": "n", "set": {}, field: NODE_FIELDS[field]}))[field] in (
-        NODE_FIELDS[field],
-        "0s" if NODE_FIELDS[field] == "0" else NODE_FIELDS[field],
+    assert (
+        plain(parse_spec(Node, {"name": "n", "set": {}, field: NODE_FIELDS[field]}))[field]
+        == NODE_FIELDS[field]
     )
 
 
@@ -346,8 +404,9 @@ def test_defaults_of_bodies() -> None:
 def test_descriptions_name_every_default() -> None:
     """A field that may be left out says in its description what it is then, as the CRD has no defaults."""
     optional_without = []
-    for cls in (Node, Retry, Breaker, WorkflowSpec, ExecutionSpec, GuardSpec):
-        for name, info in cls.__pydantic_fields__.items():  # type: ignore[attr-defined]
+    classes: tuple[Any, ...] = (Node, Retry, Breaker, WorkflowSpec, ExecutionSpec, GuardSpec)
+    for cls in classes:
+        for name, info in cls.__pydantic_fields__.items():
             if not isinstance(info.default, (type(None), dict, tuple)) and not info.is_required():
                 is_policy = dataclasses.is_dataclass(info.default)
                 if not is_policy and "Default" not in (info.description or ""):
@@ -405,7 +464,8 @@ def test_names_in_python_are_no_fields() -> None:
 
 
 @pytest.mark.parametrize(
-    "attribute, field", [("if_", "if"), ("for_each", "forEach"), ("max_attempts", "maxAttempts"), ("name", "name")]
+    "attribute, field",
+    [("if_", "if"), ("for_each", "forEach"), ("max_attempts", "maxAttempts"), ("name", "name")],
 )
 def test_field_names(attribute: str, field: str) -> None:
     """An attribute's field is its camelCase without the underscore at the end."""
@@ -414,7 +474,9 @@ def test_field_names(attribute: str, field: str) -> None:
 
 def test_a_status_of_a_newer_release_is_read() -> None:
     """Unknown fields of a status are passed over: the operator wrote it, not a person."""
-    data = manifest("WorkflowExecution", {"workflow": {"name": "w"}}) | {"status": {"phase": "Running", "newer": 1}}
+    data = manifest("WorkflowExecution", {"workflow": {"name": "w"}}) | {
+        "status": {"phase": "Running", "newer": 1}
+    }
     parsed = parse_manifest(data)
     assert isinstance(parsed, WorkflowExecution)
     assert parsed.status is not None

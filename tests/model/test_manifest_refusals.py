@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from fairlead.model.documents import path_text
 from fairlead.model.manifests import parse_manifest, parse_spec
@@ -15,7 +16,6 @@ from fairlead.model.manifests.nodes import Node
 from fairlead.model.manifests.parsing import MAX_BODY_DEPTH
 from fairlead.model.manifests.workflow import WorkflowSpec
 from fairlead.model.wording import problems_of
-from pydantic import ValidationError
 
 BODY = [{"name": "inner", "set": {}}]
 
@@ -24,7 +24,9 @@ def refusals(cls: type[Any], data: object) -> list[str]:
     """Reason and place of each refusal."""
     with pytest.raises(ValidationError) as caught:
         parse_spec(cls, data)
-    return [f"{problem.reason} {path_text(problem.path)}".strip() for problem in problems_of(caught.value, cls)]
+    return [
+        f"{problem.reason} {path_text(problem.path)}".strip() for problem in problems_of(caught.value, cls)
+    ]
 
 
 def node(**fields: object) -> dict[str, object]:
@@ -40,18 +42,27 @@ NODES = [
     ({"name": "n"}, ["KindWanted"]),
     (node(run={"sh": "x"}), ["KindWanted"]),
     (node(name=1), ["WrongType name"]),
-    *((node(name=name), ["BadName name"]) for name in ["", "A", "a_b", "-a", "a-", "ünï", "a.b", "2fa", "a" * 64, "in", "true", "null"]),
+    *(
+        (node(name=name), ["BadName name"])
+        for name in ["", "A", "a_b", "-a", "a-", "ünï", "a.b", "2fa", "a" * 64, "in", "true", "null"]
+    ),
     (node(timout="5m"), ["UnknownField timout"]),
     (node(when=False), ["WrongType when"]),
     (node(when=""), ["EmptyText when"]),
     (node(after="a"), ["WrongType after"]),
     (node(after=[1]), ["WrongType after[0]"]),
     (node(after=[""]), ["EmptyText after[0]"]),
-    *((node(join=join), ["WrongType join"]) for join in ["some", 1, {}, {"atLeast": 0}, {"atLeast": "2"}, {"atLeast": 1, "x": 1}, []]),
+    *(
+        (node(join=join), ["WrongType join"])
+        for join in ["some", 1, {}, {"atLeast": 0}, {"atLeast": "2"}, {"atLeast": 1, "x": 1}, []]
+    ),
     (node(**{"with": []}), ["WrongType with"]),
     (node(**{"with": {"a-b": 1}}), ["BadName with.a-b"]),
     (node(store={"in": 1}), ["BadName store.in"]),
-    *((node(timeout=value), ["BadDuration timeout"]) for value in [30, "30", "", "5 m", "1d", "-5s", 1.5, True, [], "1e3s", "100000000h"]),
+    *(
+        (node(timeout=value), ["BadDuration timeout"])
+        for value in [30, "30", "", "5 m", "1d", "-5s", 1.5, True, [], "1e3s", "100000000h"]
+    ),
     *((node(timeout=value), ["OutOfRange timeout"]) for value in ["0", "0s"]),
     (node(terminationGrace=2), ["BadDuration terminationGrace"]),
     (node(onError="stop"), ["UnknownValue onError"]),
@@ -110,7 +121,7 @@ KINDS = [
     ("resource", {"action": "delete"}, ["MissingField resource.manifest"]),
     ("resource", {"manifest": "x"}, ["WrongType resource.manifest"]),
     ("set", [], ["WrongType set"]),
-    ("set", {"a b": 1}, ["BadName set[\"a b\"]"]),
+    ("set", {"a b": 1}, ['BadName set["a b"]']),
     ("set", {"a": float("nan")}, ["NotJSON set"]),
     ("set", {"a": 2**63}, ["NumberTooLarge set"]),
     ("set", {"a": {1: 2}}, ["BadKey set"]),
@@ -125,7 +136,10 @@ KINDS = [
     ("switch", {"cases": [{"name": "a"}]}, ["ExactlyOneWanted switch.cases[0]"]),
     ("switch", {"cases": [{"name": "a", "when": "b", "equals": 1}]}, ["ExactlyOneWanted switch.cases[0]"]),
     ("switch", {"cases": [{"name": "a", "when": "b"}] * 2}, ["DuplicateName switch"]),
-    *(("switch", {"cases": [{"name": n, "when": "b"}]}, ["ReservedName switch.cases[0]"]) for n in ["default", "failed", "ended"]),
+    *(
+        ("switch", {"cases": [{"name": n, "when": "b"}]}, ["ReservedName switch.cases[0]"])
+        for n in ["default", "failed", "ended"]
+    ),
     ("while", {"nodes": BODY}, ["MissingField while.condition"]),
     ("while", {"condition": "a", "nodes": []}, ["TooFew while.nodes"]),
     ("while", {"condition": "a", "nodes": BODY, "maxIterations": 0}, ["OutOfRange while.maxIterations"]),
@@ -133,12 +147,23 @@ KINDS = [
     ("forEach", {"nodes": BODY}, ["MissingField forEach.items"]),
     ("forEach", {"items": 5, "nodes": BODY}, ["WrongType forEach"]),
     ("forEach", {"items": [], "nodes": BODY, "maxParallel": -1}, ["OutOfRange forEach.maxParallel"]),
-    *(("forEach", {"items": [], "nodes": BODY, "as": name}, ["BadName forEach.as"]) for name in ["a-b", "for", "inputs", "null", "index"]),
+    *(
+        ("forEach", {"items": [], "nodes": BODY, "as": name}, ["BadName forEach.as"])
+        for name in ["a-b", "for", "inputs", "null", "index"]
+    ),
     ("parallel", {"branches": []}, ["TooFew parallel.branches"]),
     ("parallel", {"branches": [{"name": "a"}]}, ["MissingField parallel.branches[0].nodes"]),
     ("parallel", {"branches": [{"name": "a", "nodes": BODY}] * 2}, ["DuplicateName parallel"]),
-    ("parallel", {"strategy": {"atLeast": 2}, "branches": [{"name": "a", "nodes": BODY}]}, ["OutOfRange parallel"]),
-    ("parallel", {"strategy": "first", "branches": [{"name": "a", "nodes": BODY}]}, ["WrongType parallel.strategy"]),
+    (
+        "parallel",
+        {"strategy": {"atLeast": 2}, "branches": [{"name": "a", "nodes": BODY}]},
+        ["OutOfRange parallel"],
+    ),
+    (
+        "parallel",
+        {"strategy": "first", "branches": [{"name": "a", "nodes": BODY}]},
+        ["WrongType parallel.strategy"],
+    ),
     ("wait", {}, ["ExactlyOneWanted wait"]),
     ("wait", {"for": "1s", "until": "x"}, ["ExactlyOneWanted wait"]),
     ("wait", {"for": 5}, ["BadDuration wait.for"]),
@@ -164,13 +189,29 @@ SPECS = [
     (WorkflowSpec, {"nodes": BODY, "computed": {"a": 1}}, ["WrongType computed.a"]),
     (WorkflowSpec, {"nodes": BODY, "connections": [{"from": "a"}]}, ["MissingField connections[0].to"]),
     (WorkflowSpec, {"nodes": BODY, "connections": ["a>b"]}, ["WrongType connections[0]"]),
-    (WorkflowSpec, {"nodes": BODY, "connections": [{"from": "a", "to": "b", "loopback": True}]}, ["WrongType connections[0].loopback"]),
+    (
+        WorkflowSpec,
+        {"nodes": BODY, "connections": [{"from": "a", "to": "b", "loopback": True}]},
+        ["WrongType connections[0].loopback"],
+    ),
     (WorkflowSpec, {"nodes": BODY, "checkpoint": {"every": 0}}, ["WrongType checkpoint.every"]),
     (WorkflowSpec, {"nodes": BODY, "checkpoint": {"every": True}}, ["WrongType checkpoint.every"]),
-    (WorkflowSpec, {"nodes": BODY, "compensation": {"trigger": "always"}}, ["WrongType compensation.trigger"]),
+    (
+        WorkflowSpec,
+        {"nodes": BODY, "compensation": {"trigger": "always"}},
+        ["WrongType compensation.trigger"],
+    ),
     (WorkflowSpec, {"nodes": BODY, "triggers": [{"name": "t"}]}, ["ExactlyOneWanted triggers[0]"]),
-    (WorkflowSpec, {"nodes": BODY, "notifications": [{"on": [], "secret": "s"}]}, ["TooFew notifications[0].on"]),
-    (WorkflowSpec, {"nodes": BODY, "notifications": [{"on": ["done"], "secret": "s"}]}, ["UnknownValue notifications[0].on[0]"]),
+    (
+        WorkflowSpec,
+        {"nodes": BODY, "notifications": [{"on": [], "secret": "s"}]},
+        ["TooFew notifications[0].on"],
+    ),
+    (
+        WorkflowSpec,
+        {"nodes": BODY, "notifications": [{"on": ["done"], "secret": "s"}]},
+        ["UnknownValue notifications[0].on[0]"],
+    ),
     (WorkflowSpec, {"nodes": BODY, "concurrency": {"maxNodes": 0}}, ["OutOfRange concurrency.maxNodes"]),
     (ExecutionSpec, {}, ["ExactlyOneWanted"]),
     (ExecutionSpec, {"workflow": {"name": "a"}, "definition": {"nodes": BODY}}, ["ExactlyOneWanted"]),
@@ -181,7 +222,11 @@ SPECS = [
     (EventSpec, {"id": "", "source": "s", "type": "t"}, ["EmptyText id"]),
     (EventSpec, {"id": "1", "source": "s", "type": "t", "time": "yesterday"}, ["BadTime time"]),
     (EventSpec, {"id": "1", "source": "s", "type": "t", "time": "2026-11-21T09:00:00"}, ["BadTime time"]),
-    (ApprovalSpec, {}, [f"MissingField {f}" for f in "execution node attempt digest role decision user".split()]),
+    (
+        ApprovalSpec,
+        {},
+        [f"MissingField {f}" for f in ["execution", "node", "attempt", "digest", "role", "decision", "user"]],
+    ),
     (GuardSpec, {"retryBudget": 5}, ["OutOfRange retryBudget"]),
     (GuardSpec, {"selector": {"kinds": ["set"]}}, ["UnknownValue selector.kinds[0]"]),
 ]
@@ -242,7 +287,12 @@ def test_depth_of_bodies(kind: str, at: str) -> None:
 def test_depth_in_an_execution() -> None:
     """The limit of bodies holds in an inline definition too."""
     spec = {"definition": {"nodes": nested(MAX_BODY_DEPTH + 1, "while")}}
-    manifest = {"apiVersion": "fairlead.dev/v1alpha1", "kind": "WorkflowExecution", "metadata": {"name": "a"}, "spec": spec}
+    manifest = {
+        "apiVersion": "fairlead.dev/v1alpha1",
+        "kind": "WorkflowExecution",
+        "metadata": {"name": "a"},
+        "spec": spec,
+    }
     with pytest.raises(ValidationError, match="more than 8 deep"):
         parse_manifest(manifest)
 
@@ -252,7 +302,10 @@ def test_depth_in_an_execution() -> None:
     [
         (None, "null is no manifest; expected an object with apiVersion and kind"),
         ([], "a list of 0 is no manifest; expected an object with apiVersion and kind"),
-        ({}, "kind is missing; expected one of Workflow, WorkflowExecution, WorkflowEvent, WorkflowApproval, WorkflowGuard"),
+        (
+            {},
+            "kind is missing; expected one of Workflow, WorkflowExecution, WorkflowEvent, WorkflowApproval, WorkflowGuard",
+        ),
         ({"kind": []}, "kind is a list of 0; expected one of Workflow, WorkflowExecution,"),
         ({"kind": "Workflow"}, "apiVersion is missing; expected fairlead.dev/v1alpha1"),
         ({"kind": "Workflow", "apiVersion": "v1"}, "apiVersion is 'v1'; expected fairlead.dev/v1alpha1"),

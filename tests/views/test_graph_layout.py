@@ -7,12 +7,12 @@ from itertools import combinations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.views.graph_samples import chain, fan, order
 
 from fairlead.apps.views.graphs import columns, orders, ranks, to_dot, to_mermaid, to_svg, to_text
 from fairlead.apps.views.graphs.dominators import dominators
 from fairlead.apps.views.graphs.drawing import draw
 from fairlead.apps.views.graphs.layout import Arrangement, Link, arrange
-from tests.views.graph_samples import chain, fan, order
 
 SIZES = st.tuples(st.floats(10, 300), st.floats(10, 300))
 

@@ -6,11 +6,11 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
+from tests.views.graph_samples import hostile, order
 
 from fairlead.apps.views.graphs import GraphEdge, GraphNode, GraphView, to_svg
 from fairlead.apps.views.graphs.palette import ICONS, LOOKS
 from fairlead.apps.views.graphs.views import STATUSES
-from tests.views.graph_samples import hostile, order
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -6,6 +6,7 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.views.graph_samples import chain, fan, hostile, order
 
 from fairlead.apps.views.graphs import (
     GraphEdge,
@@ -17,7 +18,6 @@ from fairlead.apps.views.graphs import (
     to_mermaid,
     to_text,
 )
-from tests.views.graph_samples import chain, fan, hostile, order
 
 
 def test_mermaid_draws_nodes_edges_and_states():
@@ -65,29 +65,26 @@ def test_dot_labels_cannot_break_out():
 
 def test_text_reads_like_a_program():
     """Branches stand under what parts them, a join after them with its sources, bodies behind a rail."""
-    assert to_text(order()) == "\n".join(
-        [
-            "order",
-            "✓ reserve (run, 2 attempts)",
-            "✓ big (if)",
-            "├─ true: ‖ sign-off (approval)",
-            "│  ├─ approved -> charge",
-            "│  └─ rejected: · refused (finish)",
-            "└─ false -x charge",
-            "· charge (run) <= big.false, sign-off.approved",
-            "├─ [inputs.n > 3]: ▶ lines (forEach)",
-            "│  ┊  ▶ pack (run)",
-            "│  ┊  ✗ label (http) failed ^ pack",
-            "└─ · par (parallel)",
-            "   ┊  [eu]",
-            "   ┊     · to-eu (run)",
-            "[finally]",
-            "   · cleanup (run)",
-            "",
-            "· Pending  ▶ Running  ‖ Waiting  ✓ Succeeded  ✗ Failed",
-            "",
-        ]
-    )
+    assert to_text(order()).splitlines() == [
+        "order",
+        "✓ reserve (run, 2 attempts)",
+        "✓ big (if)",
+        "├─ true: ‖ sign-off (approval)",
+        "│  ├─ approved -> charge",
+        "│  └─ rejected: · refused (finish)",
+        "└─ false -x charge",
+        "· charge (run) <= big.false, sign-off.approved",
+        "├─ [inputs.n > 3]: ▶ lines (forEach)",
+        "│  ┊  ▶ pack (run)",
+        "│  ┊  ✗ label (http) failed ^ pack",
+        "└─ · par (parallel)",
+        "   ┊  [eu]",
+        "   ┊     · to-eu (run)",
+        "[finally]",
+        "   · cleanup (run)",
+        "",
+        "· Pending  ▶ Running  ‖ Waiting  ✓ Succeeded  ✗ Failed",
+    ]
 
 
 def test_text_of_several_entries():

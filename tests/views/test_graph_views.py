@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.views.graph_samples import order
 
 from fairlead.apps.views.graphs import (
     GraphEdge,
@@ -16,7 +19,7 @@ from fairlead.apps.views.graphs import (
     to_svg,
     to_text,
 )
-from tests.views.graph_samples import order
+from fairlead.apps.views.graphs.views import Status
 
 RENDERERS = [to_dot, to_mermaid, to_svg, to_text]
 
@@ -63,7 +66,7 @@ def views(draw: st.DrawFn) -> GraphView:
     """Any graph: cycles, self-loops, doubles, nested bodies, loopbacks, odd names."""
     count = draw(st.integers(0, 14))
     homes = [draw(st.none() | st.integers(0, i - 1)) if i else None for i in range(count)]
-    statuses = st.sampled_from([None, "Pending", "Running", "Succeeded", "Failed", "Skipped"])
+    statuses: st.SearchStrategy[Status | None] = st.sampled_from([None, *get_args(Status)])
     nodes = [
         GraphNode(
             f"n{i}",

@@ -111,7 +111,10 @@ def attempt_failed(turn: Turn, key: str, path: str, error: e.Error) -> None:
     """An attempt failed: retry, else fallback, else the instance fails. Nothing is tried again once the run is ending."""
     node, state = turn.node(key)
     if turn.draining():
-        fail(turn, key, path, error)
+        if state.status == s.STOPPING:
+            cancel(turn, key, state.stop)  # what fails while it is being ended was ended
+        else:
+            fail(turn, key, path, error)
         return
     try:
         policy = may_retry(turn, node, state, error) if state.status in s.HOLDS_SLOT else None
@@ -130,8 +133,8 @@ def attempt_failed(turn: Turn, key: str, path: str, error: e.Error) -> None:
 
 def stand_in_or_fail(turn: Turn, key: str, path: str, error: e.Error) -> None:
     """Attempts are spent: the fallback stands in, or the instance fails."""
-    node, _ = turn.node(key)
-    if node.spec.fallback and not turn.draining():
+    node, state = turn.node(key)
+    if node.spec.fallback and state.status != s.FALLBACK and not turn.draining():
         instance = turn.state.instance(key)
         fallback = f"{instance}/{node.spec.fallback}"
         turn.emit(e.NodeFallback, node=instance, path=path, fallback=fallback, error=error)

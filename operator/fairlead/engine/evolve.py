@@ -118,7 +118,7 @@ def _settle(state: State, key: str, path: str, taken: list[str], dead: list[str]
         target = _node(state, prefix + connection_target(connection))
         target.taken += 1
         if len(taken) == 1 and target.status == s.PENDING:
-            target.arrivals.append(path)
+            target.arrive(path)
     for connection in dead:
         _node(state, prefix + connection_target(connection)).dead += 1
 
@@ -129,7 +129,8 @@ def _end_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
     if not node.stands_for:
         state.scope_of(key).ended += 1
     node.finished_at = event.at
-    node.arrivals = []
+    if node.status != s.SKIPPED:
+        node.arrivals = None  # a skipped one keeps them: a redrive may open it again
     node.values = None
     node.held = node.stop = ""
     counters = state.counters
@@ -298,7 +299,7 @@ def _reset(state: State, event: e.Redriven, item: e.ResetNode) -> None:
         iteration=old.iteration,
         taken=item.taken,
         dead=item.dead,
-        arrivals=list(item.arrivals),
+        arrivals=list(item.arrivals) or None,
         attempt=old.attempt,
         attempts_before=old.attempt,
     )
@@ -332,7 +333,7 @@ def _path_started(state: State, event: e.PathStarted) -> None:
     _open_path(state, event.path, event.node, event)
     target = _node(state, key_of(event.node))
     if target.status == s.PENDING:
-        target.arrivals.append(event.path)
+        target.arrive(event.path)
 
 
 def _path_joined(state: State, event: e.PathJoined) -> None:

@@ -99,6 +99,8 @@ class NodeDef:
 
     def template(self, field: str, value: Any) -> Template:
         """The compiled template of a field of this node."""
+        if isinstance(value, str):
+            return compile_template(value)  # kept by its text
         if self._templates is None:
             self._templates = {}
         found = self._templates.get(field)

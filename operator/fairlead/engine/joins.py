@@ -41,7 +41,7 @@ def judge(node: NodeDef, state: NodeState) -> Verdict:
 
 def meet(turn: Turn, key: str, state: NodeState) -> str:
     """The path that goes on from the join: the only arrival, or a new one into which all arrivals end."""
-    arrivals = state.arrivals
+    arrivals = state.arrivals or []
     if len(arrivals) == 1:
         return arrivals[0]
     path = joined_path(turn.state, arrivals)

@@ -177,7 +177,7 @@ def _ends_open(state: NodeState, node: NodeDef) -> bool:
 def _reset_node(turn: Turn, node: NodeDef, again: dict[str, None]) -> e.ResetNode:
     state = turn.state.node(node.name)
     undone = sum(1 for edge in node.incoming if edge.source in again)
-    arrivals = [state.path] if state.status in (s.FAILED, s.CANCELLED) else list(state.arrivals)
+    arrivals = [state.path] if state.status in (s.FAILED, s.CANCELLED) else list(state.arrivals or ())
     return e.ResetNode(
         node=turn.state.instance(node.name), taken=state.taken, dead=state.dead - undone, arrivals=arrivals
     )

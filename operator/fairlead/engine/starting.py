@@ -130,6 +130,7 @@ def dispatch(turn: Turn) -> None:
     limit = turn.graph.max_nodes
     queue, state = turn.queue, turn.state
     if turn.draining():
+        queue.clear()
         return
     if state.suspended_at:
         _hold(turn, reasons.SUSPENDED)
@@ -147,14 +148,19 @@ def _hold(turn: Turn, reason: str) -> None:
     for key in turn.queue.take_unsaid():
         node, state = turn.node(key)
         if state.status in (s.PENDING, s.RETRYING, s.LOST):
-            path = state.path if state.status != s.PENDING else state.arrivals[0]
+            path = _path(state)
             instance = turn.state.instance(key)
             turn.emit(e.NodeReady, node=instance, path=path, reason=reason)
 
 
+def _path(state: NodeState) -> str:
+    """The path of an instance that is about to start; its join has left one arrival."""
+    return state.arrivals[0] if state.status == s.PENDING and state.arrivals else state.path
+
+
 def schedule(turn: Turn, node: NodeDef, key: str, state: NodeState) -> None:
     """Write down the intent to run the next attempt, or the next delivery of a lost one."""
-    path = state.arrivals[0] if state.status == s.PENDING else state.path
+    path = _path(state)
     values = None
     if state.values is None:
         try:

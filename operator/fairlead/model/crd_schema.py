@@ -23,7 +23,7 @@ _KEPT = (
 _LARGEST_BOUND = 2**53
 
 
-def structural(cls: type[Any], *, pruned: bool = False) -> Schema:
+def structural(cls: Any, *, pruned: bool = False) -> Schema:
     """The structural schema of a manifest type; `pruned` for a status, which only the operator writes."""
     schema = adapter(cls).json_schema(by_alias=True, mode="validation")
     return _Converter(schema.get("$defs", {}), pruned=pruned).convert(schema, typed_nodes=True)

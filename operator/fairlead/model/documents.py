@@ -16,7 +16,8 @@ from fairlead.model.yaml_text import read_yaml
 __all__ = ["MAX_BYTES", "Document", "Path", "path_text", "read_documents"]
 
 MAX_BYTES = 4 * 1024 * 1024
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+# What YAML lets no text contain; the parser would tell it without a line.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -59,9 +60,11 @@ def _read_flow(text: str, file: str) -> tuple[list[Document], list[Finding]]:
     document = read_json(text, file, json_findings)
     if document is not None:
         return [document], json_findings
+    if file.endswith(".json"):
+        return [], json_findings
     yaml_findings: list[Finding] = []
     documents = list(read_yaml(text, file, yaml_findings))
-    if any(finding.severity == "error" for finding in yaml_findings):
+    if any(finding.reason == "BadYAML" for finding in yaml_findings):
         return [], json_findings
     return documents, yaml_findings
 

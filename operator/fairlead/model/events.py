@@ -8,6 +8,7 @@ Rules of this file
   (`lines[3]/pack`, `review#1`), `path` a path id (`0.1`), `attempt` counts from 1 within an instance, `delivery` within an attempt.
 - The stored form is compact JSON with camelCase names; defaults are left out. `ExecutionCreated.schema` is the version of the
   vocabulary. Fields may be added with a default, never renamed or given another meaning: stored histories are replayed for ever.
+- `gc=False`: events hold plain JSON values, which cannot form cycles, so the collector need not look at them.
 - Engine nodes (set, log, if…) write one event, their end. Events derived from it for readers are in `engine.derived`.
 """
 
@@ -20,14 +21,14 @@ import msgspec
 SCHEMA_VERSION = 1
 
 
-class Event(msgspec.Struct, frozen=True, tag_field="type", tag=True, omit_defaults=True, rename="camel", kw_only=True):
+class Event(msgspec.Struct, frozen=True, tag_field="type", tag=True, omit_defaults=True, rename="camel", kw_only=True, gc=False):
     """Base of all events; the tag `type` is the class name."""
 
     seq: int = 0
     at: int = 0
 
 
-class Error(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+class Error(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=False):
     """Why something failed: `reason` is from the closed list in `model.reasons`; `causes` are earlier errors it stands for."""
 
     reason: str
@@ -39,7 +40,7 @@ class Error(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
 # --- the execution ---------------------------------------------------------------------------------------------------
 
 
-class ExecutionCreated(Event, frozen=True, kw_only=True):
+class ExecutionCreated(Event, frozen=True, kw_only=True, gc=False):
     """Birth of a run. `inputs` are validated and normalised; `digest` pins the definition; `redrive` is the baseline."""
 
     schema: int = SCHEMA_VERSION
@@ -55,7 +56,7 @@ class ExecutionCreated(Event, frozen=True, kw_only=True):
     timeout: int | None = None
 
 
-class ExecutionStarted(Event, frozen=True, kw_only=True):
+class ExecutionStarted(Event, frozen=True, kw_only=True, gc=False):
     """`nodes` instances are known; `variables` are the initial ones; `deadline` is when `spec.timeout` ends."""
 
     nodes: int
@@ -63,38 +64,38 @@ class ExecutionStarted(Event, frozen=True, kw_only=True):
     deadline: int | None = None
 
 
-class ExecutionSuspended(Event, frozen=True, kw_only=True):
+class ExecutionSuspended(Event, frozen=True, kw_only=True, gc=False):
     """Nothing new starts; `until` is when `suspendTimeout` resumes by itself."""
 
     until: int | None = None
 
 
-class ExecutionResumed(Event, frozen=True, kw_only=True):
+class ExecutionResumed(Event, frozen=True, kw_only=True, gc=False):
     """`reason` is Requested, SuspendTimeout or Cancelled."""
 
     reason: str = "Requested"
 
 
-class WishWithdrawn(Event, frozen=True, kw_only=True):
+class WishWithdrawn(Event, frozen=True, kw_only=True, gc=False):
     """A field of the spec that had been acted on was taken back without effect (`suspend` or `cancel`)."""
 
     wish: str
 
 
-class CancelRequested(Event, frozen=True, kw_only=True):
+class CancelRequested(Event, frozen=True, kw_only=True, gc=False):
     """Latched: once here, removing it from the spec does nothing."""
 
     reason: str = ""
     force: bool = False
 
 
-class ExecutionTimedOut(Event, frozen=True, kw_only=True):
+class ExecutionTimedOut(Event, frozen=True, kw_only=True, gc=False):
     """`spec.timeout` (or, in the finally stage, `finallyTimeout`) has passed."""
 
     timeout: int
 
 
-class OutcomeDecided(Event, frozen=True, kw_only=True):
+class OutcomeDecided(Event, frozen=True, kw_only=True, gc=False):
     """Forward work is over and `finally` begins with `nodes` more instances; `phase` is the one the rest ended with."""
 
     phase: str
@@ -104,7 +105,7 @@ class OutcomeDecided(Event, frozen=True, kw_only=True):
     deadline: int | None = None
 
 
-class ExecutionCompleted(Event, frozen=True, kw_only=True):
+class ExecutionCompleted(Event, frozen=True, kw_only=True, gc=False):
     """The run Succeeded."""
 
     outputs: dict[str, Any] = {}
@@ -112,7 +113,7 @@ class ExecutionCompleted(Event, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-class ExecutionFailed(Event, frozen=True, kw_only=True):
+class ExecutionFailed(Event, frozen=True, kw_only=True, gc=False):
     """The run Failed; `node`, `path` and `attempt` name where, if it was a node."""
 
     error: Error
@@ -122,13 +123,13 @@ class ExecutionFailed(Event, frozen=True, kw_only=True):
     result: str | None = None
 
 
-class ExecutionCancelled(Event, frozen=True, kw_only=True):
+class ExecutionCancelled(Event, frozen=True, kw_only=True, gc=False):
     """The run was Cancelled."""
 
     reason: str = ""
 
 
-class ResetNode(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+class ResetNode(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=False):
     """An instance that a redrive runs again, with what the connections that stay settled give it."""
 
     node: str
@@ -137,7 +138,7 @@ class ResetNode(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel")
     arrivals: list[str] = []
 
 
-class Redriven(Event, frozen=True, kw_only=True):
+class Redriven(Event, frozen=True, kw_only=True, gc=False):
     """A new epoch: `reset` instances go back to Pending, attempts go on counting, a latched cancel is void."""
 
     redrive: int
@@ -147,18 +148,18 @@ class Redriven(Event, frozen=True, kw_only=True):
     finally_nodes: list[str] = []
 
 
-class RedriveRefused(Event, frozen=True, kw_only=True):
+class RedriveRefused(Event, frozen=True, kw_only=True, gc=False):
     """A raised `redrive` on a run that is not Failed or Cancelled."""
 
     redrive: int
     reason: str
 
 
-class CheckpointTaken(Event, frozen=True, kw_only=True):
+class CheckpointTaken(Event, frozen=True, kw_only=True, gc=False):
     """The state up to here is worth a checkpoint, as `spec.checkpoint` or a node's `checkpoint` asks."""
 
 
-class ProgressUpdated(Event, frozen=True, kw_only=True):
+class ProgressUpdated(Event, frozen=True, kw_only=True, gc=False):
     """Another tenth of the known instances has ended."""
 
     percent: int
@@ -169,7 +170,7 @@ class ProgressUpdated(Event, frozen=True, kw_only=True):
 # --- paths -----------------------------------------------------------------------------------------------------------
 
 
-class PathStarted(Event, frozen=True, kw_only=True):
+class PathStarted(Event, frozen=True, kw_only=True, gc=False):
     """A thread of the run begins at `node`: an entry point (no `connection`) or one of several taken connections."""
 
     path: str
@@ -178,7 +179,7 @@ class PathStarted(Event, frozen=True, kw_only=True):
     connection: str = ""
 
 
-class PathJoined(Event, frozen=True, kw_only=True):
+class PathJoined(Event, frozen=True, kw_only=True, gc=False):
     """The paths `joined` end at `node`; `path` goes on."""
 
     path: str
@@ -186,7 +187,7 @@ class PathJoined(Event, frozen=True, kw_only=True):
     joined: list[str]
 
 
-class PathCompleted(Event, frozen=True, kw_only=True):
+class PathCompleted(Event, frozen=True, kw_only=True, gc=False):
     """The path ended at `node`: reason GraphEnd, NoConnectionTaken, Forked or LateArrival."""
 
     path: str
@@ -194,7 +195,7 @@ class PathCompleted(Event, frozen=True, kw_only=True):
     reason: str = "GraphEnd"
 
 
-class PathFailed(Event, frozen=True, kw_only=True):
+class PathFailed(Event, frozen=True, kw_only=True, gc=False):
     """The path ended with a failure that nothing handled."""
 
     path: str
@@ -202,14 +203,14 @@ class PathFailed(Event, frozen=True, kw_only=True):
     error: Error
 
 
-class PathCancelled(Event, frozen=True, kw_only=True):
+class PathCancelled(Event, frozen=True, kw_only=True, gc=False):
     """The path ended because the run, or the body it was in, was ended from elsewhere."""
 
     path: str
     reason: str
 
 
-class LateArrival(Event, frozen=True, kw_only=True):
+class LateArrival(Event, frozen=True, kw_only=True, gc=False):
     """A connection was taken into a node whose join had already been met; nothing starts, the path ends."""
 
     path: str
@@ -220,7 +221,7 @@ class LateArrival(Event, frozen=True, kw_only=True):
 # --- nodes -----------------------------------------------------------------------------------------------------------
 
 
-class NodeReady(Event, frozen=True, kw_only=True):
+class NodeReady(Event, frozen=True, kw_only=True, gc=False):
     """The join is met, but the node is held: reason Suspended or MaxNodes."""
 
     node: str
@@ -228,7 +229,7 @@ class NodeReady(Event, frozen=True, kw_only=True):
     reason: str
 
 
-class NodeScheduled(Event, frozen=True, kw_only=True):
+class NodeScheduled(Event, frozen=True, kw_only=True, gc=False):
     """The intent to run an attempt; `values` are the evaluated templates (attempt 1 only, they serve all attempts)."""
 
     node: str
@@ -239,7 +240,7 @@ class NodeScheduled(Event, frozen=True, kw_only=True):
     start_deadline: int | None = None
 
 
-class NodeStarted(Event, frozen=True, kw_only=True):
+class NodeStarted(Event, frozen=True, kw_only=True, gc=False):
     """The attempt's container or process runs; `deadline` is when its `timeout` ends."""
 
     node: str
@@ -248,7 +249,7 @@ class NodeStarted(Event, frozen=True, kw_only=True):
     deadline: int | None = None
 
 
-class DeliveryStarted(Event, frozen=True, kw_only=True):
+class DeliveryStarted(Event, frozen=True, kw_only=True, gc=False):
     """The container of a later delivery of an attempt that had started before runs."""
 
     node: str
@@ -258,7 +259,7 @@ class DeliveryStarted(Event, frozen=True, kw_only=True):
     deadline: int | None = None
 
 
-class NodeRetrying(Event, frozen=True, kw_only=True):
+class NodeRetrying(Event, frozen=True, kw_only=True, gc=False):
     """A failed attempt will be followed by another at `due`, `delay` microseconds later."""
 
     node: str
@@ -269,7 +270,7 @@ class NodeRetrying(Event, frozen=True, kw_only=True):
     due: int
 
 
-class NodeTimedOut(Event, frozen=True, kw_only=True):
+class NodeTimedOut(Event, frozen=True, kw_only=True, gc=False):
     """An attempt passed a limit (`Timeout` or `StartTimeout`) and is being ended; what follows depends on `retry`."""
 
     node: str
@@ -279,7 +280,7 @@ class NodeTimedOut(Event, frozen=True, kw_only=True):
     limit: int
 
 
-class NodeStopping(Event, frozen=True, kw_only=True):
+class NodeStopping(Event, frozen=True, kw_only=True, gc=False):
     """A running attempt is being ended from elsewhere: reason Cancelled, ExecutionFailed or Finished."""
 
     node: str
@@ -288,7 +289,7 @@ class NodeStopping(Event, frozen=True, kw_only=True):
     reason: str
 
 
-class NodeLost(Event, frozen=True, kw_only=True):
+class NodeLost(Event, frozen=True, kw_only=True, gc=False):
     """A delivery vanished without a result; the attempt is delivered again at `due` and nothing is counted."""
 
     node: str
@@ -300,7 +301,7 @@ class NodeLost(Event, frozen=True, kw_only=True):
     due: int
 
 
-class DeadLettered(Event, frozen=True, kw_only=True):
+class DeadLettered(Event, frozen=True, kw_only=True, gc=False):
     """`deliveries` deliveries of one attempt were lost; the node fails with NodeLost."""
 
     node: str
@@ -309,7 +310,7 @@ class DeadLettered(Event, frozen=True, kw_only=True):
     deliveries: int
 
 
-class NodeFallback(Event, frozen=True, kw_only=True):
+class NodeFallback(Event, frozen=True, kw_only=True, gc=False):
     """Attempts are spent; the instance `fallback` stands in for `node` and sees `error`."""
 
     node: str
@@ -318,7 +319,7 @@ class NodeFallback(Event, frozen=True, kw_only=True):
     error: Error
 
 
-class NodeCompleted(Event, frozen=True, kw_only=True):
+class NodeCompleted(Event, frozen=True, kw_only=True, gc=False):
     """The instance Succeeded on `port`; `variables` are what `store` or `set` wrote."""
 
     node: str
@@ -337,7 +338,7 @@ class NodeCompleted(Event, frozen=True, kw_only=True):
     via: str | None = None
 
 
-class NodeFailed(Event, frozen=True, kw_only=True):
+class NodeFailed(Event, frozen=True, kw_only=True, gc=False):
     """The instance Failed. `handled` is port, continue, or empty when nothing handles it."""
 
     node: str
@@ -350,7 +351,7 @@ class NodeFailed(Event, frozen=True, kw_only=True):
     dead: list[str] = []
 
 
-class NodeSkipped(Event, frozen=True, kw_only=True):
+class NodeSkipped(Event, frozen=True, kw_only=True, gc=False):
     """The instance did not run: reason WhenFalse (passed through), DeadPath, or what ended the run first."""
 
     node: str
@@ -360,7 +361,7 @@ class NodeSkipped(Event, frozen=True, kw_only=True):
     dead: list[str] = []
 
 
-class NodeCancelled(Event, frozen=True, kw_only=True):
+class NodeCancelled(Event, frozen=True, kw_only=True, gc=False):
     """An instance that had started or was held was ended from elsewhere."""
 
     node: str
@@ -370,7 +371,7 @@ class NodeCancelled(Event, frozen=True, kw_only=True):
     dead: list[str] = []
 
 
-class LateResult(Event, frozen=True, kw_only=True):
+class LateResult(Event, frozen=True, kw_only=True, gc=False):
     """A result of a delivery that no longer counts; recorded and ignored."""
 
     node: str

@@ -48,7 +48,9 @@ class Mender:
         self.data = data
         self.cls = cls
         self.cut: set[Path] = set()  # paths of the original that were taken out or stubbed
-        self.renamed: dict[Path, str] = {}
+        self.owners: set[Path] = set()  # of what was cut
+        self.renamed: dict[Path, str] = {}  # path with the new name -> the old name
+        self.misspelt: set[Path] = set()  # paths of the original that were renamed
         self.origins: dict[int, list[int]] = {}  # id of a list -> original indexes of what is left in it
 
     def mend(self, problems: list[Problem]) -> bool:
@@ -63,13 +65,14 @@ class Mender:
     def news(self, problem: Problem) -> Problem | None:
         """The problem with its path in the original, or None if it is an echo."""
         path = self.original(problem.path)
-        if path in self.renamed:
+        if path in self.misspelt:
             return None
         if problem.reason == "UnknownField":
             return dataclasses.replace(problem, path=path)
-        for cut in self.cut:
-            if path[: len(cut)] == cut or (problem.reason != "KindWanted" and cut[: len(path)] == path):
-                return None
+        if any(path[:end] in self.cut for end in range(1, len(path) + 1)):
+            return None
+        if problem.reason != "KindWanted" and path in self.owners:
+            return None
         return dataclasses.replace(problem, path=path)
 
     def original(self, path: Path) -> Path:
@@ -86,15 +89,18 @@ class Mender:
                 steps.append(self._old_name((*steps, step)))
         return tuple(steps)
 
+    def _cut(self, path: Path) -> None:
+        """Notes that what stands at a path was taken out; the path is one of the data as it is."""
+        original = self.original(path)
+        self.cut.add(original)
+        self.owners.update(original[:end] for end in range(1, len(original)))
+
     def doubtful(self) -> frozenset[Path]:
         """The places of the original that were changed."""
-        return frozenset(self.cut | self.renamed.keys())
+        return frozenset(self.cut | self.misspelt)
 
     def _old_name(self, path: Path) -> str | int:
-        for renamed, name in self.renamed.items():
-            if name == path[-1] and renamed[:-1] == path[:-1]:
-                return renamed[-1]
-        return path[-1]
+        return self.renamed.get(path, path[-1])
 
     def _mend_one(self, problem: Problem) -> None:
         if problem.reason == "UnknownField":
@@ -102,10 +108,10 @@ class Mender:
         elif problem.path in (("apiVersion",), ("kind",)):
             # The type is known here, so the kind is right by now.
             self.data["apiVersion"] = API_VERSION
-            self.cut.add(problem.path)
+            self._cut(problem.path)
         elif problem.reason == "BadName":
             # Names pass unchecked from here on; a name of the wrong type is a WrongType.
-            self.cut.add(self.original(problem.path))
+            self._cut(problem.path)
         elif problem.fields:
             self._choose(problem)
         elif problem.reason == "TooDeep":
@@ -122,13 +128,14 @@ class Mender:
         name = problem.path[-1]
         if not isinstance(owner, dict) or name not in owner:
             return
-        path = self.original(problem.path)
-        value = owner.pop(name)
         if problem.nearest and problem.nearest not in owner:
-            owner[problem.nearest] = value
-            self.renamed[path] = problem.nearest
+            path = self.original(problem.path)
+            self.misspelt.add(path)
+            self.renamed[(*path[:-1], problem.nearest)] = str(name)
+            owner[problem.nearest] = owner.pop(name)
         else:
-            self.cut.add(path)
+            self._cut(problem.path)
+            del owner[name]
 
     def _choose(self, problem: Problem) -> None:
         """Exactly one field is wanted: keeps the first of several, stubs a node, else takes the owner out."""
@@ -138,11 +145,11 @@ class Mender:
         given = [name for name in problem.fields if owner.get(name) is not None]
         if given:
             for name in given[1:]:
-                self.cut.add(self.original((*problem.path, name)))
+                self._cut((*problem.path, name))
                 del owner[name]
         elif problem.fields == NODE_KINDS:
             owner["set"] = {}
-            self.cut.add(self.original((*problem.path, "set")))
+            self._cut((*problem.path, "set"))
         else:
             self._take_out(problem.path)
 
@@ -150,14 +157,20 @@ class Mender:
         if not path:
             return
         if path == ("metadata",):
-            self.cut.add(path)
+            self._cut(path)
             self.data["metadata"] = {"name": "unnamed"}
             return
         owner, step = self._at(path[:-1]), path[-1]
-        self.cut.add(self.original(path))
-        if _is_node(path):
-            name = owner[step].get("name") if isinstance(owner[step], dict) else None
-            owner[step] = {"name": name if isinstance(name, str) else f"unnamed-{step}", "set": {}}
+        if not isinstance(owner, (dict, list)):
+            return  # taken out already
+        self._cut(path)
+        if path[-1] == "nodes" and isinstance(owner, dict):
+            owner["nodes"] = _copy(_STUB_BODY)
+        elif _is_node(path):
+            node = self._at(path)
+            name = node.get("name") if isinstance(node, dict) else None
+            nodes: Any = owner
+            nodes[step] = {"name": name if isinstance(name, str) else f"unnamed-{step}", "set": {}}
         elif _is_node(path[:-1]) and step in NODE_KINDS and isinstance(owner, dict):
             owner[step] = _copy(_STUBS[str(step)])
         elif _is_node(path[:-1]) and step == "name" and isinstance(owner, dict):

@@ -43,14 +43,14 @@ FINALLY = "Finally"
 ENDED = "Ended"
 
 
-class NodeState(msgspec.Struct, omit_defaults=True):
+class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     """One node instance: where it stands, and while it is at work all that its next step needs."""
 
     status: str = PENDING
     iteration: int = 0  # k of `node#k`
     taken: int = 0  # incoming connections settled so far
     dead: int = 0
-    arrivals: list[str] = []  # paths that wait at the join
+    arrivals: list[str] | None = None  # paths that wait at the join
     path: str = ""
     attempt: int = 0
     attempts_before: int = 0  # attempts spent in earlier epochs
@@ -75,7 +75,15 @@ class NodeState(msgspec.Struct, omit_defaults=True):
     due: int = 0
 
 
-class PathState(msgspec.Struct, omit_defaults=True):
+    def arrive(self, path: str) -> None:
+        """A path comes to the join."""
+        if self.arrivals is None:
+            self.arrivals = [path]
+        else:
+            self.arrivals.append(path)
+
+
+class PathState(msgspec.Struct, omit_defaults=True, gc=False):
     """One thread of the run."""
 
     status: str = ACTIVE
@@ -85,14 +93,14 @@ class PathState(msgspec.Struct, omit_defaults=True):
     error: Error | None = None
 
 
-class ScopeState(msgspec.Struct, omit_defaults=True):
+class ScopeState(msgspec.Struct, omit_defaults=True, gc=False):
     """One body at work: the workflow's own or `finally`."""
 
     total: int = 0
     ended: int = 0
 
 
-class Failure(msgspec.Struct, omit_defaults=True):
+class Failure(msgspec.Struct, omit_defaults=True, gc=False):
     """The first failure that nothing handled."""
 
     error: Error
@@ -101,7 +109,7 @@ class Failure(msgspec.Struct, omit_defaults=True):
     attempt: int = 0
 
 
-class Finish(msgspec.Struct, omit_defaults=True):
+class Finish(msgspec.Struct, omit_defaults=True, gc=False):
     """The first finish node reached."""
 
     node: str

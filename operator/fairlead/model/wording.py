@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -50,8 +51,13 @@ def _is_echo(details: ErrorDetails) -> bool:
     return details["type"] == "too_short" and len(details["input"]) >= details["ctx"]["min_length"]
 
 
-def nearest_name(name: str, known: list[str] | tuple[str, ...] | dict[str, Any]) -> str:
+def nearest_name(name: str, known: Iterable[str]) -> str:
     """The known name that a misspelt one probably means, or an empty text."""
+    return _nearest(name, tuple(known))
+
+
+@lru_cache(maxsize=1024)
+def _nearest(name: str, known: tuple[str, ...]) -> str:
     folded = {_folded(candidate): candidate for candidate in known}
     if _folded(name) in folded:
         return folded[_folded(name)]

@@ -59,7 +59,7 @@ def read_yaml(text: str, file: str, findings: list[Finding]) -> Iterator[Documen
                 builder = Builder(file, findings)
     except Unreadable as stop:
         findings.append(stop.finding)
-    except yaml.MarkedYAMLError as error:
+    except yaml.YAMLError as error:
         findings.append(_not_yaml(error, text, builder))
     finally:
         loader.dispose()
@@ -174,7 +174,9 @@ def _warn(text: str, other: str, at: int, builder: Builder, role: str) -> None:
     builder.say("AmbiguousYAML", message, at, "warning")
 
 
-def _not_yaml(error: yaml.MarkedYAMLError, text: str, builder: Builder) -> Finding:
+def _not_yaml(error: yaml.YAMLError, text: str, builder: Builder) -> Finding:
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return builder.finding("BadYAML", "the text is no YAML; expected a manifest", place(1, 1))
     problem = str(error.problem)
     # What never ends is told where it began.
     mark = (error.context_mark if "end of stream" in problem else None) or error.problem_mark

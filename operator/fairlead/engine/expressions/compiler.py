@@ -98,7 +98,7 @@ def _refuse_tree(source: str, tree: Tree, condition: bool) -> list[ExpressionSyn
         refuse(tree.root, "the expression gives an optional value: end it with .orValue(...) or .value()")
     kind = tree.type_of(tree.root)
     if condition and kind not in ("bool", "dyn"):
-        refuse(tree.root, f"a condition must be true or false, but `{cut(source, 80)}` is {a_type(kind)}")
+        refuse(tree.root, f"a condition must be true or false, but `{cut(source, 80)}` is {diagnosis.a_type(kind)}")
     for node in syntax.walk(tree.root):
         if isinstance(node, MapNode) and node.message:
             refuse(node, f"{node.message!r} is a protobuf message, and expressions have only JSON values", "ExpressionInvalid")
@@ -146,11 +146,3 @@ def _misused_optionals(tree: Tree, node: Node) -> list[Node]:
 def _bad_entry(tree: Tree, entry: Entry) -> bool:
     return not entry.optional and _is_optional(tree, entry.value)
 
-
-def a_type(kind: syntax.Type) -> str:
-    """A type in words: `a list of int`."""
-    if isinstance(kind, str):
-        return ("an " if kind[0] in "aeio" else "a ") + kind if kind not in ("dyn", "null") else kind
-    if kind[0] == "list":
-        return f"a list of {kind[1]}" if isinstance(kind[1], str) else "a list"
-    return ("an " if kind[0] == "optional" else "a ") + str(kind[0])

@@ -13,9 +13,9 @@ from typing import Any
 from fairlead.engine.expressions.budget import weight
 from fairlead.engine.expressions.limits import BYTES_PER_UNIT
 
-_REGEX_COMPILE_MOST = 1_000_000  # units: RE2 gives up at 8 MiB of program, after 40 ms
-_SEARCH = 2_000  # comparisons of the naive text search that fit into one unit
-_REGEX_STEP = 50  # characters × instructions of RE2's slowest machine that fit into one unit
+_REGEX_COMPILE_MOST = 2_000_000  # units: RE2 gives up at 8 MiB of program, after 40 ms
+_SEARCH = 1_000  # comparisons of the naive text search that fit into one unit
+_REGEX_STEP = 25  # characters × instructions of RE2's slowest machine that fit into one unit
 
 Cost = Callable[[list[Any]], int]
 
@@ -32,10 +32,6 @@ def _text(values: list[Any]) -> int:
     return 1 + sum(_size(value) // BYTES_PER_UNIT for value in values if not isinstance(value, (list, dict)))
 
 
-def _membership(values: list[Any]) -> int:
-    return 1 if isinstance(values[-1], dict) else weight(values[-1])
-
-
 def _search(values: list[Any]) -> int:
     return _text(values) + _size(values[0]) * _size(values[1]) // _SEARCH
 
@@ -44,14 +40,14 @@ def _replace(values: list[Any]) -> int:
     text, old, new = values[:3]
     if not all(isinstance(each, str) for each in (text, old, new)):
         return 1
-    return _search(values[:2]) + text.count(old) * (len(new) + 1) // BYTES_PER_UNIT
+    return _search(values[:2]) + text.count(old) * (1 + len(new) // BYTES_PER_UNIT)
 
 
 def _split(values: list[Any]) -> int:
     text, separator = values[:2]
     if not isinstance(text, str) or not isinstance(separator, str):
         return 1
-    return _search(values[:2]) + (text.count(separator) if separator else len(text)) + 1
+    return _search(values[:2]) + 3 * (text.count(separator) if separator else len(text))
 
 
 def _join(values: list[Any]) -> int:
@@ -103,6 +99,11 @@ def regex_program(pattern: str) -> int:
     return sum(totals) + last
 
 
+OURS = (
+    "sum", "min", "max", "avg", "sort", "unique", "flatten", "pluck", "groupBy", "sortBy", "zip", "parseJson", "toJson", "hash",
+)  # fmt: skip
+"""Functions of our own. They pay for themselves, but only once their arguments have been handed over."""
+
 OF: dict[str, Cost] = {
     "_+_": _all,
     "_==_": _all,
@@ -111,7 +112,7 @@ OF: dict[str, Cost] = {
     "_<=_": _all,
     "_>_": _all,
     "_>=_": _all,
-    "@in": _membership,
+    "@in": _all,
     "keep": _all,
     "contains": _search,
     "indexOf": _search,
@@ -141,6 +142,7 @@ OF: dict[str, Cost] = {
     "duration": _text,
     "math.@max": _all,
     "math.@min": _all,
+    **dict.fromkeys(OURS, _all),
 }
 """The cost of each operation that is charged. `keep` is putting a value into a list or map."""
 

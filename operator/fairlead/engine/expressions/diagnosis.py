@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 
 from fairlead.engine.expressions.errors import ExpressionSyntaxError
+from fairlead.engine.expressions.limits import ITERATIONS
+from fairlead.engine.expressions.syntax import Type
 
 _ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _STATUS = re.compile(r"^[A-Z_]{4,}: ")
@@ -153,15 +155,20 @@ def _plain(said: str) -> str:
     return text.split("\n")[0]
 
 
-def runtime_message(said: str) -> str:
-    """The sentence for what the runtime said of an evaluation."""
+def is_iteration_limit(said: str) -> bool:
+    """True for the runtime's own limit on iterations."""
+    return "Iteration budget exceeded" in said
+
+
+def runtime_message(said: str, source: str) -> str:
+    """The sentence for what the runtime said of an evaluation of `source`."""
     text = _plain(said)
     missing = _MISSING_KEY.search(text)
     if missing:
         return f"there is no key {missing.group(1)}; guard it with has(...) or write .?name.orValue(...)"
     overload = _RUNTIME_OVERLOAD.search(text)
     if overload:
-        return _runtime_overload(overload.group(1))
+        return _runtime_overload(overload.group(1), source)
     unbound = re.search(r'No value with name "(.*)" found', text)
     if unbound:
         return f"{unbound.group(1)!r} has no value here"
@@ -170,12 +177,15 @@ def runtime_message(said: str) -> str:
         return f"index {index.group(1)} is outside of a list of {index.group(2)} elements"
     if "SELECT to non-message" in text:
         return "a name after a dot needs a map, but what stands before the dot is none"
-    if "Iteration budget exceeded" in text:
-        return "more than 10000 iterations"
+    if is_iteration_limit(said):
+        return (
+            f"its comprehensions together walk more than {ITERATIONS} elements; use our list functions (pluck, groupBy, zip, …) "
+            "in place of nested comprehensions, or do it in a `run` node"
+        )
     return text
 
 
-def _runtime_overload(text: str) -> str:
+def _runtime_overload(text: str, source: str) -> str:
     member = re.fullmatch(r"\((.*?)\)\.(\w+)\((.*)\)", text)
     if member:
         target, name, rest = member.groups()
@@ -183,6 +193,10 @@ def _runtime_overload(text: str) -> str:
         target = _TYPES.get(target, target)
         return f".{name}({', '.join(given)}) is not something that a {target} has"
     call = re.fullmatch(r"([^()]+)\((.*)\)", text)
+    if call and call.group(1) == "size" and "size" not in source:
+        # The guard of a comprehension asks for the size of what it walks.
+        kind = _TYPES.get(call.group(2), call.group(2))
+        return f"a comprehension such as map() or filter() needs a list or a map, not {a_type(kind)}"
     if call:
         return overload_message(call.group(1), call.group(2))
     if "iter_range" in text:
@@ -193,3 +207,12 @@ def _runtime_overload(text: str) -> str:
         op = text.strip()
         return f"{OPERATORS[op]!r} needs true or false on both sides" if op in ("_&&_", "_||_") else f"{OPERATORS[op]!r} does not take these types"
     return f"no operator or function takes these types: {text}"
+
+
+def a_type(kind: Type) -> str:
+    """A type in words: `an int`, `a list of string`."""
+    if isinstance(kind, str):
+        return ("an " if kind[0] in "aeio" else "a ") + kind if kind not in ("dyn", "null") else kind
+    if kind[0] == "list":
+        return f"a list of {kind[1]}" if isinstance(kind[1], str) else "a list"
+    return ("an " if kind[0] == "optional" else "a ") + str(kind[0])

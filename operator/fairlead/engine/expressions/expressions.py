@@ -67,8 +67,11 @@ class Expression:
         except (ValueError, RuntimeError, TypeError, OverflowError) as error:
             if evaluation.interrupt is not None:
                 raise evaluation.interrupt from None
-            message = diagnosis.runtime_message(str(error))
-            raise ExpressionError(self.source, message, self._seen(data)) from None
+            raise self._failure(str(error), data) from None
+
+    def _failure(self, said: str, data: Mapping[str, Any]) -> ExpressionError:
+        kind = ExpressionTooExpensive if diagnosis.is_iteration_limit(said) else ExpressionError
+        return kind(self.source, diagnosis.runtime_message(said, self.source), self._seen(data))
 
     def _pass_on(self, value: Any, reader: Reader) -> Any:
         """The value of an expression that is nothing but a path: what stands there, untouched and uncopied."""

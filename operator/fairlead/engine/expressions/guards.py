@@ -7,7 +7,8 @@ CEL's runtime has only a limit on iterations, and one iteration can take seconds
 - an operation that grows with its operands asks first: `f(a, b)` becomes `bind(v, a, bind(w, b, pay(site, [v, w]) ? f(v, w) : false))`;
 - so does a value put into a list or map, because sharing makes lists that are small in memory and endless when written out.
 
-`enter` and `pay` are Python functions that raise when the work is spent. What they need beyond the values stands in a `Site`.
+`enter` and `pay` are Python functions that raise when the work is spent; CEL's `||` may swallow that, so everything asks again and is
+refused again, and the evaluation fails at its end. What they need beyond the values stands in a `Site`.
 
 Most expressions need none of it: one without comprehensions and `optMap` does work that is bounded by its text and by what it reads,
 and that is known before it runs. `Guard.cheap_below` is the number of bytes up to which it may run as it was written.
@@ -24,7 +25,7 @@ from typing import Any, Final
 
 from fairlead.engine.expressions import budget, costs
 from fairlead.engine.expressions.budget import weight
-from fairlead.engine.expressions.limits import COMPREHENSION, WORK
+from fairlead.engine.expressions.limits import COMPREHENSION, RANGE, WORK
 from fairlead.engine.expressions.reads import Path, static_path
 from fairlead.engine.expressions.syntax import (
     Call,
@@ -42,9 +43,10 @@ from fairlead.engine.expressions.syntax import (
     walk,
 )
 
-ENTER: Final = "fairlead_enter"
-PAY: Final = "fairlead_pay"
-KEYS: Final = "fairlead_keys"
+ENTER: Final = "@enter"
+PAY: Final = "@pay"
+ALIVE: Final = "@alive"
+KEYS: Final = "@keys"
 
 _SCALARS = frozenset(("bool", "int", "uint", "double", "null", "timestamp", "duration"))
 _NUMERIC = frozenset(("int", "uint", "double", "timestamp", "duration"))
@@ -104,14 +106,21 @@ def enter(site_id: int, size: int) -> bool:
             f"{site.operation}() would walk {size} elements, more than the {COMPREHENSION} that a comprehension may; "
             + _ADVICE.get(site.operation, "do it in a `run` node")
         )
-    # Appending copies the list that was built so far.
-    evaluation.charge(size * (1 + site.body // 8) + (size * size // 2 if site.appends else 0))
+    # Appending copies the list that was built so far, and the copies are kept to the end.
+    evaluation.charge(size * (4 + site.body) + (size * size * 3 // 2 if site.appends else 0))
     return True
+
+
+def alive() -> bool:
+    """False once the evaluation was stopped: what would still be handed over, to be refused, is spared."""
+    return budget.evaluation().stopped is None
 
 
 def pay(site_id: int, values: list[Any]) -> bool:
     """Pay for an operation. `values` are those operands that are neither constants nor paths, in order."""
     evaluation = budget.evaluation()
+    if evaluation.stopped is not None:
+        raise budget.TooExpensive(evaluation.stopped)
     site: Site = evaluation.sites[site_id]
     given = iter(values)
     if site.operation in _SIMPLE:
@@ -120,7 +129,8 @@ def pay(site_id: int, values: list[Any]) -> bool:
             if isinstance(operand, Value):
                 units += weight(next(given))
             elif isinstance(operand, Read):
-                units += evaluation.weight_of(operand.path)
+                keyed = site.operation == "@in" and type(evaluation.value_of(operand.path)) is dict
+                units += 1 if keyed else evaluation.weight_of(operand.path)
         evaluation.charge(units)
         return True
     operands = [
@@ -144,6 +154,7 @@ def keys(value: Mapping[Any, Any]) -> list[Any]:
 FUNCTIONS = {
     ENTER: (enter, (("INT", "INT"),), "BOOL"),
     PAY: (pay, (("INT", "LIST"),), "BOOL"),
+    ALIVE: (alive, ((),), "BOOL"),
     KEYS: (keys, (("MAP",),), "LIST"),
 }
 """Functions of ours that no text can name: what runs, the argument kinds, the kind of the result."""
@@ -158,7 +169,7 @@ def guard(tree: Tree, roots: frozenset[str]) -> Guard:
     """The guards of an expression."""
     nodes = list(walk(tree.root))
     folds = any(isinstance(node, Fold) for node in nodes)
-    cheap_below = 0 if folds else _cheap_below(tree, nodes)
+    cheap_below = -1 if folds else _cheap_below(tree, nodes)
     rewriter = _Rewriter(tree, roots, max(node.id for node in nodes))
     root = rewriter.node(tree.root, frozenset())
     if not rewriter.sites:
@@ -176,10 +187,12 @@ def _cheap_below(tree: Tree, nodes: list[Node]) -> int:
     operations = max(1, sum(1 for node in nodes if isinstance(node, (Call, ListNode, MapNode))))
     growing = sum(1 for node in nodes if isinstance(node, Call) and node.function in costs.GROWING)
     literals = sum(len(n.value) for n in nodes if isinstance(n, Const) and n.kind in ("string", "bytes"))
+    # A number may become text of some length, and range() gives as much as it may.
+    literals += 40 * leaves + 8 * RANGE * sum(1 for n in nodes if isinstance(n, Call) and n.function == "range")
     if growing and any(isinstance(n, Const) and n.kind == "string" and "{" in n.value for n in nodes):
-        return 0  # a regular expression's repetitions are worth more than its length
+        return -1  # a regular expression's repetitions are worth more than its length
     largest = int((WORK / operations) ** (1 / (growing + 1))) // max(1, leaves)
-    return max(0, largest - literals)
+    return max(-1, largest - literals)
 
 
 class _Rewriter:
@@ -331,7 +344,10 @@ class _Rewriter:
                     handed.append(self.copy(rewritten))
         self.sites.append(Site(operation, tuple(kinds)))
         number = Const(self.id(), "int", len(self.sites) - 1)
-        guarded = self.when(Call(self.id(), PAY, [number, ListNode(self.id(), handed)]), rebuild(parts))
+        ask: Node = Call(self.id(), PAY, [number, ListNode(self.id(), handed)])
+        if handed:
+            ask = Call(self.id(), "_&&_", [Call(self.id(), ALIVE, []), ask])
+        guarded = self.when(ask, rebuild(parts))
         for name, value in reversed(bindings):
             guarded = self.bind(name, value, guarded)
         return guarded
@@ -339,7 +355,7 @@ class _Rewriter:
     def read(self, node: Node, local: frozenset[str]) -> Path | None:
         """The path of a node that is one into the scope, and not one through a name of a comprehension."""
         path = static_path(node)
-        return path if path is not None and path[0] in self.roots and path[0] not in local and len(path) > 1 else None
+        return path if path is not None and path[0] in self.roots and path[0] not in local else None
 
     def fresh(self) -> str:
         self.bound_count += 1

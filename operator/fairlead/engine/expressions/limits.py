@@ -1,7 +1,8 @@
 """The numbers that keep an expression from holding the process up.
 
-One *unit* of work is about 40 ns: an element visited, 8 bytes of text copied. `WORK` is therefore about a fifth of a second, the
-longest that any expression can run. What is over a limit is refused with `ExpressionTooExpensive`, never cut.
+One *unit* of work is about 20 ns or ten bytes of memory, which the runtime frees only at the end: a byte (as JSON) of a list or map
+that is handed from the runtime to Python, or eight bytes of text that are copied. `WORK` is therefore less than half a second and
+200 MB, the most that any expression can take. What is over a limit is refused with `ExpressionTooExpensive`, never cut.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ READ: Final = 4 * 1024 * 1024
 RESULT: Final = 1024 * 1024
 """Bytes (as JSON) of what one expression or one template gives."""
 
-WORK: Final = 5_000_000
+WORK: Final = 20_000_000
 """Units of work of one evaluation."""
 
 BYTES_PER_UNIT: Final = 8

@@ -15,9 +15,11 @@ from fairlead.model.findings import Finding, Severity
 from fairlead.model.manifests.base import shown
 from fairlead.model.wording import nearest_name
 
-__all__ = ["Notes", "did_you_mean", "listed", "shown"]
+__all__ = ["Notes", "lines_of", "listed", "shown"]
 
 _LISTED = 12
+_COMPARISONS = 400_000
+"""How many names are compared at most, in all, to find the nearest ones: a tenth of a millisecond each at worst."""
 _BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _PROPERTIES = re.compile(r"(?:[!&]\S*[ \t]+)+")
 _TOKEN = re.compile(r"[A-Za-z0-9_]+|\S")
@@ -32,14 +34,6 @@ def listed(names: Iterable[str]) -> str:
     """Names in a sentence, cut after a dozen."""
     every = list(names)
     return ", ".join(every[:_LISTED]) + (", ..." if len(every) > _LISTED else "")
-
-
-def did_you_mean(name: str, known: Iterable[str], none: str = "there are none") -> str:
-    """What was expected in place of an unknown name: the nearest known one, and those that exist."""
-    names = list(known)
-    near = nearest_name(name, names)
-    exist = f"expected one of {listed(names)}" if names else none
-    return f"did you mean {near}? {exist[0].upper()}{exist[1:]}" if near else exist
 
 
 class Notes:
@@ -57,6 +51,7 @@ class Notes:
         self.findings: list[Finding] = []
         self._lines = lines
         self._renamed = renamed or {}
+        self._comparisons = _COMPARISONS
 
     def error(self, reason: str, message: str, path: Path, *, key: bool = False) -> None:
         """An error at a value, or with `key` at the field's name."""
@@ -71,6 +66,22 @@ class Notes:
     ) -> None:
         """A finding at a character of a text."""
         self._add(severity, reason, message, path, self._place_in(path, text, offset))
+
+    def nearest(self, name: str, known: Sequence[str]) -> str:
+        """The known name that an unknown one probably means, or an empty text."""
+        self._comparisons -= len(known)
+        return nearest_name(name, list(known)) if self._comparisons >= 0 else ""
+
+    def did_you_mean(self, name: str, known: Sequence[str], none: str = "there are none") -> str:
+        """The end of a sentence about an unknown name: the nearest known one, and those that exist."""
+        if not known:
+            return none
+        near = self.nearest(name, known)
+        return f"did you mean {near} (known: {listed(known)})?" if near else f"expected one of {listed(known)}"
+
+    def line_of(self, path: Path) -> int:
+        """The line at which a value stands; 0 if that is not known."""
+        return self._place(path)[0]
 
     def _add(self, severity: Severity, reason: str, message: str, path: Path, place: tuple[int, int]) -> None:
         where = path_text(self._written(path))

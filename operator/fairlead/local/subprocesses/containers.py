@@ -1,11 +1,11 @@
 """Nodes with an `image`: their command line for podman or docker.
 
 Rules of this file
-- The values of environment variables stay out of the command line, where every user of the machine could read them: `--env NAME`
-  takes them from the tool's own environment. Variables that would steer the tool itself (PATH, HOME, ...) are the exception: the
-  node's own `env` is written out, a Secret is refused.
-- The container gets the inputs and outputs as two mounted files and nothing else of the host: not its environment, not its files,
-  not the working folder.
+- The values of environment variables stay out of the command line, where every user of the machine could read
+  them: `--env NAME` takes them from the tool's own environment. Variables that would steer the tool itself
+  (PATH, HOME, ...) are the exception: the node's own `env` is written out, a Secret is refused.
+- The container gets the inputs and outputs as two mounted files and nothing else of the host: not its
+  environment, not its files, not the working folder.
 - Its name comes from the delivery, so whoever has to end it needs to know nothing else.
 - A tool counts only if it answers: a docker client without a daemon runs nothing.
 """
@@ -23,9 +23,20 @@ from fairlead.local.subprocesses.refusals import Refusal
 TOOLS: dict[str, tuple[str, ...]] = {"podman": ("info",), "docker": ("version",)}
 """What is looked for, in this order, and the command that fails if the tool cannot run anything."""
 _ANSWER_WITHIN = 15.0
+_REMOVED_WITHIN = 30.0
 _FOLDER = "/fairlead"
 _TOOLS_OWN = ("PATH", "HOME", "TMPDIR", "LANG")
-_TOOLS_OWN_PREFIXES = ("LD_", "DOCKER_", "CONTAINER", "XDG_", "DBUS_", "PODMAN_", "BUILDAH_", "STORAGE_", "_CONTAINERS_")
+_TOOLS_OWN_PREFIXES = (
+    "LD_",
+    "DOCKER_",
+    "CONTAINER",
+    "XDG_",
+    "DBUS_",
+    "PODMAN_",
+    "BUILDAH_",
+    "STORAGE_",
+    "_CONTAINERS_",
+)
 _NODE_VARIABLES = ("EXECUTION", "EXECUTION_UID", "NODE_ID", "ATTEMPT", "IDEMPOTENCY_KEY")
 
 
@@ -36,7 +47,9 @@ class Tool(NamedTuple):
 
 
 def find(wanted: str | None, path: str | None) -> Tool | str:
-    """The tool that answers, or half a sentence that says why there is none. Takes up to some seconds: not for the event loop."""
+    """The tool that answers, or half a sentence that says why there is none. Takes up to some seconds: not
+    for the event loop.
+    """
     tried = []
     for name in [wanted] if wanted else list(TOOLS):
         full = shutil.which(name, path=path)
@@ -46,7 +59,11 @@ def find(wanted: str | None, path: str | None) -> Tool | str:
         question = TOOLS.get(name.rpartition("/")[2], ("version",))
         try:
             answer = subprocess.run(
-                [full, *question], stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWER_WITHIN, check=False
+                [full, *question],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_ANSWER_WITHIN,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             tried.append(f"{name} does not answer ({type(error).__name__})")
@@ -60,7 +77,9 @@ def find(wanted: str | None, path: str | None) -> Tool | str:
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
     """What the tool itself needs of our environment. Nothing of it reaches the container."""
-    return {name: value for name, value in environ.items() if _steers_tool(name) and not name.startswith("LD_")}
+    return {
+        name: value for name, value in environ.items() if _steers_tool(name) and not name.startswith("LD_")
+    }
 
 
 def name_of(key: str) -> str:
@@ -69,9 +88,16 @@ def name_of(key: str) -> str:
 
 
 def wrap(
-    tool: Tool, key: str, document: Mapping[str, Any], scratch: str, secret_names: Iterable[str], mounts: Sequence[tuple[str, str]]
+    tool: Tool,
+    key: str,
+    document: Mapping[str, Any],
+    scratch: str,
+    secret_names: Iterable[str],
+    mounts: Sequence[tuple[str, str]],
 ) -> dict[str, Any]:
-    """The node document whose command runs the node's image; `mounts` are (folder of the host, path in the container)."""
+    """The node document whose command runs the node's image; `mounts` are (folder of the host, path in the
+    container).
+    """
     run = document["run"]
     name = name_of(key)
     env = document.get("env") or {}
@@ -81,9 +107,15 @@ def wrap(
         (f"{scratch}/outputs.json", f"{_FOLDER}/outputs.json"),
         *((host, f"{inside}:ro") for host, inside in mounts),
     ):
-        # `z`: where SELinux guards files the container may not read them otherwise; elsewhere it means nothing.
+        # `z`: where SELinux guards files the container may not read them otherwise; elsewhere it means
+        # nothing.
         line += ["--volume", f"{host}:{inside}{',z' if inside.endswith(':ro') else ':z'}"]
-    line += ["--env", f"FAIRLEAD_INPUTS={_FOLDER}/inputs.json", "--env", f"FAIRLEAD_OUTPUTS={_FOLDER}/outputs.json"]
+    line += [
+        "--env",
+        f"FAIRLEAD_INPUTS={_FOLDER}/inputs.json",
+        "--env",
+        f"FAIRLEAD_OUTPUTS={_FOLDER}/outputs.json",
+    ]
     for variable in _NODE_VARIABLES:
         line += ["--env", f"FAIRLEAD_{variable}"]
     for variable, value in env.items():
@@ -91,11 +123,17 @@ def wrap(
     for variable in secret_names:
         if _steers_tool(variable):
             raise Refusal(
-                "SecretPathUnusable", f"a Secret cannot become {variable} in a container here: it would steer {tool.path} itself"
+                "SecretUnusable",
+                f"a Secret cannot become {variable} in a container here: it would steer {tool.path} itself",
             )
         line += ["--env", variable]
     if document.get("workingDir"):
         line += ["--workdir", str(document["workingDir"])]
+    if run["image"].startswith("-"):
+        raise Refusal(
+            "ImagePullFailed",
+            f"image {run['image']!r} is no image name; it would be an option of {tool.path}",
+        )
     command = [*(run.get("command") or ())]
     if command:
         line += ["--entrypoint", command[0]]
@@ -110,6 +148,26 @@ def wrap(
 def removal(tool: Tool, name: str) -> list[str]:
     """The command that ends and removes a container, if there is one."""
     return [tool.path, "rm", "--force", name]
+
+
+def remove(tool: Tool, name: str) -> str:
+    """End and remove a container; half a sentence that says why it could not be done, empty if there is none
+    any more.
+    """
+    try:
+        answer = subprocess.run(
+            removal(tool, name),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_REMOVED_WITHIN,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    said = answer.stderr.decode("utf-8", "replace").strip()
+    if answer.returncode == 0 or "no such container" in said.lower():
+        return ""
+    return said[-200:] or f"exit code {answer.returncode}"
 
 
 def _steers_tool(variable: str) -> bool:

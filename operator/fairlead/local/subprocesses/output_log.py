@@ -4,8 +4,8 @@
     PATH.a, .b    while the attempt runs: records of what came later, one MiB each, the older one replaced when both are full
     at the end    PATH is replaced by one file: first MiB, a gap, last MiB
 
-Records are described in `output_reading`, which reads all of this, also from another process. Memory stays bounded however
-much is printed; nothing is synced: output is no state.
+Records are described in `output_reading`, which reads all of this, also from another process. Memory stays
+bounded however much is printed; nothing is synced: output is no state.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ class OutputLog:
         self._written += len(data)
 
     def _next_tail(self, at: int) -> None:
-        """Go on in the other file. A new one takes its name: a reader that has the old one open still reads it whole."""
+        """Go on in the other file. A new one takes its name: a reader that has the old one open still reads
+        it whole.
+        """
         if self._tail >= 0:
             os.close(self._tail)
         self._suffix = ".a" if self._suffix == ".b" else ".b"

@@ -1,10 +1,10 @@
 """Reads what `output_log` wrote, from any process, whether the attempt still runs or not.
 
-A record is one byte for the stream (1 stdout, 2 stderr), 8 for the time (microseconds), 4 for the length, then the bytes, in
-the order in which they arrived. A record of stream 0 holds 8 bytes: how many bytes had been printed before what follows it, so
-that a reader knows what was left out.
-A reader takes a snapshot: it opens the later parts before the first one, so that a log which is being joined meanwhile is read
-either in its parts or as one, and never loses its end.
+A record is one byte for the stream (1 stdout, 2 stderr), 8 for the time (microseconds), 4 for the length,
+then the bytes, in the order in which they arrived. A record of stream 0 holds 8 bytes: how many bytes had
+been printed before what follows it, so that a reader knows what was left out. A reader takes a snapshot: it
+opens the later parts before the first one, so that a log which is being joined meanwhile is read either in
+its parts or as one, and never loses its end.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def pieces(path: Path) -> Iterator[Piece]:
             position = piece.position + piece.left_out + len(piece.data)
             yield piece
         parts = [list(_records(part, position)) for part in later if part is not None]
-        for part in sorted((part for part in parts if part), key=lambda part: part[0].position + part[0].left_out):
+        for part in sorted(
+            (part for part in parts if part), key=lambda part: part[0].position + part[0].left_out
+        ):
             start = part[0].position + part[0].left_out
             if start < position:
                 continue  # joined already: the first file has it
@@ -66,7 +68,9 @@ def pieces(path: Path) -> Iterator[Piece]:
 
 
 def last_bytes(found: Iterable[Piece], count: int) -> list[Piece]:
-    """The last `count` bytes of some pieces, behind one gap for all that was left out before them, if anything was."""
+    """The last `count` bytes of some pieces, behind one gap for all that was left out before them, if
+    anything was.
+    """
     kept: deque[Piece] = deque()
     size = 0
     begin: int | None = None
@@ -94,7 +98,7 @@ def read_output(path: Path) -> bytes:
 
 def lines(path: Path) -> Iterator[Line]:
     """What was kept, line by line, each with its stream and the time at which its end arrived."""
-    return _lines(pieces(path))
+    return lines_of(pieces(path))
 
 
 def tail(path: Path, count: int) -> list[Line]:
@@ -102,7 +106,8 @@ def tail(path: Path, count: int) -> list[Line]:
     return list(deque(lines(path), count))
 
 
-def _lines(found: Iterable[Piece]) -> Iterator[Line]:
+def lines_of(found: Iterable[Piece]) -> Iterator[Line]:
+    """The lines of some pieces."""
     open_lines: dict[int, bytes] = {}
     at = 0
     for piece in found:

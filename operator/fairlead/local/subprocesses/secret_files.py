@@ -1,9 +1,10 @@
 """`files` of a node: a Secret as a folder with one file per key.
 
-The files lie in a private folder of this process in the workspace (0700, files 0600). In a container that folder is mounted where the node
-wants it. On the host the node's `path` becomes a symbolic link to it for as long as an attempt needs it: scripts find
-`/run/db/password` as they do on the cluster, if the user may write there; if not, the attempt fails and says so.
-Attempts of this process that want the same Secret at the same path share the link.
+The files lie in a private folder of this process in the workspace (0700, files 0600). In a container that
+folder is mounted where the node wants it. On the host the node's `path` becomes a symbolic link to it for as
+long as an attempt needs it: scripts find `/run/db/password` as they do on the cluster, if the user may write
+there; if not, the attempt fails and says so. Attempts of this process that want the same Secret at the same
+path share the link.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from fairlead.local.subprocesses import secrets
 from fairlead.local.subprocesses.refusals import Refusal
 
-REASON = "SecretPathUnusable"
+REASON = "SecretUnusable"
 
 
 class SecretFiles:
@@ -31,7 +32,9 @@ class SecretFiles:
         self._swept = False
 
     def folder(self, secret: str, *, anyone: bool = False) -> Path:
-        """The folder with a Secret's files. `anyone`: files that any user of a container can read (the folders above are private)."""
+        """The folder with a Secret's files. `anyone`: files that any user of a container can read (the
+        folders above are private).
+        """
         self._sweep()
         texts = secrets.contents(secret, self._environ)
         folder = self._own / f"{secret}{'.container' if anyone else ''}"
@@ -75,7 +78,9 @@ class SecretFiles:
     def _link(self, secret: str, path: str) -> None:
         target = self.folder(secret)
         if not path.startswith("/"):
-            raise Refusal(REASON, f"files path {path!r} of Secret {secret!r} is relative; expected an absolute path")
+            raise Refusal(
+                REASON, f"files path {path!r} of Secret {secret!r} is relative; expected an absolute path"
+            )
         place = Path(path)
         if path in self._users and place.is_symlink() and place.readlink() == target:
             self._users[path] += 1
@@ -105,7 +110,9 @@ class SecretFiles:
 
 
 def _identity(pid: int) -> str:
-    """A process's pid and start time, or its pid alone where the system does not say; `PID-` for none that lives."""
+    """A process's pid and start time, or its pid alone where the system does not say; `PID-` for none that
+    lives.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:

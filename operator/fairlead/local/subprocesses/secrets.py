@@ -4,10 +4,10 @@
     envFrom: [{secret: db-main}]                                       every FAIRLEAD_SECRET_DB_MAIN_X becomes X
     files: [{secret: db-main, path: /run/db}]                          every FAIRLEAD_SECRET_DB_MAIN_X becomes the file /run/db/x
 
-Letters are made upper case and every other sign but digits an underscore. The name of a key cannot be told from the variable again, so
-without `keys` it is the variable's own end, and in file names that in lower case.
-Values go from this process into the environment or a private file of one attempt, and nowhere else: `Mask` takes them out of
-what is kept of the node's output and out of messages.
+Letters are made upper case and every other sign but digits an underscore. The name of a key cannot be told
+from the variable again, so without `keys` it is the variable's own end, and in file names that in lower case.
+Values go from this process into the environment or a private file of one attempt, and nowhere else: `Mask`
+takes them out of what is kept of the node's output and out of messages.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class Mask:
     def __init__(self, values: Iterable[str]) -> None:
         known = {value.strip("\n").encode("utf-8", "surrogateescape") for value in values}
         # The longest first: a value that contains another one goes as a whole.
-        self._values = sorted((value for value in known if len(value) >= SHORTEST_MASKED), key=len, reverse=True)
+        self._values = sorted(
+            (value for value in known if len(value) >= SHORTEST_MASKED), key=len, reverse=True
+        )
         self._held: dict[int, bytes] = {}
 
     def __bool__(self) -> bool:
@@ -70,7 +72,9 @@ class Mask:
         return self._replace(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
     def feed(self, stream: int, data: bytes) -> bytes:
-        """The next piece of a stream, without what may be the beginning of a value: that comes with the next piece."""
+        """The next piece of a stream, without what may be the beginning of a value: that comes with the next
+        piece.
+        """
         if not self._values:
             return data
         data = self._replace(self._held.pop(stream, b"") + data)
@@ -100,10 +104,15 @@ def _overlap(data: bytes, value: bytes) -> int:
 
 def _all_of(secret: str, environ: Mapping[str, str]) -> dict[str, str]:
     prefix = _prefix(secret)
-    found = {name[len(prefix) :]: value for name, value in environ.items() if name.startswith(prefix) and name != prefix}
+    found = {
+        name[len(prefix) :]: value
+        for name, value in environ.items()
+        if name.startswith(prefix) and name != prefix
+    }
     if not found:
         raise Refusal(
-            reasons.SECRET_MISSING, f"Secret {secret!r} is not here; expected environment variables {prefix}KEY"
+            reasons.SECRET_MISSING,
+            f"Secret {secret!r} is not here; expected environment variables {prefix}KEY",
         )
     return found
 

@@ -1,0 +1,178 @@
+"""The store of a laptop as one object: the ports EventLog, Checkpoints and StatusSink, and what commands need besides.
+
+Its async methods do their short synchronous work inline: a step is one transaction, and waiting in threads would cost more.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+from fairlead.local.store import checkpoints, executions, logs, ownership
+from fairlead.local.store.database import PATIENCE, Database
+from fairlead.local.store.failures import explained
+from fairlead.local.store.locations import folder_of
+from fairlead.local.store.ownership import Ownership
+from fairlead.local.store.records import ExecutionRecord, ExecutionRow, WishChanges
+from fairlead.model.commands import Wish
+from fairlead.model.errors import Bug, InvalidInput, LogDamaged, NotFound
+from fairlead.model.events import Event
+
+
+class Store:
+    """A connection to the store at `path`, which is made if it is not there and `create` says so.
+
+    It belongs to the thread that opened it; `patience` is how many seconds a foreign lock is waited for. All methods raise
+    Unavailable when the file cannot be reached, read or written; after that the object goes on to work if the file does.
+    """
+
+    def __init__(self, path: str | Path, *, create: bool = True, patience: float = PATIENCE) -> None:
+        self.path = Path(path)
+        self.folder = folder_of(self.path.resolve())
+        self._database = Database(self.path, create=create, patience=patience)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- the ports ---
+
+    async def append(self, uid: str, after: int, events: Sequence[Event]) -> None:
+        """EventLog: commit events `after + 1 …` all together, or none. Raises Conflict."""
+        logs.append(self._database, uid, after, events)
+
+    async def read(self, uid: str, after: int = 0) -> list[Event]:
+        """EventLog: the events after a sequence number, empty for an unknown uid. Raises LogDamaged."""
+        return logs.read(self._database, uid, after)
+
+    async def save(self, uid: str, seq: int, state: bytes) -> None:
+        """Checkpoints: keep a state as it was at `seq`."""
+        checkpoints.save(self._database, uid, seq, state)
+
+    async def latest(self, uid: str) -> tuple[int, bytes] | None:
+        """Checkpoints: the newest state kept."""
+        return checkpoints.latest(self._database, uid)
+
+    async def publish(self, uid: str, status: dict[str, Any]) -> None:
+        """StatusSink: show a status to those who look."""
+        executions.publish(self._database, uid, status)
+
+    # --- executions ---
+
+    def create(self, record: ExecutionRecord, definition: bytes, wish: Wish = Wish()) -> None:  # noqa: B008 - frozen
+        """Take in an execution; `definition` is the canonical JSON that `record.digest` is of.
+
+        Raises InvalidInput with reason NameTaken.
+        """
+        executions.create(self._database, record, definition, wish)
+
+    def get(self, name: str) -> ExecutionRecord:
+        """The record of an execution. Raises NotFound with the nearest known name."""
+        return executions.get(self._database, name)
+
+    def list(self) -> list[ExecutionRow]:
+        """All executions, the newest last."""
+        return executions.listed(self._database)
+
+    def definition(self, digest: str) -> dict[str, Any]:
+        """The definition of a digest as plain JSON."""
+        return executions.definition(self._database, digest)
+
+    def status(self, uid: str) -> dict[str, Any] | None:
+        """The last status published."""
+        return executions.status(self._database, uid)
+
+    def delete(self, name: str) -> None:
+        """Remove an execution that has ended: record, log, checkpoints and files.
+
+        Raises NotFound, InvalidInput if it has not ended or a live process owns it.
+        """
+        record = self.get(name)
+        with self.own(record.uid):
+            executions.delete(self._database, record)
+            shutil.rmtree(self.workspace(record.uid), ignore_errors=True)
+
+    def workspace(self, uid: str) -> Path:
+        """The folder for the files of an execution, such as what its nodes printed; whoever writes there makes it."""
+        if not uid or uid.startswith(".") or "/" in uid:
+            raise Bug(f"the uid {uid!r} cannot name a folder; expected letters, digits and dashes")
+        return self.folder / uid
+
+    # --- the log, as far as the port does not go ---
+
+    def last_seq(self, uid: str) -> int:
+        """The number of the last event, 0 for an unknown uid."""
+        return logs.last_seq(self._database, uid)
+
+    def verify(self, uid: str) -> int | None:
+        """The number of the first event that is missing, changed or unreadable."""
+        damage = self.damage(uid)
+        return damage.seq if damage else None
+
+    def damage(self, uid: str) -> LogDamaged | None:
+        """What is wrong with the first bad event, as the error that `read` would raise."""
+        return logs.first_bad(self._database, uid)
+
+    def data_version(self) -> int:
+        """A number that changes when another connection has changed anything: the cheapest question to poll with."""
+        row = self._database.row("PRAGMA data_version")
+        return int(row[0]) if row else 0
+
+    # --- wishes ---
+
+    def wish(self, uid: str) -> Wish:
+        """What is wished for now."""
+        return executions.wish(self._database, uid)[1]
+
+    def wish_version(self, uid: str) -> int:
+        """A number that grows with each change of the wish."""
+        return executions.wish(self._database, uid)[0]
+
+    def set_wish(self, name: str, **changes: Unpack[WishChanges]) -> Wish:
+        """Change fields of what is wished for, in one transaction; the result. Raises NotFound."""
+        return executions.set_wish(self._database, name, changes)
+
+    def redrive(self, name: str) -> Wish:
+        """Raise `redrive` by one; the result. Raises NotFound."""
+        return executions.set_wish(self._database, name, {}, redrive=1)
+
+    # --- ownership ---
+
+    def own(self, uid: str) -> Ownership:
+        """Become the one process that runs an execution, until released or this process ends.
+
+        Raises InvalidInput naming the pid of a live process that owns it, NotFound.
+        """
+        with explained(self.path, self._database.patience):
+            got = ownership.acquire(uid, self._lock_file(uid))
+        name = executions.name_of(self._database, uid)
+        if not isinstance(got, Ownership):
+            who = f"process {got}" if got else "another process"
+            raise InvalidInput(
+                f"execution {name or uid} is owned by {who}, which is alive; expected that one to end first",
+                "AlreadyOwned",
+            )
+        if name is None:
+            got.release()
+            raise NotFound(f"the store {self.path} has no execution with uid {uid}")
+        return got
+
+    def owner(self, uid: str) -> int | None:
+        """The pid of the live process that runs an execution."""
+        with explained(self.path, self._database.patience):
+            return ownership.owner(self._lock_file(uid))
+
+    def _lock_file(self, uid: str) -> Path:
+        workspace = self.workspace(uid)
+        return workspace.with_name(workspace.name + ".lock")
