@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench simulate crds lock clean distclean
+.PHONY: help install demo test lint lint-ruff lint-format lint-mypy lint-imports format bench simulate crds lock clean distclean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -27,10 +27,14 @@ demo: $(VENV)/.run ## run examples/release-check.yaml on this repository itself
 test: $(VENV)/.dev ## run every test that this machine can run (ARGS="-k name" narrows it)
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
-lint: $(VENV)/.dev ## ruff, mypy strict, import contracts
+lint: lint-ruff lint-format lint-mypy lint-imports ## ruff, mypy strict, import contracts (-k: all, even if one fails)
+lint-ruff: $(VENV)/.dev
 	$(BIN)/ruff check
+lint-format: $(VENV)/.dev
 	$(BIN)/ruff format --check
+lint-mypy: $(VENV)/.dev
 	$(BIN)/mypy
+lint-imports: $(VENV)/.dev
 	$(BIN)/lint-imports --cache-dir $(CACHE)/import-linter
 
 format: $(VENV)/.dev ## let ruff rewrite what it can

@@ -76,7 +76,7 @@ def load(environ: dict[bytes, bytes]) -> Node:
     except ValueError as error:
         raise Refused(f"the node document is no JSON: {error}") from None
     if not isinstance(document, dict):
-        raise Refused(f"the node document is a {type(document).__name__}; expected an object")
+        raise Refused(f"the node document is of type {type(document).__name__}; expected an object")
     return Node(document)
 
 
@@ -99,7 +99,7 @@ def _program(run: dict[str, object]) -> tuple[str, str]:
         )
     text = run[kinds[0]]
     if not isinstance(text, str):
-        raise Refused(f"run.{kinds[0]} is a {type(text).__name__}; expected text")
+        raise Refused(f"run.{kinds[0]} is of type {type(text).__name__}; expected text")
     return kinds[0], text
 
 
@@ -108,7 +108,7 @@ def _mapping(document: dict[str, object], field: str) -> dict[str, object]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise Refused(f"{field} is a {type(value).__name__}; expected an object")
+        raise Refused(f"{field} is of type {type(value).__name__}; expected an object")
     return value
 
 

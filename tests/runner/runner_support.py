@@ -31,24 +31,37 @@ def document(run: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
 
 
 class Runner:
-    """A started runner and the other ends of what it holds."""
+    """A started runner and the other ends of what it holds; `prelude` is Python that it executes first."""
 
-    def __init__(self, folder: Path, node: Mapping[str, Any] | bytes, env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        node: Mapping[str, Any] | bytes,
+        env: Mapping[str, str],
+        prelude: str = "",
+        stderr: int | None = None,
+    ) -> None:
         self.folder = folder
         self.temporary = folder / "tmp"
         self.temporary.mkdir(exist_ok=True)
         self.channel, theirs = socket.socketpair()
         self.channel.settimeout(ANSWER_WITHIN)
         channel = str(theirs.fileno())
+        *command, start_line, root = runner_command()
+        command += [f"{prelude}\n{start_line}", root]
         text = node if isinstance(node, bytes) else json.dumps(node).encode()
-        with (folder / "stdin").open("w+b") as stdin, self._file("stdout") as out, self._file("stderr") as err:
+        with (
+            (folder / "stdin").open("w+b") as stdin,
+            self._file("stdout") as out,
+            self._file("stderr") as err,
+        ):
             stdin.write(text)
             stdin.seek(0)
             self.process = subprocess.Popen(
-                runner_command(),
+                command,
                 stdin=stdin,
                 stdout=out,
-                stderr=err,
+                stderr=err if stderr is None else stderr,
                 cwd=folder,
                 env={
                     "PATH": os.environ["PATH"],

@@ -7,10 +7,11 @@ import sys
 from typing import Any
 
 import pytest
-from fairlead_runner import lean_json, values
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.runner.conftest import Start
+
+from fairlead_runner import lean_json, values
 
 MIB = 1024 * 1024
 
@@ -33,11 +34,17 @@ in_a_process = pytest.mark.local
             '{"id": 123456789012345678901234}',
             "outputs.id is 123456789012345678901234, beyond 64 bits; write it as text",
         ),
-        ('{"a": %s}' % ("9" * 5000), "the outputs are no JSON: it holds an integer of thousands of digits"),
-        ('{"a b": -9223372036854775809}', "outputs['a b'] is -9223372036854775809, beyond 64 bits; write it as text"),
+        ('{"a": ' + "9" * 5000 + "}", "the outputs are no JSON: it holds an integer of thousands of digits"),
+        (
+            '{"a b": -9223372036854775809}',
+            "outputs['a b'] is -9223372036854775809, beyond 64 bits; write it as text",
+        ),
         ('{"a": 1} {"b": 2}', "the outputs are no JSON: it goes on after its end, at character 9"),
-        ('{"a": "\\ud800"}', "outputs.a holds half of a surrogate pair at character 0; expected Unicode text"),
-        ('{"a": %s1%s}' % ("[" * 200, "]" * 200), "is nested deeper than 128 levels"),
+        (
+            '{"a": "\\ud800"}',
+            "outputs.a holds half of a surrogate pair at character 0; expected Unicode text",
+        ),
+        ('{"a": ' + "[" * 200 + "1" + "]" * 200 + "}", "is nested deeper than 128 levels"),
         ("[" * 100_000, "the outputs are no JSON: it is nested too deep"),
     ],
 )
@@ -59,13 +66,22 @@ def test_a_file_that_is_no_output(start: Start, text: str, message: str):
         ("outputs['x'] = float('nan')", "outputs.x is nan; expected a finite number"),
         ("outputs['x'] = [1, {'y': float('-inf')}]", "outputs.x[1].y is -inf; expected a finite number"),
         ("outputs['x'] = 2**63", "outputs.x is 9223372036854775808, beyond 64 bits; write it as text"),
-        ("outputs['x'] = 10**5000", "outputs.x is an integer of 16610 bits, beyond 64 bits; write it as text"),
-        ("import datetime; outputs['at'] = datetime.date(2026, 11, 21)", "outputs.at is a date datetime.date(2026, 11, 21)"),
+        (
+            "outputs['x'] = 10**5000",
+            "outputs.x is an integer of 16610 bits, beyond 64 bits; write it as text",
+        ),
+        (
+            "import datetime; outputs['at'] = datetime.date(2026, 11, 21)",
+            "outputs.at is a date datetime.date(2026, 11, 21)",
+        ),
         ("outputs['tags'] = {'only'}", "outputs.tags is a set {'only'}; expected a JSON value"),
         ("outputs['raw'] = b'x'", "outputs.raw is a bytes b'x'; expected a JSON value"),
         ("outputs['m'] = {1: 'a'}", "outputs.m has the key 1 (int); expected text"),
         ("outputs['s'] = 'a\\udc80'", "outputs.s holds half of a surrogate pair at character 1"),
-        ("outputs['\\udc80'] = 1", "outputs['\\udc80'] has a key with half of a surrogate pair at character 0"),
+        (
+            "outputs['\\udc80'] = 1",
+            "outputs['\\udc80'] has a key with half of a surrogate pair at character 0",
+        ),
         ("a = []; a.append(a); outputs['a'] = a", "is nested deeper than 128 levels"),
     ],
 )
@@ -99,7 +115,10 @@ def test_outputs_end_at_one_mib(start: Start, size: int):
     ).result()
 
     if size > MIB:
-        error = {"reason": "OutputTooLarge", "message": f"the outputs are {size} bytes of JSON; at most {MIB} are kept"}
+        error = {
+            "reason": "OutputTooLarge",
+            "message": f"the outputs are {size} bytes of JSON; at most {MIB} are kept",
+        }
         assert [by_dict, by_file] == [{"error": error}] * 2
     else:
         assert [by_dict, by_file] == [{"outputs": {"a": text}}] * 2
@@ -125,7 +144,7 @@ def test_something_else_than_a_file(start: Start, script: str):
 @in_a_process
 def test_bytes_that_are_no_text(start: Start):
     """A file that is not UTF-8 says at which byte."""
-    error = start(sh="printf '{\"a\": \"\\377\"}' > $FAIRLEAD_OUTPUTS").error()
+    error = start(sh='printf \'{"a": "\\377"}\' > $FAIRLEAD_OUTPUTS').error()
 
     assert error["message"] == "the outputs are no JSON: byte 7 is no UTF-8"
 
@@ -139,7 +158,11 @@ def test_outputs_of_a_failed_node_are_not_taken(start: Start):
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
 )
 
@@ -158,7 +181,7 @@ def test_lean_json_agrees_with_the_standard_library(value: dict[str, Any]):
 def test_lean_json_refuses_what_the_standard_library_refuses(text: str):
     """A text is JSON for both or for none, NaN and Infinity apart; a refusal is a ValueError with a sentence."""
     try:
-        expected = json.loads(text, parse_constant=lambda name: pytest.fail(name))
+        expected = json.loads(text, parse_constant=pytest.fail)
     except ValueError:
         with pytest.raises(ValueError) as refusal:
             lean_json.decode(text)

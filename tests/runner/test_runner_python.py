@@ -46,7 +46,9 @@ def test_subclasses_of_json_types_are_their_values(start: Start, subclass: str):
 
 def test_the_script_is_main(start: Start):
     """`__name__` is `__main__`, and the module of that name is the script's own."""
-    script = "import sys\noutputs['main'] = __name__\noutputs['own'] = sys.modules['__main__'].outputs is outputs"
+    script = (
+        "import sys\noutputs['main'] = __name__\noutputs['own'] = sys.modules['__main__'].outputs is outputs"
+    )
 
     assert start(python=script).outputs() == {"main": "__main__", "own": True}
 
@@ -66,7 +68,9 @@ def test_a_traceback_shows_the_script_alone(start: Start):
 
 def test_tracebacks_in_threads_have_lines_too(start: Start):
     """Whoever formats a traceback finds the text of the script."""
-    script = "import threading\ndef f():\n    1 / 0  # here\nt = threading.Thread(target=f); t.start(); t.join()"
+    script = (
+        "import threading\ndef f():\n    1 / 0  # here\nt = threading.Thread(target=f); t.start(); t.join()"
+    )
     runner = start(python=script)
 
     assert runner.outputs() == {}
@@ -198,7 +202,9 @@ def test_stdin_is_empty(start: Start):
 
 def test_packages_beside_the_interpreter_can_be_imported(start: Start):
     """A script imports what is installed where fairlead is, although the runner itself starts without it."""
-    assert start(python="import msgspec, sys\noutputs['exe'] = sys.executable").outputs() == {"exe": sys.executable}
+    assert start(python="import msgspec, sys\noutputs['exe'] = sys.executable").outputs() == {
+        "exe": sys.executable
+    }
 
 
 def test_the_working_folder_and_pythonpath_are_on_the_path(start: Start, tmp_path: Path):
@@ -227,7 +233,13 @@ outputs['wakeup'] = signal.set_wakeup_fd(-1)
 outputs['blocked'] = len(signal.pthread_sigmask(signal.SIG_BLOCK, []))
 """
 
-    assert start(python=script).outputs() == {"term": True, "child": True, "int": True, "wakeup": -1, "blocked": 0}
+    assert start(python=script).outputs() == {
+        "term": True,
+        "child": True,
+        "int": True,
+        "wakeup": -1,
+        "blocked": 0,
+    }
 
 
 def test_multiprocessing_works(start: Start):

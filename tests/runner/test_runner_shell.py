@@ -13,7 +13,9 @@ pytestmark = pytest.mark.local
 
 def test_inputs_are_a_file(start: Start):
     """FAIRLEAD_INPUTS names the inputs as JSON, FAIRLEAD_OUTPUTS takes the outputs."""
-    runner = start(sh='cat "$FAIRLEAD_INPUTS" > "$FAIRLEAD_OUTPUTS"', inputs={"é": [1, 2.5, None, {"a": "\n"}]})
+    runner = start(
+        sh='cat "$FAIRLEAD_INPUTS" > "$FAIRLEAD_OUTPUTS"', inputs={"é": [1, 2.5, None, {"a": "\n"}]}
+    )
 
     assert runner.outputs() == {"é": [1, 2.5, None, {"a": "\n"}]}
 
@@ -63,7 +65,9 @@ def test_private_files_are_private(start: Start):
         ("if then", 2, None),
     ],
 )
-def test_a_failure_says_its_code_and_last_words(start: Start, script: str, code: int | None, message: str | None):
+def test_a_failure_says_its_code_and_last_words(
+    start: Start, script: str, code: int | None, message: str | None
+):
     """The message has the exit code and the last line of stderr that says something, without colours."""
     error = start(sh=script).error()
 
@@ -150,7 +154,9 @@ def test_a_relative_command_belongs_to_the_working_folder(start: Start, tmp_path
         ([], 127, "the node has no command"),
     ],
 )
-def test_a_command_that_cannot_be_started(start: Start, tmp_path: Path, command: list[str], code: int, message: str):
+def test_a_command_that_cannot_be_started(
+    start: Start, tmp_path: Path, command: list[str], code: int, message: str
+):
     """What cannot be started says what was looked for and where, with the exit code of a shell."""
     (tmp_path / "plain").write_text("echo")
     (tmp_path / "folder").mkdir()
@@ -181,4 +187,7 @@ def test_a_relative_working_folder_says_relative_to_what(start: Start):
     """The message names the folder that a relative workingDir was looked for in."""
     runner = start(sh="true", workingDir="no/such")
 
-    assert f"'no/such' in {runner.folder} cannot be entered (No such file or directory)" in runner.error()["message"]
+    assert (
+        f"'no/such' in {runner.folder} cannot be entered (No such file or directory)"
+        in runner.error()["message"]
+    )

@@ -163,7 +163,7 @@ def _created(state: State, event: e.ExecutionCreated) -> None:
 
 def _started(state: State, event: e.ExecutionStarted) -> None:
     _move_run(state, event)
-    state.started_at = event.at
+    state.started_at = state.epoch_at = event.at
     state.checkpoint_at = event.at
     state.variables = dict(event.variables)
     state.scopes[""] = s.ScopeState(total=event.nodes)
@@ -258,6 +258,7 @@ def _redriven(state: State, event: e.Redriven) -> None:
     state.redrive, state.epoch = event.redrive, event.epoch
     state.stage = s.FORWARD
     state.finished_at = 0
+    state.epoch_at = event.at
     state.failure = state.finish = state.finally_failure = None
     state.outcome = ""
     state.result = state.reason = None
@@ -359,7 +360,7 @@ def _ready(state: State, event: e.NodeReady) -> None:
     node = _node(state, key)
     _move_node(state, key, node, event)
     node.path = event.path
-    node.held = event.reason
+    node.held, node.since = event.reason, event.at
     state.ready[key] = event.reason
 
 
@@ -399,7 +400,7 @@ def _retrying(state: State, event: e.NodeRetrying) -> None:
     key = key_of(event.node)
     node = _node(state, key)
     _move_node(state, key, node, event)
-    node.error, node.due, node.stop = event.error, event.due, ""
+    node.error, node.due, node.stop, node.since = event.error, event.due, "", event.at
     state.waiting[key] = event.due
     _pausable(state, f"retry/{key}", event, event.due)
 
@@ -408,7 +409,7 @@ def _lost(state: State, event: e.NodeLost) -> None:
     key = key_of(event.node)
     node = _node(state, key)
     _move_node(state, key, node, event)
-    node.due, node.lost = event.due, True
+    node.due, node.lost, node.since = event.due, True, event.at
     state.waiting[key] = event.due
     _pausable(state, f"retry/{key}", event, event.due)
 

@@ -22,6 +22,9 @@ NODE_LOST = "NodeLost"
 NO_CONTAINER_RUNTIME = "NoContainerRuntime"
 WORKING_DIR_MISSING = "WorkingDirMissing"
 SECRET_MISSING = "SecretMissing"
+SECRET_UNUSABLE = "SecretUnusable"
+IMAGE_PULL_FAILED = "ImagePullFailed"
+RUNNER_FAILED = "RunnerFailed"
 EXECUTION_TIMEOUT = "ExecutionTimeout"
 FINISHED_FAILED = "FinishedFailed"
 FINALLY_FAILED = "FinallyFailed"
@@ -58,6 +61,9 @@ MEANINGS: dict[str, str] = {
     NO_CONTAINER_RUNTIME: "the node has an image and neither podman nor docker is here",
     WORKING_DIR_MISSING: "the node's workingDir does not exist",
     SECRET_MISSING: "a Secret or one of its keys that the node names is not there",
+    SECRET_UNUSABLE: "a Secret cannot be put where the node wants it",
+    IMAGE_PULL_FAILED: "the node's image cannot be pulled or used",
+    RUNNER_FAILED: "Fairlead's own runner could not do its work: a full disk, no more processes, an unreadable node document",
     EXECUTION_TIMEOUT: "the run took longer than spec.timeout",
     FINISHED_FAILED: "a finish node ended the run with result failed",
     FINALLY_FAILED: "a node of spec.finally failed after the rest had succeeded",

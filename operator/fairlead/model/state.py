@@ -73,7 +73,7 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     started_at: int = 0
     finished_at: int = 0
     due: int = 0
-
+    since: int = 0  # when it began to be held or to wait
 
     def arrive(self, path: str) -> None:
         """A path comes to the join."""
@@ -191,6 +191,7 @@ class State(msgspec.Struct):
     created_at: int = 0
     started_at: int = 0
     finished_at: int = 0
+    epoch_at: int = 0  # start of the run, or of its last redrive
     nodes: dict[str, NodeState] = {}
     scopes: dict[str, ScopeState] = {}
     paths: dict[str, PathState] = {}  # those that have not ended, and the last that did

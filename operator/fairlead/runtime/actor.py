@@ -14,20 +14,24 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+import msgspec
+
 from fairlead.engine.effects import effects_of
 from fairlead.engine.engine import Engine
 from fairlead.engine.evolve import fold
 from fairlead.engine.graph import Graph
+from fairlead.engine.summary import status
 from fairlead.model import commands as c
 from fairlead.model import state as states
 from fairlead.model.effects import SaveCheckpoint, StartAttempt, StopAttempt
 from fairlead.model.errors import Bug, Conflict, LogDamaged
 from fairlead.model.events import Event
 from fairlead.model.state import State
-from fairlead.runtime.ports import Checkpoints, Clock, EventLog, Runner
+from fairlead.model.times import SECOND
+from fairlead.runtime.ports import Checkpoints, Clock, EventLog, Runner, StatusSink
 
-import msgspec
-
+STATUS_PERIOD = SECOND
+"""How often the status is written while the phase stays the same."""
 MAX_BATCH = 256
 """Commands decided in one append at most."""
 
@@ -66,6 +70,7 @@ class Actor:
         log: EventLog,
         checkpoints: Checkpoints,
         runner: Runner,
+        status: StatusSink,
         clock: Clock,
         listener: Listener | None = None,
     ) -> None:
@@ -75,6 +80,8 @@ class Actor:
         self._log = log
         self._checkpoints = checkpoints
         self._runner = runner
+        self._status = status
+        self._shown = ("", 0)
         self._clock = clock
         self._listener = listener
         self._mailbox: deque[c.Command] = deque()
@@ -131,8 +138,17 @@ class Actor:
         while True:
             await self._commit(events)
             if not engine.unfinished:
-                return
+                break
             events = engine.decide_more(now)
+        await self._show(now)
+
+    async def _show(self, now: int) -> None:
+        """Publish the status: at once on a change of phase, else at most once in a while."""
+        state = self.state
+        phase, at = self._shown
+        if state.phase != phase or (state.at > at and now - at >= STATUS_PERIOD):
+            self._shown = (state.phase, now)
+            await self._status.publish(self.uid, status(self.graph, state, now))
 
     async def _commit(self, events: list[Event]) -> None:
         if not events:

@@ -14,6 +14,7 @@ from fairlead.engine.expressions.budget import weight
 from fairlead.engine.expressions.limits import BYTES_PER_UNIT
 
 _REGEX_COMPILE_MOST = 2_000_000  # units: RE2 gives up at 8 MiB of program, after 40 ms
+_UNICODE_CLASS = 2_000  # instructions of one Unicode class such as \pL
 _SEARCH = 1_000  # comparisons of the naive text search that fit into one unit
 _REGEX_STEP = 25  # characters × instructions of RE2's slowest machine that fit into one unit
 
@@ -26,6 +27,10 @@ def _size(value: Any) -> int:
 
 def _all(values: list[Any]) -> int:
     return sum(map(weight, values))
+
+
+def _kept(values: list[Any]) -> int:
+    return 4 * _all(values)
 
 
 def _text(values: list[Any]) -> int:
@@ -74,29 +79,41 @@ def regex_program(pattern: str) -> int:
     while position < len(pattern):
         char = pattern[position]
         position += 1
-        if char == "\\":
-            kind = pattern[position : position + 1]
-            totals[-1], last = totals[-1] + last, (200 if kind in ("p", "P") else 10)
-            position += 1
-        elif char == "[":
-            end = pattern.find("]", position + 1)
-            body = pattern[position : end if end > 0 else len(pattern)]
-            totals[-1], last = totals[-1] + last, 20 + len(body) + (200 if "\\p" in body.lower() else 0)
-            position += len(body) + 1
-        elif char == "(":
+        if char == "(":
             totals[-1] += last
             totals.append(0)
             last = 0
         elif char == ")" and len(totals) > 1:
             last += totals.pop()
         elif char == "{":
-            end = pattern.find("}", position)
-            counts = [int(each) for each in pattern[position:end].split(",") if each.strip().isdigit()]
+            end = _closing(pattern, "}", position)
+            counts = [int(each[:4]) for each in pattern[position : end - 1].split(",") if each.isdigit()]
             last *= max([1, *counts])
-            position = end + 1 if end > 0 else position
+            position = end
         else:
-            totals[-1], last = totals[-1] + last, (10 if char == "." else 4)
+            totals[-1] += last
+            last, position = _atom(pattern, char, position)
     return sum(totals) + last
+
+
+def _atom(pattern: str, char: str, position: int) -> tuple[int, int]:
+    """The instructions of one character, class or escape, and where the next one begins."""
+    if char == "\\":
+        if pattern[position : position + 1] not in ("p", "P"):
+            return 10, position + 1
+        named = pattern.startswith("{", position + 1)
+        return _UNICODE_CLASS, _closing(pattern, "}", position + 1) if named else position + 2
+    if char == "[":
+        end = _closing(pattern, "]", position + 1)
+        body = pattern[position:end]
+        return 20 + len(body) + _UNICODE_CLASS * body.lower().count("\\p"), end
+    return (10 if char == "." else 4), position
+
+
+def _closing(pattern: str, bracket: str, position: int) -> int:
+    """The position after the next closing bracket, or the end."""
+    end = pattern.find(bracket, position)
+    return end + 1 if end >= 0 else len(pattern)
 
 
 OURS = (
@@ -113,7 +130,7 @@ OF: dict[str, Cost] = {
     "_>_": _all,
     "_>=_": _all,
     "@in": _all,
-    "keep": _all,
+    "keep": _kept,
     "contains": _search,
     "indexOf": _search,
     "lastIndexOf": _search,

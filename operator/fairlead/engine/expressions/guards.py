@@ -159,7 +159,7 @@ FUNCTIONS = {
 }
 """Functions of ours that no text can name: what runs, the argument kinds, the kind of the result."""
 
-_SIMPLE = frozenset(name for name, cost in costs.OF.items() if cost is costs.OF["keep"])
+_SIMPLE = frozenset(name for name, cost in costs.OF.items() if cost is costs.OF["_+_"])
 
 
 # --- rewriting -------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from typing import Self
 
 _PATIENCE = 0.25
 """Seconds for a killed owner to be gone, and for somebody who only looks to let go."""
+_PAUSE = 0.01
 
 
 class Ownership:
@@ -67,20 +68,26 @@ def acquire(uid: str, path: Path) -> Ownership | int | None:
             elif time.monotonic() > deadline:
                 return _pid(descriptor)
             else:
-                time.sleep(0.01)
+                time.sleep(_PAUSE)
         finally:
             if descriptor >= 0:
                 os.close(descriptor)
 
 
 def owner(path: Path) -> int | None:
-    """The pid of the live process that owns what the file stands for."""
+    """The pid of the live process that owns what the file stands for. Raises OSError."""
+    deadline = time.monotonic() + _PATIENCE
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
-        return None if _locked(descriptor, fcntl.LOCK_SH) else _pid(descriptor)
+        while not _locked(descriptor, fcntl.LOCK_SH):
+            pid = _pid(descriptor)
+            if (pid is not None and _lives(pid)) or time.monotonic() > deadline:
+                return pid
+            time.sleep(_PAUSE)  # between its lock and the writing of its pid
+        return None
     finally:
         os.close(descriptor)
 
@@ -106,3 +113,13 @@ def _is_at(descriptor: int, path: Path) -> bool:
 def _pid(descriptor: int) -> int | None:
     text = os.pread(descriptor, 20, 0).strip()
     return int(text) if text.isdigit() else None
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,107 @@
+"""Why an execution is not moving: `status.waitingFor`.
+
+    kind       name                     what it waits for
+    suspend                             the whole run, for `resume` or the end of `suspendTimeout`
+    timer      retry, redelivery        an instance between two attempts, or between two deliveries of a lost one
+    start                               an attempt that is scheduled and has not started
+    maxNodes                            an instance held by `concurrency.maxNodes`
+    suspend                             an instance held by the suspension
+
+Rules of this file
+- Pure: times come from the state. A timer that stands still while the run is suspended has no `until` then.
+- What moves first comes first; at most MOST are shown, the log has all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from fairlead.engine.graph import Graph
+from fairlead.model import reasons
+from fairlead.model import state as s
+from fairlead.model.state import NodeState, State
+from fairlead.model.times import format_time
+
+MOST = 50
+
+
+def waiting_for(graph: Graph, state: State) -> list[dict[str, Any]]:
+    """What the run waits for, the soonest first."""
+    if state.ended:
+        return []
+    return list(islice(_all(graph, state), MOST))
+
+
+def _all(graph: Graph, state: State) -> Iterator[dict[str, Any]]:
+    if state.suspended_at:
+        yield _suspension(state)
+    for key in sorted(state.waiting, key=state.waiting.__getitem__):
+        yield _timer(graph, state, key)
+    for key in state.active:
+        node = state.node(key)
+        if node.status == s.SCHEDULED:
+            yield _start(state, key, node)
+    for key, reason in state.ready.items():
+        yield _held(graph, state, key, reason)
+
+
+def _suspension(state: State) -> dict[str, Any]:
+    until = state.timers.due.get("suspend")
+    how = f"by itself at {format_time(until)}, or by resume" if until else "when it is resumed"
+    return _entry("suspend", since=state.suspended_at, until=until, message=f"the run goes on {how}")
+
+
+def _timer(graph: Graph, state: State, key: str) -> dict[str, Any]:
+    node = state.node(key)
+    until = _due(state, f"retry/{key}")
+    when = f"at {format_time(until)}" if until else "after the run is resumed"
+    if node.status == s.LOST:
+        message = f"delivery {node.delivery} of attempt {node.attempt} was lost; it is delivered again {when}"
+        name = "redelivery"
+    else:
+        policy = graph.find(key).retry
+        spent = node.attempt - node.attempts_before
+        of = f" of {policy.max_attempts}" if policy is not None else ""
+        why = f" with {node.error.reason}" if node.error is not None else ""
+        message = f"attempt {spent}{of} failed{why}; the next starts {when}"
+        name = "retry"
+    return _entry("timer", state.instance(key), name, until=until, message=message)
+
+
+def _due(state: State, timer: str) -> int | None:
+    """When a timer that pauses with the run fires, in wall time; None while it stands still."""
+    due = state.paused_timers.due.get(timer)
+    return None if due is None or state.suspended_at else due + state.suspended_total
+
+
+def _start(state: State, key: str, node: NodeState) -> dict[str, Any]:
+    until = state.timers.due.get(f"attempt/{key}")
+    message = f"attempt {node.attempt} is scheduled and has not started"
+    return _entry("start", state.instance(key), since=node.scheduled_at, until=until, message=message)
+
+
+def _held(graph: Graph, state: State, key: str, reason: str) -> dict[str, Any]:
+    if reason == reasons.MAX_NODES:
+        limit = graph.max_nodes
+        message = f"it is held while {limit} nodes run, as many as concurrency.maxNodes allows"
+        return _entry("maxNodes", state.instance(key), message=message)
+    message = "it is ready and starts when the run is resumed"
+    return _entry("suspend", state.instance(key), message=message)
+
+
+def _entry(
+    kind: str, node: str = "", name: str = "", *, since: int = 0, until: int | None = None, message: str
+) -> dict[str, Any]:
+    entry: dict[str, Any] = {"kind": kind}
+    if node:
+        entry["node"] = node
+    if name:
+        entry["name"] = name
+    if since:
+        entry["since"] = format_time(since)
+    if until:
+        entry["until"] = format_time(until)
+    entry["message"] = message
+    return entry

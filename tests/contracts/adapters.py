@@ -1,0 +1,92 @@
+"""The adapters of the ports that keep something; the suites of this folder run on each of them.
+
+An adapter opens the same home as often as it is asked to, and knows how writers race for it: the store's in threads that each
+have a connection, those in memory as tasks of one loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+from fairlead.local.store import Store
+from fairlead.runtime.memory import MemoryCheckpoints, MemoryLog
+from fairlead.runtime.ports import Checkpoints, EventLog
+
+Writer = Callable[[EventLog], Awaitable[None]]
+
+
+class Adapter(Protocol):
+    """One home."""
+
+    @property
+    def log(self) -> EventLog:
+        """Its log."""
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """Its checkpoints."""
+
+    def race(self, *writers: Writer) -> None:
+        """Run writers at the same time, each with a log of its own on this home."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class Memory:
+    """The reference."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = MemoryLog()
+        self.checkpoints = MemoryCheckpoints()
+
+    def race(self, *writers: Writer) -> None:
+        async def all_of_them() -> None:
+            await asyncio.gather(*(writer(self.log) for writer in writers))
+
+        asyncio.run(all_of_them())
+
+    def close(self) -> None:
+        pass
+
+
+class SQLite:
+    """The store of a laptop."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "store.db"
+        self.log = self.checkpoints = Store(self._path)
+
+    def race(self, *writers: Writer) -> None:
+        failures: list[BaseException] = []
+        start = threading.Barrier(len(writers))
+
+        def write(writer: Writer) -> None:
+            try:
+                with Store(self._path) as store:
+                    start.wait()
+                    asyncio.run(_awaited(writer(store)))
+            except BaseException as error:  # noqa: BLE001 - carried over to the test's thread
+                failures.append(error)
+
+        threads = [threading.Thread(target=write, args=(writer,), daemon=True) for writer in writers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise failures[0]
+
+    def close(self) -> None:
+        self.log.close()
+
+
+async def _awaited(writing: Awaitable[None]) -> None:
+    await writing
+
+
+ADAPTERS: dict[str, Callable[[Path], Adapter]] = {"memory": Memory, "sqlite": SQLite}
