@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.support.driver import Driver
 
 RUN = {"run": {"sh": "true"}}
@@ -11,7 +10,7 @@ RUN = {"run": {"sh": "true"}}
 
 def three_into(join: object) -> Driver:
     """a, b and c run side by side and lead into j."""
-    nodes = [{"name": name, **RUN} for name in "abc"]
+    nodes: list[dict[str, object]] = [{"name": name, **RUN} for name in "abc"]
     nodes.append({"name": "j", "join": join, "after": ["a", "b", "c"], **RUN})
     return Driver({"nodes": nodes, "failFast": False}).create()
 
@@ -196,7 +195,11 @@ def test_on_error_continue_takes_the_default_port_without_outputs_and_store():
         {
             "nodes": [
                 {"name": "a", "run": {"sh": "true"}, "onError": "continue", "store": {"n": "${outputs.n}"}},
-                {"name": "b", "after": ["a"], "set": {"why": "${nodes.a.error.reason}", "out": "${nodes.a.outputs}"}},
+                {
+                    "name": "b",
+                    "after": ["a"],
+                    "set": {"why": "${nodes.a.error.reason}", "out": "${nodes.a.outputs}"},
+                },
             ]
         }
     ).create()
@@ -249,5 +252,5 @@ def test_an_output_that_fails_fails_the_run():
     run.end("a", {})
 
     assert "Failed" == run.state.phase
-    assert "ExpressionError" == run.state.failure.error.reason
+    assert "ExpressionError" == run.failure.error.reason
     assert {"phase": "Failed"} == run.state.variables

@@ -14,7 +14,9 @@ def test_entry_points_are_roots_in_order_of_declaration():
 
 def test_one_taken_connection_goes_on_in_the_same_path():
     """A chain is one path."""
-    run = Driver({"nodes": [{"name": "a", "set": {"x": 1}}, {"name": "b", "after": ["a"], "set": {"x": 2}}]}).create()
+    run = Driver(
+        {"nodes": [{"name": "a", "set": {"x": 1}}, {"name": "b", "after": ["a"], "set": {"x": 2}}]}
+    ).create()
 
     assert ["0", "0"] == [event.path for event in run.of("NodeCompleted")]
     assert [("0", "b", "GraphEnd")] == [(x.path, x.node, x.reason) for x in run.of("PathCompleted")]

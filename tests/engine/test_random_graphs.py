@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
+from tests.support.driver import Driver
 
 from fairlead.model import commands as c
 from fairlead.model import state as s
 from fairlead.model.events import encode
 from fairlead.model.manifests import WorkflowSpec, canonical_json, parse_spec
-from tests.support.driver import Driver
 
 pytestmark = pytest.mark.simulation
 
@@ -39,7 +39,12 @@ def kinds(draw: st.DrawFn, index: int) -> dict[str, Any]:
         return {"log": {"message": "at ${now}"}}
     if kind == "if":
         return {"if": draw(st.sampled_from(["true", "false", "inputs.flag", "inputs.missing"]))}
-    return {"switch": {"value": "${inputs.n}", "cases": [{"name": "one", "equals": 1}, {"name": "big", "when": "inputs.n > 5"}]}}
+    return {
+        "switch": {
+            "value": "${inputs.n}",
+            "cases": [{"name": "one", "equals": 1}, {"name": "big", "when": "inputs.n > 5"}],
+        }
+    }
 
 
 def ports(node: dict[str, Any]) -> list[str]:
@@ -64,7 +69,9 @@ def workflows(draw: st.DrawFn) -> WorkflowSpec:
             port = draw(st.sampled_from(ports(nodes[source])))
             edge: dict[str, Any] = {"from": f"n{source}.{port}", "to": f"n{index}"}
             if draw(st.integers(0, 4)) == 0:
-                edge["when"] = draw(st.sampled_from(["true", "false", "inputs.n > 2", "outputs.nothing == 1"]))
+                edge["when"] = draw(
+                    st.sampled_from(["true", "false", "inputs.n > 2", "outputs.nothing == 1"])
+                )
             connections[edge["from"], edge["to"]] = edge
         if len(sources) > 1:
             node["join"] = draw(st.sampled_from(["all", "any", {"atLeast": 2}]))
@@ -77,7 +84,13 @@ def workflows(draw: st.DrawFn) -> WorkflowSpec:
         nodes.append({"name": "spare", "run": {"sh": "true"}})
         nodes[-3]["fallback"] = "spare"
     if draw(st.integers(0, 5)) == 0:
-        nodes.append({"name": "stop", "after": ["n0.ended"], "finish": {"result": draw(st.sampled_from(["done", "failed"]))}})
+        nodes.append(
+            {
+                "name": "stop",
+                "after": ["n0.ended"],
+                "finish": {"result": draw(st.sampled_from(["done", "failed"]))},
+            }
+        )
     spec: dict[str, Any] = {
         "nodes": nodes,
         "connections": list(connections.values()),
@@ -85,7 +98,10 @@ def workflows(draw: st.DrawFn) -> WorkflowSpec:
         "outputs": {f"n{i}": f"${{nodes.n{i}.status}}" for i in range(count)},
     }
     if draw(st.booleans()):
-        spec["finally"] = [{"name": "f0", "run": {"sh": "true"}}, {"name": "f1", "after": ["f0.ended"], "set": {"f": 1}}]
+        spec["finally"] = [
+            {"name": "f0", "run": {"sh": "true"}},
+            {"name": "f1", "after": ["f0.ended"], "set": {"f": 1}},
+        ]
     if draw(st.booleans()):
         spec["concurrency"] = {"maxNodes": draw(st.integers(1, 3))}
     if draw(st.integers(0, 3)) == 0:
@@ -180,7 +196,7 @@ def play_plain(spec: WorkflowSpec, inputs: dict[str, Any], *, limit: int, crash:
         if crash:
             run.crash().tick()
         if run.running:
-            node, attempt, _ = sorted(run.running)[0]
+            node, attempt, _ = min(run.running)
             if len(node) % 3 == 0 or (attempt == 1 and node.endswith("1")):
                 run.fail(node)
             else:
@@ -222,7 +238,7 @@ def test_a_crash_in_the_middle_of_a_turn_loses_nothing(spec, inputs, kept):
         if run.state.ended:
             break
         if run.running:
-            node, attempt, _ = sorted(run.running)[0]
+            node, attempt, _ = min(run.running)
             if len(node) % 3 == 0 or (attempt == 1 and node.endswith("1")):
                 run.fail(node)
             else:
@@ -249,7 +265,7 @@ def test_a_redriven_run_ends_too(spec, inputs, draws):
         if run.state.ended:
             break
         if run.running:
-            run.end(sorted(run.running)[0][0], {"n": 1})
+            run.end(min(run.running)[0], {"n": 1})
         else:
             assert run.wait_for_timer(), f"stuck: {run.statuses()}"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.driver import Driver
 
 from fairlead.engine.retry import backoff, delay_after
 from fairlead.model import commands as c
 from fairlead.model.manifests import Retry, parse_spec
 from fairlead.model.times import HOUR, SECOND
-from tests.support.driver import Driver
 
 
 def retry(**fields: object) -> Retry:
@@ -48,7 +48,11 @@ def test_backoffs(policy, seconds):
 def test_no_policy_overflows_or_passes_its_longest_delay(kind, failed, initial, longest, multiplier, jitter):
     """Over the whole space of policies a delay lies between 0 and maxDelay, and is the same every time."""
     policy = retry(
-        backoff=kind, initialDelay=f"{initial}ms", maxDelay=f"{longest}ms", multiplier=multiplier, jitter=jitter
+        backoff=kind,
+        initialDelay=f"{initial}ms",
+        maxDelay=f"{longest}ms",
+        multiplier=multiplier,
+        jitter=jitter,
     )
 
     delay = delay_after(policy, failed, "uid/a/1/0")
@@ -75,7 +79,7 @@ def test_attempts_go_on_until_max_attempts():
 
     assert [1, 2] == [event.attempt for event in run.of("NodeRetrying")]
     assert [1, 2, 3] == [event.attempt for event in run.of("NodeStarted")]
-    assert "third" == run.state.failure.error.message
+    assert "third" == run.failure.error.message
     run.check_ended()
 
 
@@ -86,7 +90,11 @@ def test_attempts_go_on_until_max_attempts():
         ({"retryOn": "error.exitCode == 3"}, {"reason": "NonZeroExit", "exit_code": 3}, True),
         ({"retryOn": "error.exitCode == 4"}, {"reason": "NonZeroExit", "exit_code": 3}, False),
         ({"noRetryOn": "error.reason == 'NonZeroExit'"}, {"reason": "NonZeroExit", "exit_code": 3}, False),
-        ({"noRetryOn": "error.message.contains('quota')"}, {"reason": "NonZeroExit", "message": "boom"}, True),
+        (
+            {"noRetryOn": "error.message.contains('quota')"},
+            {"reason": "NonZeroExit", "message": "boom"},
+            True,
+        ),
         ({}, {"reason": "OutputInvalid", "message": "no object"}, False),
         ({"retryOn": "error.reason == 'OutputInvalid'"}, {"reason": "OutputInvalid", "message": "x"}, True),
         ({}, {"reason": "Timeout", "message": "x"}, True),
@@ -123,7 +131,10 @@ def test_defaults_apply_to_pod_nodes_alone():
     run = Driver(
         {
             "defaults": {"retry": {"maxAttempts": 2}, "timeout": "5s"},
-            "nodes": [{"name": "a", "run": {"sh": "true"}}, {"name": "b", "set": {"x": "${1 / inputs.zero}"}}],
+            "nodes": [
+                {"name": "a", "run": {"sh": "true"}},
+                {"name": "b", "set": {"x": "${1 / inputs.zero}"}},
+            ],
             "failFast": False,
         }
     ).create({"zero": 0})
@@ -177,8 +188,8 @@ def test_a_timeout_runs_from_the_start_of_the_container():
 
     run.fail("a", "Signalled")
 
-    assert "Timeout" == run.state.failure.error.reason
-    assert "10s" in run.state.failure.error.message
+    assert "Timeout" == run.failure.error.reason
+    assert "10s" in run.failure.error.message
     run.check_ended()
 
 
@@ -186,14 +197,14 @@ def test_a_start_timeout_limits_the_wait():
     """`startTimeout` runs from the schedule to the start."""
     run = one(startTimeout="30s").tick(30).fail("a", "Cancelled")
 
-    assert "StartTimeout" == run.state.failure.error.reason
+    assert "StartTimeout" == run.failure.error.reason
 
 
 def test_a_timed_out_attempt_that_reports_success_has_timed_out():
     """The verdict was committed first; a success that crosses it does not count."""
     run = one(timeout="10s").started("a").tick(10).end("a", {"x": 1})
 
-    assert "Timeout" == run.state.failure.error.reason
+    assert "Timeout" == run.failure.error.reason
 
 
 def test_a_fallback_stands_in_with_the_error_and_gives_its_outputs():
@@ -201,7 +212,12 @@ def test_a_fallback_stands_in_with_the_error_and_gives_its_outputs():
     run = Driver(
         {
             "nodes": [
-                {"name": "a", "run": {"sh": "true"}, "fallback": "b", "retry": {"maxAttempts": 2, "backoff": "none"}},
+                {
+                    "name": "a",
+                    "run": {"sh": "true"},
+                    "fallback": "b",
+                    "retry": {"maxAttempts": 2, "backoff": "none"},
+                },
                 {"name": "b", "run": {"sh": "true"}, "with": {"why": "${error.message}"}},
                 {"name": "c", "after": ["a"], "set": {"x": "${nodes.a.outputs.x}"}},
             ]
@@ -272,14 +288,13 @@ def test_a_late_result_of_a_lost_delivery_is_recorded_once_and_ignored():
 
 def test_after_max_deliveries_the_node_is_dead_lettered():
     """The node fails with NodeLost once its deliveries are spent."""
-    run = one(maxDeliveries=2).lose("a").wait_for_timer()
     run = one(maxDeliveries=2)
     run.lose("a")
     run.wait_for_timer()
     run.lose("a")
 
     assert 2 == run.of("DeadLettered")[0].deliveries
-    assert "NodeLost" == run.state.failure.error.reason
+    assert "NodeLost" == run.failure.error.reason
     run.check_ended()
 
 

@@ -36,7 +36,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
         node: Mapping[str, Any] | bytes | None = None,
         **fields: Any,
     ) -> Runner:
-        run = {kind: fields.pop(kind) for kind in ("python", "sh", "cleanup") if kind in fields}
+        run: dict[str, Any] = {
+            kind: fields.pop(kind) for kind in ("python", "sh", "cleanup") if kind in fields
+        }
         if "command" in fields:
             run |= {"image": "any", "command": fields.pop("command")}
         folder = tmp_path / f"run-{len(started)}"

@@ -117,6 +117,8 @@ class Runner:
             self.process.kill()
             self.process.wait(ANSWER_WITHIN)
         self.channel.close()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
 
     def _file(self, name: str) -> Any:
         return (self.folder / name).open("wb")

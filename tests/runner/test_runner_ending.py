@@ -51,13 +51,13 @@ def test_what_is_left_in_the_group_is_ended(start: Start, pid_file: Path, left: 
         echo '{{"done": 1}}' > $FAIRLEAD_OUTPUTS
     """
 
-    assert start(sh=script, prelude=prelude).outputs() == {"done": 1}
+    assert start(sh=script, prelude=prelude, grace=100_000).outputs() == {"done": 1}
     assert not lives(pid_in(pid_file))
 
 
 def test_a_daemon_is_ended(start: Start, pid_file: Path):
     """A process that forked twice, left the session, closed everything and ignores TERM is ended all the same."""
-    outputs = start(python=DAEMON.replace("PID", repr(str(pid_file)))).outputs()
+    outputs = start(python=DAEMON.replace("PID", repr(str(pid_file))), grace=100_000).outputs()
 
     assert not lives(outputs["left"])
 

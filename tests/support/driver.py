@@ -1,4 +1,4 @@
-"""A driver for one engine in tests: it plays the log, the runner and the clock, checks every invariant at each step, and can crash.
+"""A driver for one engine in tests: it plays log, runner and clock, checks every invariant at each step, and can crash.
 
 The log is a list of stored forms (bytes), so that every event goes through the codec. After each batch the fold of the whole log
 is compared with the live state.
@@ -35,7 +35,9 @@ def spec_of(**fields: Any) -> WorkflowSpec:
 class Driver:
     """Owns an engine, its log and the attempts that a runner would have in hand."""
 
-    def __init__(self, spec: WorkflowSpec | dict[str, Any], *, limit: int = 1_000, check: bool = True) -> None:
+    def __init__(
+        self, spec: WorkflowSpec | dict[str, Any], *, limit: int = 1_000, check: bool = True
+    ) -> None:
         self.spec = spec if isinstance(spec, WorkflowSpec) else parse_spec(WorkflowSpec, spec)
         self.graph: Graph = compile_workflow(self.spec, "flow")
         self.engine = Engine(self.graph)
@@ -66,6 +68,12 @@ class Driver:
         found = [x for x in self.events if type(x).__name__ == kind]
         return [x for x in found if node is None or getattr(x, "node", None) == node]
 
+    @property
+    def failure(self) -> s.Failure:
+        """The failure that the run ended with."""
+        assert self.state.failure is not None
+        return self.state.failure
+
     def status(self, key: str) -> str:
         return self.state.node(key).status
 
@@ -77,7 +85,13 @@ class Driver:
     def create(self, inputs: dict[str, Any] | None = None, **more: Any) -> Driver:
         """Begin the run."""
         command = c.Create(
-            name="run", uid="uid-1", workflow="flow", digest=digest(self.spec), runtime="test", inputs=inputs or {}, **more
+            name="run",
+            uid="uid-1",
+            workflow="flow",
+            digest=digest(self.spec),
+            runtime="test",
+            inputs=inputs or {},
+            **more,
         )
         return self.tell(command)
 
@@ -106,9 +120,13 @@ class Driver:
         self.stopping.discard(key)
         failure = Error(**error) if error else None
         result = None if failure else (outputs or {})
-        return self.tell(c.AttemptEnded(node=node, attempt=key[1], delivery=key[2], outputs=result, error=failure))
+        return self.tell(
+            c.AttemptEnded(node=node, attempt=key[1], delivery=key[2], outputs=result, error=failure)
+        )
 
-    def fail(self, node: str, reason: str = "NonZeroExit", message: str = "boom", exit_code: int | None = 1) -> Driver:
+    def fail(
+        self, node: str, reason: str = "NonZeroExit", message: str = "boom", exit_code: int | None = 1
+    ) -> Driver:
         return self.end(node, reason=reason, message=message, exit_code=exit_code)
 
     def lose(self, node: str) -> Driver:
@@ -143,12 +161,16 @@ class Driver:
         if self.check:
             for event in events:
                 evolve(self._shadow, e.decode(e.encode(event)))
-            assert s.encode(self._shadow) == s.encode(self.state), "fold of the log differs from the live state"
+            assert s.encode(self._shadow) == s.encode(self.state), (
+                "fold of the log differs from the live state"
+            )
         for effect in effects_of(self.graph, self.state, events):
             if isinstance(effect, StartAttempt):
                 identity = (effect.node, effect.attempt, effect.delivery)
                 assert identity not in self.running, f"{identity} started twice"
-                assert not [key for key in self.running if key[0] == effect.node], f"{effect.node} has two attempts in hand"
+                assert not [key for key in self.running if key[0] == effect.node], (
+                    f"{effect.node} has two attempts in hand"
+                )
                 self.running[identity] = effect
             elif isinstance(effect, StopAttempt):
                 self.stopping.add((effect.node, effect.attempt, effect.delivery))
@@ -167,10 +189,11 @@ class Driver:
         assert counters.done + counters.failed + counters.skipped == counters.total
         last_epoch: dict[str, int] = {}
         for event in self.events:
+            event_node = getattr(event, "node", "")
             name = type(event).__name__
             if name == "Redriven":
                 last_epoch = {}
             if name in DONE:
-                last_epoch[key_of(event.node)] = last_epoch.get(key_of(event.node), 0) + 1
+                last_epoch[key_of(event_node)] = last_epoch.get(key_of(event_node), 0) + 1
         twice = {node: count for node, count in last_epoch.items() if count != 1}
         assert not twice, f"ended more than once: {twice}"

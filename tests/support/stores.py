@@ -101,6 +101,13 @@ def line_of(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
+def tell(process: subprocess.Popen[str]) -> None:
+    """Give a program that waits in `sys.stdin.readline()` its line."""
+    assert process.stdin is not None
+    process.stdin.write("go on\n")
+    process.stdin.flush()
+
+
 def tamper(store: Path, *statements: str) -> None:
     """Change the file behind the store's back."""
     with closing(sqlite3.connect(store)) as connection, connection:

@@ -62,7 +62,9 @@ def ended(turn: Turn, command: c.AttemptEnded) -> None:
         try:
             outputs = normalise(command.outputs, None)
         except ValueError as wrong:
-            ending.attempt_failed(turn, key, state.path, e.Error(reason=reasons.OUTPUT_INVALID, message=str(wrong)))
+            ending.attempt_failed(
+                turn, key, state.path, e.Error(reason=reasons.OUTPUT_INVALID, message=str(wrong))
+            )
             return
         ending.complete(turn, key, state.path, port="done", outputs=outputs)
     elif state.status == s.STOPPING:

@@ -23,7 +23,11 @@ VERSION = 1
 def node_document(state: State, key: str, node: NodeDef, instance: NodeState) -> dict[str, Any]:
     """The document of the delivery that is scheduled."""
     name = state.instance(key)
-    values = {field: node.template(field, value).evaluate({}) for field, value, constant in templates_of(node) if constant}
+    values = {
+        field: node.template(field, value).evaluate({})
+        for field, value, constant in templates_of(node)
+        if constant
+    }
     values.update(instance.values or {})
     document: dict[str, Any] = {
         "version": VERSION,
@@ -44,7 +48,12 @@ def templates_of(node: NodeDef) -> list[tuple[str, Any, bool]]:
     fields: list[tuple[str, Any]] = [("with", node.spec.with_)]
     run = node.spec.run
     if run is not None:
-        fields += [("image", run.image), ("args", list(run.args)), ("env", run.env), ("workingDir", run.working_dir)]
+        fields += [
+            ("image", run.image),
+            ("args", list(run.args)),
+            ("env", run.env),
+            ("workingDir", run.working_dir),
+        ]
     return [(name, value, node.template(name, value).constant) for name, value in fields if value]
 
 

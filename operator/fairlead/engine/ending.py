@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 from fairlead.engine import joins
-from fairlead.engine.expressions import ExpressionError, compile_template
+from fairlead.engine.expressions import ExpressionError
 from fairlead.engine.graph import NodeDef
 from fairlead.engine.retry import delay_after, may_retry
 from fairlead.engine.scope import Scope
@@ -61,7 +61,9 @@ def complete(
         variables.update(_stored(turn, node, key, outputs))
         needs_scope = any(edge.when_source for edge in node.outgoing)
         scope = (
-            turn.scope(node, key, outputs=outputs, variables=variables, status=s.SUCCEEDED) if needs_scope else None
+            turn.scope(node, key, outputs=outputs, variables=variables, status=s.SUCCEEDED)
+            if needs_scope
+            else None
         )
         taken, dead = choose(node, (port, "ended"), scope)
     except ExpressionError as error:
@@ -95,7 +97,9 @@ def _stored(turn: Turn, node: NodeDef, key: str, outputs: dict[str, Any]) -> dic
     return stored
 
 
-def _after(turn: Turn, node: NodeDef, key: str, path: str, taken: list[str], dead: list[str], port: str) -> None:
+def _after(
+    turn: Turn, node: NodeDef, key: str, path: str, taken: list[str], dead: list[str], port: str
+) -> None:
     has_edges = any(edge.port in (port, "ended") for edge in node.outgoing)
     joins.carry_on(turn, key, path, taken, port_has_edges=has_edges)
     turn.look_at(key, taken)
@@ -126,7 +130,9 @@ def attempt_failed(turn: Turn, key: str, path: str, error: e.Error) -> None:
         failed = state.attempt - state.attempts_before
         delay = delay_after(policy, failed, delivery_id(turn.state.uid, instance, state.attempt, 0))
         due = turn.now + delay
-        turn.emit(e.NodeRetrying, node=instance, path=path, attempt=state.attempt, error=error, delay=delay, due=due)
+        turn.emit(
+            e.NodeRetrying, node=instance, path=path, attempt=state.attempt, error=error, delay=delay, due=due
+        )
         return
     stand_in_or_fail(turn, key, path, error)
 
@@ -148,7 +154,9 @@ def fail(turn: Turn, key: str, path: str, error: e.Error) -> None:
     node, state = turn.node(key)
     instance = turn.state.instance(key)
     if state.stands_for:
-        turn.emit(e.NodeFailed, node=instance, path=path, attempt=state.attempt, error=error, handled="fallback")
+        turn.emit(
+            e.NodeFailed, node=instance, path=path, attempt=state.attempt, error=error, handled="fallback"
+        )
         _fallback_failed(turn, state, path, error)
         return
     scope = turn.scope(node, key, outputs={}, error=error, status=s.FAILED)
@@ -245,16 +253,3 @@ def cancel(turn: Turn, key: str, reason: str) -> None:
 def evaluate_entries(templates: dict[str, Any], scope: Scope, seed: str) -> dict[str, Any]:
     """The values of separate templates, in order. Raises ExpressionError."""
     return {name: template.evaluate(scope, f"{seed}.{name}") for name, template in templates.items()}
-
-
-__all__ = [
-    "attempt_failed",
-    "cancel",
-    "complete",
-    "compile_template",
-    "evaluate_entries",
-    "expression_failure",
-    "fail",
-    "skip",
-    "stand_in_or_fail",
-]

@@ -41,7 +41,9 @@ class Engine:
         self._turn = Turn(graph, self.state, Computed(graph, self.state))
         every = graph.spec.checkpoint.every
         self._every_nodes = 1 if every == "node" else every if isinstance(every, int) else None
-        self._every_time = parse_duration(every) if isinstance(every, str) and every not in ("node", "manual") else None
+        self._every_time = (
+            parse_duration(every) if isinstance(every, str) and every not in ("node", "manual") else None
+        )
         if state is not None and state.phase and not state.ended:
             self._take_up()
 
@@ -54,9 +56,9 @@ class Engine:
         turn.queue.take_unsaid()
         for key, node in state.nodes.items():
             settled = node.taken or node.dead or node.arrivals
-            if node.status == s.PENDING and settled:
-                turn.work.append(key)
-            elif node.status == s.READY and node.held == reasons.SUSPENDED and not state.suspended_at:
+            if (node.status == s.PENDING and settled) or (
+                node.status == s.READY and node.held == reasons.SUSPENDED and not state.suspended_at
+            ):
                 turn.work.append(key)
 
     @property

@@ -13,7 +13,13 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
-from fairlead.engine.expressions import Expression, Template, compile_condition, compile_expression, compile_template
+from fairlead.engine.expressions import (
+    Expression,
+    Template,
+    compile_condition,
+    compile_expression,
+    compile_template,
+)
 from fairlead.model.ids import connection_id, key_of
 from fairlead.model.manifests import Connection, Node, Retry, WorkflowSpec
 from fairlead.model.manifests.policies import AtLeast
@@ -54,7 +60,18 @@ class Edge:
 class NodeDef:
     """One node of a body: its manifest, its connections and the policies that apply to it."""
 
-    __slots__ = ("_templates", "body", "default_port", "incoming", "index", "kind", "name", "needs", "outgoing", "spec")
+    __slots__ = (
+        "_templates",
+        "body",
+        "default_port",
+        "incoming",
+        "index",
+        "kind",
+        "name",
+        "needs",
+        "outgoing",
+        "spec",
+    )
 
     def __init__(self, body: Body, index: int, spec: Node) -> None:
         self.body = body

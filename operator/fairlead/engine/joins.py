@@ -83,7 +83,9 @@ def carry_on(turn: Turn, key: str, path: str, taken: list[str], *, port_has_edge
         paths = []
         for connection, target in zip(taken, targets, strict=True):
             child = next_child(state, path)
-            turn.emit(e.PathStarted, path=child, parent=path, node=state.instance(target), connection=connection)
+            turn.emit(
+                e.PathStarted, path=child, parent=path, node=state.instance(target), connection=connection
+            )
             paths.append(child)
         turn.emit(e.PathCompleted, path=path, node=instance, reason="Forked")
     for child, connection, target, is_late in zip(paths, taken, targets, late, strict=True):

@@ -230,7 +230,9 @@ def _drain(turn: Turn, reason: str) -> None:
     for key in list(state.active):
         node = state.node(key)
         if node.stop != reason:
-            turn.emit(e.NodeStopping, node=state.instance(key), path=node.path, attempt=node.attempt, reason=reason)
+            turn.emit(
+                e.NodeStopping, node=state.instance(key), path=node.path, attempt=node.attempt, reason=reason
+            )
     for key in [*state.ready, *state.waiting]:
         ending.cancel(turn, key, reason)
 
@@ -283,7 +285,7 @@ def _decide_outcome(turn: Turn) -> None:
 
 
 def _outputs(turn: Turn) -> dict[str, Any]:
-    """The run's outputs; a key that reads a node that did not succeed, or a variable never written, is left out (semantics 16)."""
+    """The run's outputs, without keys that read a node that did not succeed or a variable never written (semantics 16)."""
     names = turn.graph.root.names
     state = turn.state
     outputs: dict[str, Any] = {}

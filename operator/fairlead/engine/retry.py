@@ -57,6 +57,8 @@ def may_retry(turn: Turn, node: NodeDef, state: NodeState, error: e.Error) -> Re
     if policy.no_retry_on is not None and compile_condition(policy.no_retry_on).evaluate(scope):
         return None
     counters = turn.state.counters
-    if policy.budget is not None and counters.retries >= max(FREE_RETRIES, policy.budget * counters.first_attempts):
+    if policy.budget is not None and counters.retries >= max(
+        FREE_RETRIES, policy.budget * counters.first_attempts
+    ):
         return None
     return policy

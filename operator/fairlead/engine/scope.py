@@ -2,7 +2,7 @@
 
 Rules of this file
 - Nothing is copied and nothing is built that no expression reads: `Expression.evaluate` walks only the paths it refers to.
-- `nodes` holds every node of the body and outward from the start, under its underscored name; `outputs` is `{}` until it Succeeded.
+- `nodes` holds every node of the body and outward from the start, underscored; `outputs` is `{}` until it Succeeded.
 - `computed` is a pure function of inputs, variables, nodes, execution and workflow. Its cache is dropped when something the field
   read was replaced, and cannot be observed (semantics 34).
 """
@@ -76,7 +76,9 @@ class NodesView(_View):
 
     __slots__ = ("_bodies", "_self", "_state")
 
-    def __init__(self, state: State, bodies: tuple[tuple[Body, str], ...], own: tuple[str, NodeView] | None) -> None:
+    def __init__(
+        self, state: State, bodies: tuple[tuple[Body, str], ...], own: tuple[str, NodeView] | None
+    ) -> None:
         self._state = state
         self._bodies = bodies
         self._self = own
@@ -125,7 +127,11 @@ class Computed(_View):
         try:
             seen = tuple(_value_at(scope, path) for path in expression.reads)
             cached = self._cache.get(name)
-            if cached is not None and len(cached[0]) == len(seen) and all(a is b for a, b in zip(cached[0], seen, strict=True)):
+            if (
+                cached is not None
+                and len(cached[0]) == len(seen)
+                and all(a is b for a, b in zip(cached[0], seen, strict=True))
+            ):
                 return cached[1]
             value = expression.evaluate(scope)
             self._cache[name] = (seen, value)

@@ -93,9 +93,15 @@ def _do(turn: Turn, node: NodeDef, key: str, path: str) -> None:
     elif spec.switch is not None:
         ending.complete(turn, key, path, port=_case(turn, node, key, scope))
     elif spec.finish is not None:
-        result = text_of(node.template("result", spec.finish.result).evaluate(scope, turn.seed(key, "result")))
+        result = text_of(
+            node.template("result", spec.finish.result).evaluate(scope, turn.seed(key, "result"))
+        )
         reason = spec.finish.reason
-        said = None if reason is None else text_of(node.template("reason", reason).evaluate(scope, turn.seed(key, "reason")))
+        said = (
+            None
+            if reason is None
+            else text_of(node.template("reason", reason).evaluate(scope, turn.seed(key, "reason")))
+        )
         ending.complete(turn, key, path, port="", result=result, reason=said)
     else:
         raise ExpressionError("", f"node {node.name!r} is a {node.kind}, which this release does not run", {})
@@ -109,7 +115,10 @@ def _case(turn: Turn, node: NodeDef, key: str, scope: Any) -> str:
         if case.when is not None:
             if compile_condition(case.when).evaluate(scope):
                 return case.name
-        elif same(value, node.template(f"case{number}", case.equals).evaluate(scope, turn.seed(key, f"case{number}"))):
+        elif same(
+            value,
+            node.template(f"case{number}", case.equals).evaluate(scope, turn.seed(key, f"case{number}")),
+        ):
             return case.name
     return "default"
 
@@ -146,7 +155,7 @@ def dispatch(turn: Turn) -> None:
 def _hold(turn: Turn, reason: str) -> None:
     """Say of what stays in the queue that it is held."""
     for key in turn.queue.take_unsaid():
-        node, state = turn.node(key)
+        state = turn.state.node(key)
         if state.status in (s.PENDING, s.RETRYING, s.LOST):
             path = _path(state)
             instance = turn.state.instance(key)

@@ -43,7 +43,12 @@ PATH: Table = {
 _ENDS_AT_ONCE = {"NodeCompleted": s.SUCCEEDED, "NodeFailed": s.FAILED, "NodeSkipped": s.SKIPPED}
 
 NODE: Table = {
-    s.PENDING: {"NodeReady": s.READY, "NodeScheduled": s.SCHEDULED, "NodeFallback": s.FALLBACK, **_ENDS_AT_ONCE},
+    s.PENDING: {
+        "NodeReady": s.READY,
+        "NodeScheduled": s.SCHEDULED,
+        "NodeFallback": s.FALLBACK,
+        **_ENDS_AT_ONCE,
+    },
     s.READY: {
         "NodeReady": s.READY,
         "NodeScheduled": s.SCHEDULED,

@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from fairlead.engine.evolve import evolve
-from fairlead.engine.graph import Graph, NodeDef, underscored
+from fairlead.engine.graph import Body, Graph, NodeDef, underscored
 from fairlead.engine.scope import Computed, NodeView, Scope, error_value
 from fairlead.model import events as e
 from fairlead.model import reasons
@@ -118,11 +118,18 @@ class Turn:
             if error is not None:
                 overlay["error"] = extra["error"]
             own = (underscored(node.name), NodeView(state.node(key), overlay))
-        bodies = ((graph.root, ""),)
+        bodies: tuple[tuple[Body, str], ...] = ((graph.root, ""),)
         if state.stage == s.FINALLY:
             bodies = ((graph.finally_, ""), (graph.root, ""))
         return Scope(
-            graph, state, computed=computed, now=self.now, bodies=bodies, own=own, extra=extra or None, phase=phase
+            graph,
+            state,
+            computed=computed,
+            now=self.now,
+            bodies=bodies,
+            own=own,
+            extra=extra or None,
+            phase=phase,
         )
 
     def seed(self, key: str, field: str) -> str:
@@ -152,4 +159,3 @@ class Turn:
         """Queue the targets of settled connections of an instance."""
         prefix = prefix_of(key)
         self.work.extend(prefix + connection_target(connection) for connection in edges)
-

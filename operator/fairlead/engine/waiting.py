@@ -84,8 +84,7 @@ def _start(state: State, key: str, node: NodeState) -> dict[str, Any]:
 
 def _held(graph: Graph, state: State, key: str, reason: str) -> dict[str, Any]:
     if reason == reasons.MAX_NODES:
-        limit = graph.max_nodes
-        message = f"it is held while {limit} nodes run, as many as concurrency.maxNodes allows"
+        message = f"it is held: as many nodes run as concurrency.maxNodes allows ({graph.max_nodes})"
         return _entry("maxNodes", state.instance(key), message=message)
     message = "it is ready and starts when the run is resumed"
     return _entry("suspend", state.instance(key), message=message)

@@ -1,0 +1,1 @@
+"""The home on one machine: a store in SQLite, subprocesses, no cluster."""

@@ -239,7 +239,7 @@ def _create(record: ExecutionRecord, wish: c.Wish) -> c.Create:
 
 
 def _command(event: RunnerEvent, node: str, attempt: int, delivery: int) -> c.Command:
-    identity = {"node": node, "attempt": attempt, "delivery": delivery}
+    identity: dict[str, Any] = {"node": node, "attempt": attempt, "delivery": delivery}
     if isinstance(event, Started):
         return c.AttemptStarted(**identity)
     return _ended(event, identity)

@@ -1,0 +1,1 @@
+"""What everything else speaks of: manifests, events, commands, effects, state, ids, errors. Imports nothing of ours."""

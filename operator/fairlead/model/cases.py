@@ -1,10 +1,10 @@
 """The file of `fairlead test`: cases that give inputs and node results and say what to expect (cli.md).
 
-    cases:
-    - name: the happy way
-      inputs: {n: 3}
-      nodes: {charge: [{fail: {reason: NonZeroExit, exitCode: 1}}, {outputs: {id: 7}, after: 2s}]}
-      expect: {phase: Succeeded, path: [charge, report], outputs: {id: 7}}
+cases:
+- name: the happy way
+  inputs: {n: 3}
+  nodes: {charge: [{fail: {reason: NonZeroExit, exitCode: 1}}, {outputs: {id: 7}, after: 2s}]}
+  expect: {phase: Succeeded, path: [charge, report], outputs: {id: 7}}
 """
 
 from __future__ import annotations

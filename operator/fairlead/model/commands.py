@@ -8,14 +8,16 @@ Rules of this file
 
 from __future__ import annotations
 
-from typing import Any, Union
+from typing import Any
 
 import msgspec
 
 from fairlead.model.events import Error
 
 
-class Command(msgspec.Struct, frozen=True, tag_field="type", tag=True, omit_defaults=True, rename="camel", kw_only=True):
+class Command(
+    msgspec.Struct, frozen=True, tag_field="type", tag=True, omit_defaults=True, rename="camel", kw_only=True
+):
     """Base of all commands."""
 
 
@@ -101,4 +103,4 @@ class AttemptLost(Command, frozen=True, kw_only=True):
         return f"lost/{self.node}/{self.attempt}/{self.delivery}"
 
 
-AnyCommand = Union[Create, Wish, Tick, AttemptStarted, AttemptEnded, AttemptLost]
+AnyCommand = Create | Wish | Tick | AttemptStarted | AttemptEnded | AttemptLost

@@ -5,7 +5,7 @@ Every effect has an `id` derived from (execution uid, node instance, attempt, de
 
 from __future__ import annotations
 
-from typing import Any, Union
+from typing import Any
 
 import msgspec
 
@@ -39,4 +39,4 @@ class SaveCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
 
 
-AnyEffect = Union[StartAttempt, StopAttempt, SaveCheckpoint]
+AnyEffect = StartAttempt | StopAttempt | SaveCheckpoint

@@ -5,7 +5,7 @@ Rules of this file
 - An event is frozen and says all that `evolve` needs: the port chosen, the connections settled (`taken` and `dead`, by id
   `from.port>to`), paths, variables, due times. `evolve` never looks at the definition and never evaluates an expression.
 - `seq` counts 1, 2, 3… without gaps; `at` and every other time is microseconds since the epoch. `node` is an instance id
-  (`lines[3]/pack`, `review#1`), `path` a path id (`0.1`), `attempt` counts from 1 within an instance, `delivery` within an attempt.
+  (`lines[3]/pack`, `review#1`), `path` a path id (`0.1`), `attempt` counts within an instance, `delivery` within an attempt.
 - The stored form is compact JSON with camelCase names; defaults are left out. `ExecutionCreated.schema` is the version of the
   vocabulary. Fields may be added with a default, never renamed or given another meaning: stored histories are replayed for ever.
 - `gc=False`: events hold plain JSON values, which cannot form cycles, so the collector need not look at them.
@@ -14,14 +14,23 @@ Rules of this file
 
 from __future__ import annotations
 
-from typing import Any, Union
+from typing import Any, get_args
 
 import msgspec
 
 SCHEMA_VERSION = 1
 
 
-class Event(msgspec.Struct, frozen=True, tag_field="type", tag=True, omit_defaults=True, rename="camel", kw_only=True, gc=False):
+class Event(
+    msgspec.Struct,
+    frozen=True,
+    tag_field="type",
+    tag=True,
+    omit_defaults=True,
+    rename="camel",
+    kw_only=True,
+    gc=False,
+):
     """Base of all events; the tag `type` is the class name."""
 
     seq: int = 0
@@ -380,16 +389,46 @@ class LateResult(Event, frozen=True, kw_only=True, gc=False):
     succeeded: bool
 
 
-AnyEvent = Union[
-    ExecutionCreated, ExecutionStarted, ExecutionSuspended, ExecutionResumed, WishWithdrawn, CancelRequested,
-    ExecutionTimedOut, OutcomeDecided, ExecutionCompleted, ExecutionFailed, ExecutionCancelled, Redriven, RedriveRefused,
-    CheckpointTaken, ProgressUpdated,
-    PathStarted, PathJoined, PathCompleted, PathFailed, PathCancelled, LateArrival,
-    NodeReady, NodeScheduled, NodeStarted, DeliveryStarted, NodeRetrying, NodeTimedOut, NodeStopping, NodeLost, DeadLettered,
-    NodeFallback, NodeCompleted, NodeFailed, NodeSkipped, NodeCancelled, LateResult,
-]  # fmt: skip
+AnyEvent = (
+    ExecutionCreated
+    | ExecutionStarted
+    | ExecutionSuspended
+    | ExecutionResumed
+    | WishWithdrawn
+    | CancelRequested
+    | ExecutionTimedOut
+    | OutcomeDecided
+    | ExecutionCompleted
+    | ExecutionFailed
+    | ExecutionCancelled
+    | Redriven
+    | RedriveRefused
+    | CheckpointTaken
+    | ProgressUpdated
+    | PathStarted
+    | PathJoined
+    | PathCompleted
+    | PathFailed
+    | PathCancelled
+    | LateArrival
+    | NodeReady
+    | NodeScheduled
+    | NodeStarted
+    | DeliveryStarted
+    | NodeRetrying
+    | NodeTimedOut
+    | NodeStopping
+    | NodeLost
+    | DeadLettered
+    | NodeFallback
+    | NodeCompleted
+    | NodeFailed
+    | NodeSkipped
+    | NodeCancelled
+    | LateResult
+)
 
-TYPES: dict[str, type[Event]] = {cls.__name__: cls for cls in AnyEvent.__args__}  # type: ignore[attr-defined]
+TYPES: dict[str, type[Event]] = {cls.__name__: cls for cls in get_args(AnyEvent)}
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)

@@ -1,0 +1,1 @@
+"""What runs the engine anywhere: ports, the actor, virtual time."""

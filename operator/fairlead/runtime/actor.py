@@ -11,6 +11,7 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 
@@ -172,7 +173,5 @@ class Actor:
             return
         due = self.engine.next_due(self._clock.now())
         delay = None if due is None else max(0, due - self._clock.now()) / 1e6
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._arrived.wait(), delay)
-        except TimeoutError:
-            pass

@@ -45,7 +45,11 @@ class _Results:
 
     def start(self, effect: StartAttempt) -> Answer:
         result = self._find(effect)
-        identity = {"node": effect.node, "attempt": effect.attempt, "delivery": effect.delivery}
+        identity: dict[str, Any] = {
+            "node": effect.node,
+            "attempt": effect.attempt,
+            "delivery": effect.delivery,
+        }
         started: Answer = [(0, c.AttemptStarted(**identity))]
         if result is None:
             error = e.Error(reason="NoResultGiven", message="the case gives no result for this attempt")
@@ -60,7 +64,14 @@ class _Results:
 
     def stop(self, effect: StopAttempt) -> Answer:
         error = e.Error(reason="Signalled", message="ended by the engine", exit_code=143)
-        return [(0, c.AttemptEnded(node=effect.node, attempt=effect.attempt, delivery=effect.delivery, error=error))]
+        return [
+            (
+                0,
+                c.AttemptEnded(
+                    node=effect.node, attempt=effect.attempt, delivery=effect.delivery, error=error
+                ),
+            )
+        ]
 
     def _find(self, effect: StartAttempt) -> GivenResult | None:
         name = key_of(effect.node).rpartition("/")[2]
@@ -90,7 +101,9 @@ def run_case(graph: Graph, case: Case) -> CaseOutcome:
         outcome.failures += [f"inputs: {message}" for message in errors]
         return outcome
     unknown = [name for name in case.nodes if not _known(graph, name)]
-    outcome.failures += [f"nodes.{name} is no node of the workflow; expected one of its nodes" for name in unknown]
+    outcome.failures += [
+        f"nodes.{name} is no node of the workflow; expected one of its nodes" for name in unknown
+    ]
     results = _Results(case, outcome.failures)
     run = VirtualRun(graph, results.start, results.stop)
     create = c.Create(

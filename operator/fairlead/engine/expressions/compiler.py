@@ -41,7 +41,9 @@ class Compiled:
         if size <= self.guard.cheap_below:
             return self.program
         if self._guarded is None:
-            self._guarded = self._environment.deserialize(syntax.encode(replace(self.tree, root=self.guard.root)))
+            self._guarded = self._environment.deserialize(
+                syntax.encode(replace(self.tree, root=self.guard.root))
+            )
         return self._guarded
 
 
@@ -64,7 +66,9 @@ def find_errors(
     try:
         program = environment.compile(source)
     except (RuntimeError, TypeError, ValueError) as error:
-        return diagnosis.syntax_errors(source, str(error), runtime.ROOT_SET | locals_, runtime.function_names())
+        return diagnosis.syntax_errors(
+            source, str(error), runtime.ROOT_SET | locals_, runtime.function_names()
+        )
     tree = syntax.decode(program.serialize())
     errors = _refuse_tree(source, tree, condition)
     if errors:
@@ -78,9 +82,13 @@ def _refuse_text(source: str) -> ExpressionSyntaxError | None:
     try:
         size = len(source.encode())
     except UnicodeEncodeError as error:
-        return ExpressionSyntaxError("the expression holds half of a surrogate pair, which is no Unicode text", source, error.start)
+        return ExpressionSyntaxError(
+            "the expression holds half of a surrogate pair, which is no Unicode text", source, error.start
+        )
     if size > SOURCE:
-        return ExpressionSyntaxError(f"the expression has {size} bytes, more than the {SOURCE} that one may have", source)
+        return ExpressionSyntaxError(
+            f"the expression has {size} bytes, more than the {SOURCE} that one may have", source
+        )
     macros = list(_OPTIONAL_MACRO.finditer(source))
     if len(macros) > OPTIONAL_MACROS:
         message = f"the expression has {len(macros)} optMap or optFlatMap, more than the {OPTIONAL_MACROS} that one may have"
@@ -98,14 +106,24 @@ def _refuse_tree(source: str, tree: Tree, condition: bool) -> list[ExpressionSyn
         refuse(tree.root, "the expression gives an optional value: end it with .orValue(...) or .value()")
     kind = tree.type_of(tree.root)
     if condition and kind not in ("bool", "dyn"):
-        refuse(tree.root, f"a condition must be true or false, but `{cut(source, 80)}` is {diagnosis.a_type(kind)}")
+        refuse(
+            tree.root,
+            f"a condition must be true or false, but `{cut(source, 80)}` is {diagnosis.a_type(kind)}",
+        )
     for node in syntax.walk(tree.root):
         if isinstance(node, MapNode) and node.message:
-            refuse(node, f"{node.message!r} is a protobuf message, and expressions have only JSON values", "ExpressionInvalid")
+            refuse(
+                node,
+                f"{node.message!r} is a protobuf message, and expressions have only JSON values",
+                "ExpressionInvalid",
+            )
         if isinstance(node, Call) and node.function in _ZONED and node.args:
             zone = node.args[0]
             if not (isinstance(zone, Const) and zone.kind == "string" and _ZONE.fullmatch(zone.value)):
-                refuse(node, f"{node.function}() needs a time zone written out, such as \"Europe/Berlin\" or \"+02:00\"")
+                refuse(
+                    node,
+                    f'{node.function}() needs a time zone written out, such as "Europe/Berlin" or "+02:00"',
+                )
         for child in _misused_optionals(tree, node):
             refuse(child, "an optional value cannot be used here: end it with .orValue(...) or .value()")
     return found
@@ -125,7 +143,11 @@ def _misused_optionals(tree: Tree, node: Node) -> list[Node]:
     if isinstance(node, Select):
         return []
     if isinstance(node, ListNode):
-        return [each for i, each in enumerate(node.elements) if i not in node.optional and _is_optional(tree, each)]
+        return [
+            each
+            for i, each in enumerate(node.elements)
+            if i not in node.optional and _is_optional(tree, each)
+        ]
     if isinstance(node, MapNode):
         return [each.value for each in node.entries if _bad_entry(tree, each)]
     if isinstance(node, Fold):
@@ -145,4 +167,3 @@ def _misused_optionals(tree: Tree, node: Node) -> list[Node]:
 
 def _bad_entry(tree: Tree, entry: Entry) -> bool:
     return not entry.optional and _is_optional(tree, entry.value)
-

@@ -87,7 +87,11 @@ def regex_program(pattern: str) -> int:
             last += totals.pop()
         elif char == "{":
             end = _closing(pattern, "}", position)
-            counts = [int(each[:4]) for each in pattern[position : end - 1].split(",") if each.isdigit()]
+            counts = [
+                int(each[:4])
+                for each in pattern[position : end - 1].split(",")
+                if each.isascii() and each.isdigit()
+            ]
             last *= max([1, *counts])
             position = end
         else:

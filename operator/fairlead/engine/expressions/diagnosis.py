@@ -19,7 +19,7 @@ _STATUS = re.compile(r"^[A-Z_]{4,}: ")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 _OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '(.*)'$")
 _RUNTIME_OVERLOAD = re.compile(r"No matching overloads found : (.*)$")
-_MISSING_KEY = re.compile(r'Key not found in map : (.*)$')
+_MISSING_KEY = re.compile(r"Key not found in map : (.*)$")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 OPERATORS = {
@@ -50,7 +50,9 @@ def offset_at(source: str, line: int, column: int) -> int:
     return min(len(source), sum(len(each) + 1 for each in lines[: line - 1]) + max(0, column - 1))
 
 
-def syntax_errors(source: str, said: str, roots: frozenset[str], functions: frozenset[str]) -> list[ExpressionSyntaxError]:
+def syntax_errors(
+    source: str, said: str, roots: frozenset[str], functions: frozenset[str]
+) -> list[ExpressionSyntaxError]:
     """All that the runtime found wrong with a text, at least one error."""
     found: list[ExpressionSyntaxError] = []
     if "recursion" in said:
@@ -91,7 +93,9 @@ def _undeclared(
 ) -> ExpressionSyntaxError:
     root = name.lstrip(".").split(".")[0]
     is_call = source[offset : offset + 1] == "(" or (
-        source[offset : offset + 1] == "." and re.match(r"\.\s*\w+\s*\(", source[offset:]) is not None and "." not in name
+        source[offset : offset + 1] == "."
+        and re.match(r"\.\s*\w+\s*\(", source[offset:]) is not None
+        and "." not in name
     )
     if is_call:
         suggestion = nearest(root, functions)
@@ -107,10 +111,14 @@ def _undeclared(
     if dashed:
         whole = f"{dashed.group(1)}_{root}"
         message = f"there is no name {root!r}; a dash in a name is an underscore here: write {whole}"
-        return ExpressionSyntaxError(message, source, start, reason="UnknownName", name=root, suggestion=whole)
+        return ExpressionSyntaxError(
+            message, source, start, reason="UnknownName", name=root, suggestion=whole
+        )
     suggestion = nearest(root, roots)
     message = f"there is no name {root!r}; {did_you_mean(suggestion, roots)}"
-    return ExpressionSyntaxError(message, source, start, reason="UnknownName", name=root, suggestion=suggestion)
+    return ExpressionSyntaxError(
+        message, source, start, reason="UnknownName", name=root, suggestion=suggestion
+    )
 
 
 def overload_message(function: str, applied: str) -> str:
@@ -205,7 +213,11 @@ def _runtime_overload(text: str, source: str) -> str:
         return "the condition before '?' must be true or false"
     if text.strip() in OPERATORS:
         op = text.strip()
-        return f"{OPERATORS[op]!r} needs true or false on both sides" if op in ("_&&_", "_||_") else f"{OPERATORS[op]!r} does not take these types"
+        return (
+            f"{OPERATORS[op]!r} needs true or false on both sides"
+            if op in ("_&&_", "_||_")
+            else f"{OPERATORS[op]!r} does not take these types"
+        )
     return f"no operator or function takes these types: {text}"
 
 
@@ -216,3 +228,8 @@ def a_type(kind: Type) -> str:
     if kind[0] == "list":
         return f"a list of {kind[1]}" if isinstance(kind[1], str) else "a list"
     return ("an " if kind[0] == "optional" else "a ") + str(kind[0])
+
+
+def a_kind(words: str) -> str:
+    """Kinds in words with an article: `an int`, `a list or null`."""
+    return words if words in ("null", "anything") else ("an " if words[0] in "aeio" else "a ") + words

@@ -1,10 +1,10 @@
 """What can be wrong with an expression: its text (found when it is compiled) or what it meets (found when it is evaluated).
 
-    InvalidInput
-    └── ExpressionSyntaxError     the text is no expression, names what does not exist, or mixes types that never fit
-    FairleadError
-    └── ExpressionError           evaluating failed; the node fails with reason ExpressionError
-        └── ExpressionTooExpensive  it would take longer, or be larger, than any expression may
+InvalidInput
+└── ExpressionSyntaxError     the text is no expression, names what does not exist, or mixes types that never fit
+FairleadError
+└── ExpressionError           evaluating failed; the node fails with reason ExpressionError
+    └── ExpressionTooExpensive  it would take longer, or be larger, than any expression may
 """
 
 from __future__ import annotations
@@ -61,7 +61,11 @@ class ExpressionError(FairleadError):
     reason = "ExpressionError"
 
     def __init__(
-        self, expression: str, message: str, values: Mapping[str, str] | None = None, offset: int | None = None
+        self,
+        expression: str,
+        message: str,
+        values: Mapping[str, str] | None = None,
+        offset: int | None = None,
     ) -> None:
         self.expression = expression
         self.message = message

@@ -27,7 +27,9 @@ class Expression:
 
     __slots__ = ("_condition", "_path", "_compiled", "_wanted", "reads", "source")
 
-    def __init__(self, compiled: compiler.Compiled, source: str, roots: frozenset[str], condition: bool) -> None:
+    def __init__(
+        self, compiled: compiler.Compiled, source: str, roots: frozenset[str], condition: bool
+    ) -> None:
         self.source = source
         self.reads: tuple[Path, ...] = read_paths(compiled.tree.root, roots)
         self._compiled = compiled
@@ -139,13 +141,19 @@ def _shown(value: Any) -> str:
 
 
 def _no_condition(value: Any) -> ValueError:
-    return ValueError(f"a condition must be true or false, but this one is {cut(compact(value), 80)} ({type_name(value)})")
+    return ValueError(
+        f"a condition must be true or false, but this one is {cut(compact(value), 80)} ({type_name(value)})"
+    )
 
 
 def _pure_path(tree: syntax.Tree, roots: frozenset[str]) -> Path | None:
     """The path of an expression that is nothing else, so that the runtime need not be asked; `now` is no JSON."""
     path = static_path(tree.root)
-    plain = all(not (isinstance(n, syntax.Select) and n.test) and not (isinstance(n, syntax.Call) and n.function != "_[_]") for n in syntax.walk(tree.root))
+    plain = all(
+        not (isinstance(n, syntax.Select) and n.test)
+        and not (isinstance(n, syntax.Call) and n.function != "_[_]")
+        for n in syntax.walk(tree.root)
+    )
     return path if path is not None and plain and path[0] in roots and path[0] != "now" else None
 
 

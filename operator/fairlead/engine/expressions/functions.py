@@ -43,7 +43,9 @@ def sum_(values: list[Any]) -> Number:
         return math.fsum(values)
     total = sum(values)
     if not INT_MIN <= total <= INT_MAX:
-        raise ValueError(f"sum() is {total}, beyond the 64 bits of an int; make one of the numbers a double(...)")
+        raise ValueError(
+            f"sum() is {total}, beyond the 64 bits of an int; make one of the numbers a double(...)"
+        )
     return int(total)
 
 
@@ -131,7 +133,11 @@ def flatten(values: list[Any]) -> list[Any]:
 def _follow(value: Any, path: str, index: int, function: str) -> Any:
     for name in path.split("."):
         if type(value) is not dict or name not in value:
-            has = f"has {cut(', '.join(map(str, value)), 100) or 'no keys'}" if type(value) is dict else f"is {_show(value)}"
+            has = (
+                f"has {cut(', '.join(map(str, value)), 100) or 'no keys'}"
+                if type(value) is dict
+                else f"is {_show(value)}"
+            )
             raise ValueError(f'{function}("{path}") finds no "{name}" in element {index}, which {has}')
         value = value[name]
     return value
@@ -163,7 +169,9 @@ def sort_by(values: list[Any], path: str) -> list[Any]:
 def zip_(left: list[Any], right: list[Any]) -> list[Any]:
     """Pairs of the elements at the same place of two lists of the same length."""
     if len(left) != len(right):
-        raise ValueError(f"zip() needs two lists of the same length, but they have {len(left)} and {len(right)} elements")
+        raise ValueError(
+            f"zip() needs two lists of the same length, but they have {len(left)} and {len(right)} elements"
+        )
     return [list(pair) for pair in zip(left, right, strict=True)]
 
 
@@ -172,7 +180,9 @@ def range_(count: int) -> list[int]:
     if count < 0:
         raise ValueError(f"range({count}) needs a number that is not negative")
     if count > RANGE:
-        budget.evaluation().stop(f"range({count}) would give more than {RANGE} elements; do it in a `run` node")
+        budget.evaluation().stop(
+            f"range({count}) would give more than {RANGE} elements; do it in a `run` node"
+        )
     return list(range(count))
 
 

@@ -188,7 +188,9 @@ def _cheap_below(tree: Tree, nodes: list[Node]) -> int:
     growing = sum(1 for node in nodes if isinstance(node, Call) and node.function in costs.GROWING)
     literals = sum(len(n.value) for n in nodes if isinstance(n, Const) and n.kind in ("string", "bytes"))
     # A number may become text of some length, and range() gives as much as it may.
-    literals += 40 * leaves + 8 * RANGE * sum(1 for n in nodes if isinstance(n, Call) and n.function == "range")
+    literals += 40 * leaves + 8 * RANGE * sum(
+        1 for n in nodes if isinstance(n, Call) and n.function == "range"
+    )
     if growing and any(isinstance(n, Const) and n.kind == "string" and "{" in n.value for n in nodes):
         return -1  # a regular expression's repetitions are worth more than its length
     largest = int((WORK / operations) ** (1 / (growing + 1))) // max(1, leaves)
@@ -264,14 +266,19 @@ class _Rewriter:
         if function == "_+_":
             return [] if self.type(node) in _NUMERIC or any(kind in _NUMERIC for kind in types) else [0, 1]
         if function in _COMPARISONS:
-            small = any(kind in _SCALARS or isinstance(each, Const) for kind, each in zip(types, operands, strict=True))
+            small = any(
+                kind in _SCALARS or isinstance(each, Const)
+                for kind, each in zip(types, operands, strict=True)
+            )
             if small:
                 return []
             # The smaller one bounds the work, so one is enough: that which is at hand, if there is one.
             return [1] if self.read(operands[1], frozenset()) else [0]
         if function == "@in":
             return [] if isinstance(operands[1], ListNode) else [1]
-        if all(kind in _SCALARS or isinstance(each, Const) for kind, each in zip(types, operands, strict=True)):
+        if all(
+            kind in _SCALARS or isinstance(each, Const) for kind, each in zip(types, operands, strict=True)
+        ):
             return [] if function not in costs.GROWING else list(range(len(operands)))
         return list(range(len(operands)))
 
@@ -281,7 +288,17 @@ class _Rewriter:
         condition, result = self.node(node.condition, inner), self.node(node.result, inner)
         init = self.node(node.init, local)
         if node.binds:
-            return Fold(node.id, node.variable, node.range, node.accumulator, init, condition, step, result, node.variable2)
+            return Fold(
+                node.id,
+                node.variable,
+                node.range,
+                node.accumulator,
+                init,
+                condition,
+                step,
+                result,
+                node.variable2,
+            )
         site = Site(macro_of(node), (), sum(1 for _ in walk(node.step)), isinstance(node.init, ListNode))
         self.sites.append(site)
         number = len(self.sites) - 1
@@ -289,7 +306,9 @@ class _Rewriter:
         size = Call(self.id(), "size", [Ident(self.id(), name)])
         ask = Call(self.id(), ENTER, [Const(self.id(), "int", number), size])
         walked = self.walked(node.range, name)
-        folded = Fold(node.id, node.variable, walked, node.accumulator, init, condition, step, result, node.variable2)
+        folded = Fold(
+            node.id, node.variable, walked, node.accumulator, init, condition, step, result, node.variable2
+        )
         return self.bind(name, self.node(node.range, local), self.when(ask, folded))
 
     def step(self, node: Fold, inner: frozenset[str]) -> Node:
@@ -299,7 +318,9 @@ class _Rewriter:
     def append(self, step: Node, fold: Fold, inner: frozenset[str]) -> Node:
         if isinstance(step, Call) and step.function == "_?_:_":
             condition, yes, no = step.args
-            return Call(step.id, step.function, [self.node(condition, inner), self.append(yes, fold, inner), no])
+            return Call(
+                step.id, step.function, [self.node(condition, inner), self.append(yes, fold, inner), no]
+            )
         if is_append(step, fold):
             assert isinstance(step, Call) and isinstance(step.args[1], ListNode)
             added = step.args[1]
@@ -324,7 +345,9 @@ class _Rewriter:
 
     # Building blocks.
 
-    def paid(self, operation: str, operands: list[Node], charged: list[int], rebuild: Any, local: frozenset[str]) -> Node:
+    def paid(
+        self, operation: str, operands: list[Node], charged: list[int], rebuild: Any, local: frozenset[str]
+    ) -> Node:
         """`rebuild(operands)` behind a guard that pays for the operands with the given indices."""
         bindings: list[tuple[str, Node]] = []
         parts: list[Node] = []
@@ -339,7 +362,9 @@ class _Rewriter:
                 rewritten = Ident(self.id(), name)
             parts.append(rewritten)
             if index in charged:
-                kinds.append(operand if isinstance(operand, Const) else Read(path) if path is not None else Value())
+                kinds.append(
+                    operand if isinstance(operand, Const) else Read(path) if path is not None else Value()
+                )
                 if isinstance(kinds[-1], Value):
                     handed.append(self.copy(rewritten))
         self.sites.append(Site(operation, tuple(kinds)))
@@ -388,7 +413,9 @@ def is_append(step: Node, fold: Fold) -> bool:
 def macro_of(fold: Fold) -> str:
     """The macro that a comprehension was written as."""
     if isinstance(fold.init, ListNode):
-        step = fold.step.args[1] if isinstance(fold.step, Call) and fold.step.function == "_?_:_" else fold.step
+        step = (
+            fold.step.args[1] if isinstance(fold.step, Call) and fold.step.function == "_?_:_" else fold.step
+        )
         if step is not fold.step and isinstance(step, Call) and isinstance(step.args[1], ListNode):
             element = step.args[1].elements[0]
             return "filter" if isinstance(element, Ident) and element.name == fold.variable else "map"

@@ -23,10 +23,10 @@ Schema = Mapping[str, Any]
 def normalise(value: Any, schema: Schema | bool | None) -> Any:
     """The value with ints and floats as the schema says. Raises ValueError with the path and the value."""
     root = schema if isinstance(schema, Mapping) else None
-    return _Normaliser(root).walk(value, [root] if root else [], "", 0)
+    return Normaliser(root).walk(value, [root] if root else [], "", 0)
 
 
-class _Normaliser:
+class Normaliser:
     def __init__(self, root: Schema | None) -> None:
         self.root = root
         self.flat: dict[int, list[Schema]] = {}
@@ -43,7 +43,8 @@ class _Normaliser:
             raise ValueError(f"{path[:80] or 'the value'}… is nested deeper than {DEPTH} levels")
         if kind is list:
             return [
-                self.walk(item, _items(schemas, index), f"{path}[{index}]", depth + 1) for index, item in enumerate(value)
+                self.walk(item, _items(schemas, index), f"{path}[{index}]", depth + 1)
+                for index, item in enumerate(value)
             ]
         if kind is dict:
             return {
@@ -109,7 +110,9 @@ def number(value: int | float, wants_float: bool, path: str) -> int | float:
         try:
             return float(value)
         except OverflowError:
-            raise ValueError(f"{path or 'the value'} has {len(str(abs(value)))} digits, more than a double can hold") from None
+            raise ValueError(
+                f"{path or 'the value'} has {len(str(abs(value)))} digits, more than a double can hold"
+            ) from None
     if not INT_MIN <= value <= INT_MAX:
         raise ValueError(
             f"{path or 'the value'} is {value}, beyond the 64 bits of an int; say `type: number` in its schema, or use a string"

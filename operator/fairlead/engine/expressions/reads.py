@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fairlead.engine.expressions.syntax import Call, Const, Fold, Ident, Node, Select, children
+from fairlead.engine.expressions.syntax import Call, Const, Fold, Ident, Node, Select, Tree, children
 
 Path = tuple[str, ...]
 Wanted = Mapping[str, "Wanted | None"]
@@ -16,9 +16,24 @@ Wanted = Mapping[str, "Wanted | None"]
 
 def read_paths(root: Node, roots: frozenset[str]) -> tuple[Path, ...]:
     """The shortest set of paths that covers all reads, sorted."""
-    found: set[Path] = set()
+    found: list[tuple[Path, Node]] = []
     _collect(root, frozenset(), roots, found)
-    return shortest(found)
+    return shortest({path for path, _ in found})
+
+
+def references(tree: Tree, roots: frozenset[str]) -> list[tuple[Path, int]]:
+    """Every path that is read, with the offset of its first name, in the order of the text."""
+    found: list[tuple[Path, Node]] = []
+    _collect(tree.root, frozenset(), roots, found)
+    placed = [(path, tree.offset_of(_first(node))) for path, node in found]
+    return sorted(set(placed), key=lambda each: (each[1], each[0]))
+
+
+def _first(node: Node) -> Node:
+    """The name at which a path starts."""
+    while not isinstance(node, Ident):
+        node = next(children(node))
+    return node
 
 
 def shortest(paths: set[Path]) -> tuple[Path, ...]:
@@ -50,11 +65,13 @@ def static_path(node: Node) -> Path | None:
             return None
 
 
-def _collect(node: Node, bound: frozenset[str], roots: frozenset[str], found: set[Path]) -> None:
+def _collect(
+    node: Node, bound: frozenset[str], roots: frozenset[str], found: list[tuple[Path, Node]]
+) -> None:
     path = static_path(node)
     if path is not None:
         if path[0] not in bound and path[0] in roots:
-            found.add(path)
+            found.append((path, node))
         return
     if isinstance(node, Fold):
         _collect(node.range, bound, roots, found)

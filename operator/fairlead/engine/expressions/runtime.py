@@ -74,10 +74,16 @@ def _declarations() -> list[Any]:
     def kind(name: str) -> Any:
         return {"LIST": dyn_list, "MAP": dyn_map}.get(name) or getattr(kinds, name)
 
-    def overload(name: str, run: Callable[..., Any], params: tuple[str, ...], gives: str, member: bool) -> Any:
+    def overload(
+        name: str, run: Callable[..., Any], params: tuple[str, ...], gives: str, member: bool
+    ) -> Any:
         label = "_".join(("fairlead", name, *params)).lower()
         return cel.Overload(
-            label, return_type=kind(gives), parameters=[kind(each) for each in params], is_member=member, impl=run
+            label,
+            return_type=kind(gives),
+            parameters=[kind(each) for each in params],
+            is_member=member,
+            impl=run,
         )
 
     declared = []
@@ -86,9 +92,13 @@ def _declarations() -> list[Any]:
         declared.append(cel.FunctionDecl(name, [whole]))
     for name, (run, signatures, gives) in GLOBALS.items():
         paid = functions.charged(run)
-        declared.append(cel.FunctionDecl(name, [overload(name, paid, params, gives, False) for params in signatures]))
+        declared.append(
+            cel.FunctionDecl(name, [overload(name, paid, params, gives, False) for params in signatures])
+        )
     for name, (run, signatures, gives) in guards.FUNCTIONS.items():
-        declared.append(cel.FunctionDecl(name, [overload(name, run, params, gives, False) for params in signatures]))
+        declared.append(
+            cel.FunctionDecl(name, [overload(name, run, params, gives, False) for params in signatures])
+        )
     return declared
 
 

@@ -97,11 +97,15 @@ def _end_of_string(text: str, start: int, *, raw: bool) -> int:
         if char == "\n" and len(quote) == 1:
             break
         position += 2 if char == "\\" and not raw else 1
-    raise ExpressionSyntaxError(f"the string that begins with {quote} is not closed within '${{…}}'", text, start)
+    raise ExpressionSyntaxError(
+        f"the string that begins with {quote} is not closed within '${{…}}'", text, start
+    )
 
 
 def _after(text: str, closing: str, position: int, start: int) -> int:
     end = text.find(closing, position)
     if end < 0:
-        raise ExpressionSyntaxError(f"the name that begins with {closing} is not closed within '${{…}}'", text, start)
+        raise ExpressionSyntaxError(
+            f"the name that begins with {closing} is not closed within '${{…}}'", text, start
+        )
     return end + 1

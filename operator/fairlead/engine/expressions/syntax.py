@@ -328,7 +328,12 @@ def _fold(id_: int, data: bytes) -> Fold:
     fields = dict(wire.read_fields(data))
     parts = [_node(_message(fields[n])) for n in (2, 4, 5, 6, 7)]
     return Fold(
-        id_, _text(fields.get(1, b"")), parts[0], _text(fields.get(3, b"")), *parts[1:], _text(fields.get(8, b""))
+        id_,
+        _text(fields.get(1, b"")),
+        parts[0],
+        _text(fields.get(3, b"")),
+        *parts[1:],
+        _text(fields.get(8, b"")),
     )
 
 
@@ -364,11 +369,17 @@ def _encode(node: Node) -> bytes:
     body = wire.bytes_field(1, node.variable.encode()) + wire.bytes_field(3, node.accumulator.encode())
     parts = ((2, node.range), (4, node.init), (5, node.condition), (6, node.step), (7, node.result))
     body += b"".join(wire.bytes_field(number, _encode(part)) for number, part in parts)
-    return head + wire.bytes_field(9, body + (wire.bytes_field(8, node.variable2.encode()) if node.variable2 else b""))
+    return head + wire.bytes_field(
+        9, body + (wire.bytes_field(8, node.variable2.encode()) if node.variable2 else b"")
+    )
 
 
 def _encode_entry(entry: Entry) -> bytes:
-    key = wire.bytes_field(3, _encode(entry.key)) if entry.key is not None else wire.bytes_field(2, entry.field.encode())
+    key = (
+        wire.bytes_field(3, _encode(entry.key))
+        if entry.key is not None
+        else wire.bytes_field(2, entry.field.encode())
+    )
     body = wire.number_field(1, entry.id) + key + wire.bytes_field(4, _encode(entry.value))
     return wire.bytes_field(2, body + (wire.number_field(5, 1) if entry.optional else b""))
 

@@ -86,10 +86,14 @@ class Template:
         if isinstance(self._part, _Map):
             return {key: Template(self.value[key], part) for key, part in self._part.parts.items()}
         if isinstance(self.value, dict):
-            return {key: Template(value, _Constant(_plain(self._part, key))) for key, value in self.value.items()}
+            return {
+                key: Template(value, _Constant(_plain(self._part, key))) for key, value in self.value.items()
+            }
         raise TypeError(f"only a template that is a map has entries, not {self.value!r}")
 
-    def evaluate_keys(self, scope: Mapping[str, Any], seed: str = "") -> dict[str, JsonValue | ExpressionError]:
+    def evaluate_keys(
+        self, scope: Mapping[str, Any], seed: str = ""
+    ) -> dict[str, JsonValue | ExpressionError]:
         """The value of each key, or the error that it gave, for a template that is a map."""
         out: dict[str, JsonValue | ExpressionError] = {}
         for key, entry in self.entries().items():
@@ -143,7 +147,9 @@ class _Run:
     def count(self, size: int, part: _String) -> None:
         self.left -= size
         if self.left < 0:
-            raise ExpressionTooExpensive(part.text, f"the whole template gives more than {RESULT // 1024} KiB")
+            raise ExpressionTooExpensive(
+                part.text, f"the whole template gives more than {RESULT // 1024} KiB"
+            )
 
 
 def _expressions(part: _Part) -> list[Expression]:
@@ -169,7 +175,9 @@ def _part(value: JsonValue, locals_: frozenset[str], place: str, depth: int) -> 
     if not isinstance(value, (dict, list)):
         return _Constant(value)
     if depth > DEPTH:
-        raise ExpressionSyntaxError(f"the value is nested deeper than {DEPTH} levels", place[:200], place=place[:200])
+        raise ExpressionSyntaxError(
+            f"the value is nested deeper than {DEPTH} levels", place[:200], place=place[:200]
+        )
     if isinstance(value, dict):
         parts = {key: _part(each, locals_, f"{place}.{key}", depth + 1) for key, each in value.items()}
         changed = any(not _same(part, value[key]) for key, part in parts.items())
@@ -191,7 +199,13 @@ def _string_part(text: str, locals_: frozenset[str], place: str) -> _Part:
         pieces = _pieces(text, locals_)
     except ExpressionSyntaxError as error:
         raise ExpressionSyntaxError(
-            error.message, text, error.offset, reason=error.reason, name=error.name, suggestion=error.suggestion, place=place
+            error.message,
+            text,
+            error.offset,
+            reason=error.reason,
+            name=error.name,
+            suggestion=error.suggestion,
+            place=place,
         ) from None
     if all(isinstance(piece, str) for piece in pieces):
         return _Constant("".join(str(piece) for piece in pieces))

@@ -117,7 +117,9 @@ class Reader:
         try:
             data = msgspec.json.encode(value, enc_hook=plain)
         except (TypeError, OverflowError, UnicodeError, RecursionError) as error:
-            raise ValueError(f"a value that it reads is no JSON: {error or 'it is nested too deeply'}") from None
+            raise ValueError(
+                f"a value that it reads is no JSON: {error or 'it is nested too deeply'}"
+            ) from None
         self.size += len(data)
         self._check()
         return msgspec.json.decode(data) if lazy or type(value) is tuple else value
@@ -134,7 +136,9 @@ def check_text(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"the string {text[:40]!a} holds half of a surrogate pair, which is no Unicode text") from None
+        raise ValueError(
+            f"the string {text[:40]!a} holds half of a surrogate pair, which is no Unicode text"
+        ) from None
 
 
 def check_int(value: int) -> None:
@@ -185,7 +189,9 @@ class Writer:
 
     def _key(self, key: Any) -> str:
         if type(key) is not str:
-            raise ValueError(f"its result has the key {key!r} ({type_name(key)}), and JSON takes only strings: write string(...)")
+            raise ValueError(
+                f"its result has the key {key!r} ({type_name(key)}), and JSON takes only strings: write string(...)"
+            )
         self.left -= len(key) + 3
         return key
 

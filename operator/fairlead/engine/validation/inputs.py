@@ -48,11 +48,16 @@ def check_inputs(schema: dict[str, Any] | None, inputs: dict[str, Any]) -> tuple
 
 def input_problems(schema: dict[str, Any] | None, inputs: Any) -> list[Problem]:
     """What is wrong with the inputs: the path within them, and a sentence."""
-    if not isinstance(inputs, dict):
-        return [((), f"{shown(inputs)} stands for the inputs; expected an object")]
     wrong = schema_problems(schema) if schema is not None else []
     if wrong:
         return [((), f"the schema of the inputs cannot be used: {wrong[0].message}")]
+    return problems_against(schema, inputs)
+
+
+def problems_against(schema: dict[str, Any] | None, inputs: Any) -> list[Problem]:
+    """As `input_problems`, for a schema that was found to be one."""
+    if not isinstance(inputs, dict):
+        return [((), f"{shown(inputs)} stands for the inputs; expected an object")]
     try:
         normalise(inputs, schema)
     except ValueError as error:
@@ -78,11 +83,9 @@ def _against(schema: dict[str, Any], inputs: dict[str, Any]) -> list[Problem]:
 
 
 def _validator(schema: dict[str, Any]) -> Any:
-    from referencing import Registry
-
     cls, steps = _validator_class()
     steps[0] = 0
-    return cls(schema, registry=Registry())
+    return cls(schema)
 
 
 Keyword = Callable[[Any, Any, Any, Any], Iterator[Any]]

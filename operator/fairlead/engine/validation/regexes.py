@@ -53,12 +53,11 @@ def risky(pattern: str) -> bool:
     return False
 
 
-@lru_cache(maxsize=4096)
 def matches(pattern: str, text: str) -> bool:
     """Whether the pattern is found somewhere in the text. Raises ExpressionError for what RE2 refuses."""
-    return bool(_SEARCH().evaluate({"item": {"text": text, "pattern": pattern}}))
+    return bool(_search().evaluate({"item": {"text": text, "pattern": pattern}}))
 
 
 @lru_cache(maxsize=1)
-def _SEARCH() -> Any:  # noqa: N802 - a constant that is made on first use
+def _search() -> Any:
     return compile_condition("item.text.matches(item.pattern)")

@@ -1,0 +1,130 @@
+"""The moves that all handlers share: statuses along `engine.transitions`, paths, timers, connections, counters."""
+
+from __future__ import annotations
+
+from fairlead.engine.transitions import EXECUTION, NODE, PATH
+from fairlead.model import events as e
+from fairlead.model import state as s
+from fairlead.model.errors import Bug
+from fairlead.model.ids import connection_target, prefix_of
+from fairlead.model.state import NodeState, PathState, State
+
+ENDED_PATHS_KEPT = 50
+"""How many ended paths stay in the state for `status.paths`; the log has all."""
+
+
+def node_at(state: State, key: str) -> NodeState:
+    """The instance at a key, put there if this is the first that is heard of it."""
+    found = state.nodes.get(key)
+    if found is None:
+        found = state.nodes[key] = NodeState(iteration=state.iterations.get(key, 0))
+    return found
+
+
+def move_run(state: State, event: e.Event) -> None:
+    name = type(event).__name__
+    try:
+        state.phase = EXECUTION[state.phase][name]
+    except KeyError:
+        raise Bug(
+            f"{name} is no move of an execution that is {state.phase or 'new'} (event {event.seq})"
+        ) from None
+
+
+def move_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
+    name = type(event).__name__
+    try:
+        after = NODE[node.status][name]
+    except KeyError:
+        raise Bug(f"{name} is no move of node {key!r} that is {node.status} (event {event.seq})") from None
+    before = node.status
+    node.status = after
+    if before == s.READY:
+        state.ready.pop(key, None)
+    elif before in s.HOLDS_SLOT and after not in s.HOLDS_SLOT:
+        state.active.pop(key, None)
+        state.timers.clear(f"attempt/{key}")
+    elif before in (s.RETRYING, s.LOST):
+        state.waiting.pop(key, None)
+        state.paused_timers.clear(f"retry/{key}")
+
+
+def move_path(state: State, path: str, event: e.Event) -> PathState:
+    name = type(event).__name__
+    found = state.paths.get(path)
+    try:
+        after = PATH[found.status if found else ""][name]
+    except KeyError:
+        raise Bug(f"{name} is no move of path {path!r} (event {event.seq})") from None
+    if found is None:
+        found = state.paths[path] = PathState(started_at=event.at)
+    found.status = after
+    if after != s.ACTIVE:
+        found.finished_at = event.at
+        state.ended_paths.append(path)
+        if len(state.ended_paths) > ENDED_PATHS_KEPT:
+            gone = state.ended_paths.pop(0)
+            ended = state.paths.get(gone)
+            if ended is not None and ended.status != s.ACTIVE:
+                del state.paths[gone]
+    return found
+
+
+def open_path(state: State, path: str, node: str, event: e.Event) -> None:
+    move_path(state, path, event).node = node
+    parent, _, last = path.rpartition(".")
+    state.path_children[parent] = max(state.path_children.get(parent, 0), int(last) + 1)
+
+
+def pausable(state: State, name: str, event: e.Event, due: int) -> None:
+    """A timer that stands still while the run is suspended; `due` is in wall time as if it never were."""
+    state.paused_timers.set(name, state.active_time(event.at) + due - event.at)
+
+
+def settle(state: State, key: str, path: str, taken: list[str], dead: list[str]) -> None:
+    """Count the connections of an ended node at their targets; the only taken one carries its path along."""
+    prefix = prefix_of(key) if "/" in key else ""
+    for connection in taken:
+        target = node_at(state, prefix + connection_target(connection))
+        target.taken += 1
+        if len(taken) == 1 and target.status == s.PENDING:
+            target.arrive(path)
+    for connection in dead:
+        node_at(state, prefix + connection_target(connection)).dead += 1
+
+
+def end_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
+    """Bookkeeping common to the four ends of an instance."""
+    move_node(state, key, node, event)
+    if not node.stands_for:
+        state.scope_of(key).ended += 1
+    node.finished_at = event.at
+    if node.status != s.SKIPPED:
+        node.arrivals = None  # a skipped one keeps them: a redrive may open it again
+    node.values = None
+    node.held = node.stop = ""
+    counters = state.counters
+    counters.since_checkpoint += 1
+    if node.status == s.SUCCEEDED:
+        counters.done += 1
+    elif node.status == s.FAILED:
+        counters.failed += 1
+    else:
+        counters.skipped += 1
+    if node.started_at and node.status in (s.SUCCEEDED, s.FAILED):
+        counters.node_time += event.at - node.started_at
+        counters.timed_nodes += 1
+    path = state.paths.get(node.path)
+    if path is not None:
+        path.node = key
+
+
+def uncount(state: State, node: NodeState) -> None:
+    """Take an ended instance out of the counters, as it will end once more."""
+    counters = state.counters
+    if node.status == s.SUCCEEDED:
+        counters.done -= 1
+    elif node.status == s.FAILED:
+        counters.failed -= 1
+    else:
+        counters.skipped -= 1

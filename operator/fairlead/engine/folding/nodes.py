@@ -1,0 +1,161 @@
+"""What the events of node instances do to the state."""
+
+from __future__ import annotations
+
+from fairlead.engine.folding.moves import end_node, move_node, node_at, pausable, settle, uncount
+from fairlead.model import events as e
+from fairlead.model import state as s
+from fairlead.model.ids import key_of
+from fairlead.model.state import NodeState, State
+
+
+def ready(state: State, event: e.NodeReady) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    move_node(state, key, node, event)
+    node.path = event.path
+    node.held, node.since = event.reason, event.at
+    state.ready[key] = event.reason
+
+
+def scheduled(state: State, event: e.NodeScheduled) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    move_node(state, key, node, event)
+    state.active[key] = event.attempt
+    if event.attempt > node.attempt:
+        node.attempt_started = False
+        if event.attempt == node.attempts_before + 1:
+            state.counters.first_attempts += 1
+        else:
+            state.counters.retries += 1
+    node.attempt, node.delivery, node.path = event.attempt, event.delivery, event.path
+    node.held, node.lost = "", False
+    if event.values is not None:
+        node.values = event.values
+    node.scheduled_at = event.at
+    if event.start_deadline is not None:
+        state.timers.set(f"attempt/{key}", event.start_deadline)
+
+
+def node_started(state: State, event: e.NodeStarted | e.DeliveryStarted) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    move_node(state, key, node, event)
+    node.attempt_started = True
+    if not node.started_at:
+        node.started_at = event.at
+    state.timers.clear(f"attempt/{key}")
+    if event.deadline is not None:
+        state.timers.set(f"attempt/{key}", event.deadline)
+
+
+def retrying(state: State, event: e.NodeRetrying) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    move_node(state, key, node, event)
+    node.error, node.due, node.stop, node.since = event.error, event.due, "", event.at
+    state.waiting[key] = event.due
+    pausable(state, f"retry/{key}", event, event.due)
+
+
+def lost(state: State, event: e.NodeLost) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    move_node(state, key, node, event)
+    node.due, node.lost, node.since = event.due, True, event.at
+    state.waiting[key] = event.due
+    pausable(state, f"retry/{key}", event, event.due)
+
+
+def node_timed_out(state: State, event: e.NodeTimedOut) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    move_node(state, key, node, event)
+    node.stop, node.limit = event.reason, event.limit
+    state.timers.clear(f"attempt/{key}")
+
+
+def stopping(state: State, event: e.NodeStopping) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    move_node(state, key, node, event)
+    node.stop = event.reason
+    state.timers.clear(f"attempt/{key}")
+
+
+def dead_lettered(state: State, event: e.DeadLettered) -> None:
+    key = key_of(event.node)
+    move_node(state, key, node_at(state, key), event)
+
+
+def fallback(state: State, event: e.NodeFallback) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    move_node(state, key, node, event)
+    node.path, node.error, node.stop = event.path, event.error, ""
+    node.fallback = event.fallback
+    stand_in = key_of(event.fallback)
+    earlier = state.nodes.get(stand_in)
+    attempts = 0
+    if earlier is None:
+        state.counters.total += 1
+    else:
+        uncount(state, earlier)
+        attempts = earlier.attempt
+    state.nodes[stand_in] = NodeState(
+        stands_for=key, path=event.path, arrivals=[event.path], attempt=attempts, attempts_before=attempts
+    )
+
+
+def node_completed(state: State, event: e.NodeCompleted) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    end_node(state, key, node, event)
+    node.path, node.port, node.outputs = event.path, event.port, event.outputs
+    node.error = None
+    if event.via:
+        node.via = event.via
+    if event.variables:
+        state.variables.update(event.variables)
+    if event.result is not None and state.finish is None and state.stage == s.FORWARD:
+        state.finish = s.Finish(node=event.node, result=event.result, reason=event.reason or "")
+        if event.result == "failed" and state.failure is None:
+            message = event.reason or f"node {event.node!r} finished the run with result failed"
+            error = e.Error(reason="FinishedFailed", message=message)
+            state.failure = s.Failure(error=error, node=event.node, path=event.path)
+    settle(state, key, event.path, event.taken, event.dead)
+
+
+def node_failed(state: State, event: e.NodeFailed) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    end_node(state, key, node, event)
+    node.path, node.error, node.handled, node.port = event.path, event.error, event.handled, event.port
+    if not event.handled and not node.stands_for:
+        failure = s.Failure(error=event.error, node=event.node, path=event.path, attempt=event.attempt)
+        if state.stage == s.FORWARD and state.failure is None:
+            state.failure = failure
+        elif state.stage == s.FINALLY and state.finally_failure is None:
+            state.finally_failure = failure
+    settle(state, key, event.path, event.taken, event.dead)
+
+
+def node_skipped(state: State, event: e.NodeSkipped) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    end_node(state, key, node, event)
+    node.path, node.handled = event.path, event.reason
+    settle(state, key, event.path, event.taken, event.dead)
+
+
+def node_cancelled(state: State, event: e.NodeCancelled) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    end_node(state, key, node, event)
+    node.path = event.path
+    settle(state, key, event.path, [], event.dead)
+
+
+def late_result(state: State, event: e.LateResult) -> None:
+    node_at(state, key_of(event.node)).late = event.delivery
