@@ -116,6 +116,17 @@ def test_conditions_say_when_they_changed_and_of_which_generation():
     assert found["observedGeneration"] == 3
 
 
+def test_a_redrive_is_a_transition():
+    """After a redrive Reconciling, Stalled and Succeeded changed when it came, Ready never did."""
+    driver = Driver({"nodes": [run("a")]}).create()
+    driver.tick(5).fail("a").tick(5).wish(redrive=1)
+
+    times = {entry["type"]: entry["lastTransitionTime"] for entry in shown(driver)["conditions"]}
+
+    later = format_time(START + 10 * SECOND)
+    assert times == {"Ready": format_time(START), "Reconciling": later, "Stalled": later, "Succeeded": later}
+
+
 def test_a_failure_names_node_path_attempt_reason_and_causes():
     """`error` and the reason of the conditions come from the failure that ended the run."""
     nodes = [run("a", fallback="b"), run("b")]
@@ -143,6 +154,7 @@ def test_a_retry_is_shown_with_its_due_time():
 
     [entry] = found["waitingFor"]
     assert (entry["kind"], entry["name"], entry["node"]) == ("timer", "retry", "a")
+    assert entry["since"] == format_time(START)
     assert entry["until"] == format_time(START + 10 * SECOND)
     assert entry["message"].startswith("attempt 1 of 3 failed with NonZeroExit; the next starts at ")
     assert found["paths"][0]["status"] == "Waiting"
@@ -175,7 +187,7 @@ def test_held_nodes_say_what_holds_them():
 
     held = [entry for entry in shown(driver)["waitingFor"] if entry["kind"] == "maxNodes"]
 
-    assert [entry["node"] for entry in held] == ["b", "c"]
+    assert [(entry["node"], entry["since"]) for entry in held] == [(name, format_time(START)) for name in "bc"]
     assert "as concurrency.maxNodes allows (1)" in held[0]["message"]
     assert metrics(driver.state, driver.now).queue_depth == 2
 

@@ -250,11 +250,14 @@ def test_leftovers_do_not_hold_up_the_end(tmp_path: Path):
 
     async def scenario() -> None:
         async with home(tmp_path) as local:
-            script = f"setsid sh -c 'echo $$ > {tmp_path}/pid; exec sleep 60' & until [ -s {tmp_path}/pid ]; do :; done; echo said"
+            pid = tmp_path / "pid"
+            script = (
+                f"setsid sh -c 'echo $$ > {pid}; exec sleep 60' & until [ -s {pid} ]; do :; done; echo said"
+            )
             ended = await local.run(attempt(sh=script))
 
             assert ended.outputs == {}
-            assert not lives(int((tmp_path / "pid").read_text()))
+            assert not lives(int(pid.read_text()))
             assert local.output(ended.key) == "said\n"
 
     asyncio.run(scenario())
@@ -350,21 +353,27 @@ def test_many_at_once_leave_no_descriptor_open(tmp_path: Path):
     async def scenario() -> None:
         async with home(tmp_path, limit=16) as local:
             await local.run(attempt("warm", sh="true"))
-            before = len(list(Path("/proc/self/fd").iterdir()))
+            before = descriptors()
             keys = [local.start(attempt(f"n{number}", sh="echo x")) for number in range(200)]
             for key in keys:
                 assert (await local.ended(key)).outputs == {}
 
-            def all_reaped() -> bool:
-                try:
-                    return os.waitpid(-1, os.WNOHANG) == (-1, 0)
-                except ChildProcessError:
-                    return True
-
-            await local.until(all_reaped, "no child left")
-            assert len(list(Path("/proc/self/fd").iterdir())) == before
+            await local.until(has_no_child, "no child left")
+            assert descriptors() == before
 
     asyncio.run(scenario())
+
+
+def has_no_child() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return True
+    return False
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.mark.parametrize("closed", [[0], [0, 1, 2]])

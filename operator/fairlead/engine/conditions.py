@@ -8,8 +8,8 @@
 
 Rules of this file
 - All four are always there, in this order; each says which generation of the spec it speaks of.
-- `lastTransitionTime` is when the *status* of the condition last changed, which follows from the state's own times: birth and
-  end. Reasons and messages change more often.
+- `lastTransitionTime` is when the *status* of the condition last changed, which follows from the state's own times: birth, the
+  last redrive, the end. Reasons and messages change more often.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ def conditions(state: State, generation: int) -> list[dict[str, Any]]:
     stopped = state.ended and not succeeded
     reason, message = _reason(state), _message(state)
     born = state.created_at
-    ended = state.finished_at if state.ended else born
+    opened = state.epoch_at if state.epoch else born
+    ended = state.finished_at if state.ended else opened
     table = (
         ("Ready", TRUE if succeeded else FALSE, state.finished_at if succeeded else born),
         ("Reconciling", FALSE if state.ended else TRUE, ended),
-        ("Stalled", TRUE if stopped else FALSE, ended if stopped else born),
+        ("Stalled", TRUE if stopped else FALSE, ended if stopped else opened),
         ("Succeeded", TRUE if succeeded else FALSE if stopped else UNKNOWN, ended),
     )
     return [

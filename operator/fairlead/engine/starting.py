@@ -156,7 +156,8 @@ def _hold(turn: Turn, reason: str) -> None:
     """Say of what stays in the queue that it is held."""
     for key in turn.queue.take_unsaid():
         state = turn.state.node(key)
-        if state.status in (s.PENDING, s.RETRYING, s.LOST):
+        held_otherwise = state.status == s.READY and state.held != reason
+        if held_otherwise or state.status in (s.PENDING, s.RETRYING, s.LOST):
             path = _path(state)
             instance = turn.state.instance(key)
             turn.emit(e.NodeReady, node=instance, path=path, reason=reason)

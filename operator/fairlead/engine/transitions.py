@@ -34,8 +34,8 @@ PATH: Table = {
         "PathFailed": s.FAILED,
         "PathCancelled": s.CANCELLED,
     },
-    s.JOINED: {"Redriven": s.ACTIVE},
-    s.COMPLETED: {"Redriven": s.ACTIVE},
+    s.JOINED: {},
+    s.COMPLETED: {},
     s.FAILED: {"Redriven": s.ACTIVE},
     s.CANCELLED: {"Redriven": s.ACTIVE},
 }
@@ -64,7 +64,6 @@ NODE: Table = {
         "NodeLost": s.LOST,
         "DeadLettered": s.SCHEDULED,
         "NodeFailed": s.FAILED,
-        "NodeRetrying": s.RETRYING,
         "NodeFallback": s.FALLBACK,
     },
     s.RUNNING: {

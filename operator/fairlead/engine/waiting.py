@@ -67,7 +67,7 @@ def _timer(graph: Graph, state: State, key: str) -> dict[str, Any]:
         why = f" with {node.error.reason}" if node.error is not None else ""
         message = f"attempt {spent}{of} failed{why}; the next starts {when}"
         name = "retry"
-    return _entry("timer", state.instance(key), name, until=until, message=message)
+    return _entry("timer", state.instance(key), name, since=node.since, until=until, message=message)
 
 
 def _due(state: State, timer: str) -> int | None:
@@ -83,11 +83,12 @@ def _start(state: State, key: str, node: NodeState) -> dict[str, Any]:
 
 
 def _held(graph: Graph, state: State, key: str, reason: str) -> dict[str, Any]:
+    since = state.node(key).since
     if reason == reasons.MAX_NODES:
         message = f"it is held: as many nodes run as concurrency.maxNodes allows ({graph.max_nodes})"
-        return _entry("maxNodes", state.instance(key), message=message)
+        return _entry("maxNodes", state.instance(key), since=since, message=message)
     message = "it is ready and starts when the run is resumed"
-    return _entry("suspend", state.instance(key), message=message)
+    return _entry("suspend", state.instance(key), since=since, message=message)
 
 
 def _entry(

@@ -1,13 +1,14 @@
 """What one evaluation may still cost, and what the functions called from within it need to know.
 
-The CEL runtime calls our functions without any context of ours, so the evaluation under way is kept in `current`. Rules of this
-file: an evaluation never yields to another one, so one slot is enough, and `Evaluation` puts back what it found there.
+The CEL runtime calls our functions without any context of ours, so the evaluations under way are kept in a stack: a lazy
+scope may evaluate one expression while another one reads it. Rules of this file: only the last one is ever asked, and it
+leaves the stack as it found it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -22,8 +23,17 @@ class Evaluation:
     """One evaluation: the seed of its `uuid()`s, its work so far, and what stopped it."""
 
     __slots__ = (
-        "calls", "data", "given", "interrupt", "left", "place", "previous", "seed", "sites", "stopped", "weights",
-    )  # fmt: skip
+        "calls",
+        "data",
+        "given",
+        "interrupt",
+        "left",
+        "place",
+        "seed",
+        "sites",
+        "stopped",
+        "weights",
+    )
 
     def __init__(self, seed: str, place: str = "") -> None:
         self.seed = seed
@@ -33,20 +43,16 @@ class Evaluation:
         self.left = WORK
         self.stopped: str | None = None
         self.interrupt: BaseException | None = None
-        self.previous: Evaluation | None = None
         self.sites: tuple[Any, ...] = ()
         self.data: dict[str, Any] = {}
         self.weights: dict[tuple[str, ...], int] = {}
 
-    def __enter__(self) -> Evaluation:
-        global current
-        self.previous = current
-        current = self
+    def __enter__(self) -> Self:
+        _under_way.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        global current
-        current = self.previous
+        _under_way.pop()
 
     def charge(self, units: int) -> None:
         """Take units from what is left. Raises TooExpensive, again and again once nothing is left."""
@@ -91,12 +97,12 @@ class Evaluation:
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-current: Evaluation | None = None
+_under_way: list[Evaluation] = []
 
 
 def evaluation() -> Evaluation:
-    """The evaluation under way; a fresh one where a function is called outside of any (constant folding does not happen)."""
-    return current if current is not None else Evaluation("")
+    """The evaluation under way."""
+    return _under_way[-1]
 
 
 def weight(value: Any) -> int:

@@ -3,9 +3,9 @@
     analyse_expression(source, …)  a bare CEL text
     analyse_template(value, …)     any JSON value with `${…}` in its strings
 
-Both find everything at once and raise nothing. `types` gives JSON Schemas for root names (`{"inputs": spec.inputs}`); without one
-a root may be anything. A condition must be true or false. What is read and called is listed with its place, for the rules about
-which names may be read where.
+Both find everything at once and raise nothing. `types` gives JSON Schemas for root names (`{"inputs": spec.inputs}`); without
+one a root may be anything. A condition must be true or false. What is read and called is listed with its place, for the rules
+about which names may be read where.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def analyse_expression(
     condition: bool = False,
 ) -> Analysis:
     """What can be said of a bare CEL text."""
-    return _analyse(source, locals, _shapes(types), condition)
+    return _analyse(source, locals, _shapes(types), condition=condition)
 
 
 def analyse_template(
@@ -126,21 +126,21 @@ def _shapes(types: Mapping[str, Any] | None) -> dict[str, Shape]:
     return {name: shapes.from_schema(schema) for name, schema in (types or {}).items()}
 
 
-def _analyse(source: str, locals_: frozenset[str], known: Mapping[str, Shape], condition: bool) -> Analysis:
-    compiled = compiler.find_errors(source, locals_, condition)
-    if isinstance(compiled, list):
-        return Analysis(tuple(map(_problem, compiled)), (), ())
-    tree = compiled.tree
+def _analyse(source: str, locals_: frozenset[str], known: Mapping[str, Shape], *, condition: bool) -> Analysis:
+    _, tree, errors = compiler.find_errors(source, locals_, condition=condition)
+    if tree is None:
+        return Analysis(tuple(map(_problem, errors)), (), ())
     inference = Inference(source, tree, known)
     shape = inference.run()
-    if condition:
+    if condition and not errors:
         inference.condition(shape)
-    problems = tuple(
-        Problem(each.severity, each.reason, each.message, each.offset) for each in inference.findings
-    )
+    found = (Problem(each.severity, each.reason, each.message, each.offset) for each in inference.findings)
     read = references(tree, runtime.ROOT_SET | locals_)
     return Analysis(
-        problems, tuple(Reference(path, offset) for path, offset in read), tuple(_calls(tree)), shape
+        (*map(_problem, errors), *found),
+        tuple(Reference(path, offset) for path, offset in read),
+        tuple(_calls(tree)),
+        shape,
     )
 
 

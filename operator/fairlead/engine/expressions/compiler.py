@@ -1,17 +1,18 @@
-"""From text to a program that can be run: what is refused before the runtime sees it, what it refuses, and what it would let pass.
+"""From text to a program that can be run: what is refused before the runtime sees it, what it refuses, and what it would let
+pass.
 
-Refused before: texts that are too long, that are no Unicode, or with so many `optMap`s that expanding them would fill the memory.
-Refused after: optional values where they would have to become JSON (the runtime corrupts its own error state there), messages of
-protobuf, time zones that are files, a condition whose type is known not to be bool.
+Refused before: texts that are too long, that are no Unicode, or with so many `optMap`s that expanding them would fill the
+memory. Refused after: optional values where they would have to become JSON (the runtime corrupts its own error state there),
+messages of protobuf, time zones that are files, a condition whose type is known not to be bool.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 from fairlead.engine.expressions import diagnosis, guards, runtime, syntax
+from fairlead.engine.expressions.budget import Evaluation
 from fairlead.engine.expressions.errors import ExpressionSyntaxError, cut
 from fairlead.engine.expressions.limits import OPTIONAL_MACROS, SOURCE
 from fairlead.engine.expressions.syntax import Call, Const, Entry, Fold, ListNode, MapNode, Node, Select, Tree
@@ -24,56 +25,53 @@ _ZONED = frozenset(
 )  # fmt: skip
 
 
-class Compiled:
-    """A text that compiled: its tree, the program as written, and the guarded one, which is made when it is first needed."""
+class Program:
+    """A text that compiled: the program as written, and the guarded one, which is made when it is first needed."""
 
-    __slots__ = ("_environment", "_guarded", "guard", "program", "tree")
+    __slots__ = ("_cheap_below", "_environment", "_guarded", "_plain", "_roots", "_sites")
 
-    def __init__(self, program: Any, tree: Tree, guard: guards.Guard, environment: Any) -> None:
-        self.program = program
-        self.tree = tree
-        self.guard = guard
-        self._environment = environment
+    def __init__(self, plain: Any, tree: Tree, locals_: frozenset[str]) -> None:
+        self._plain = plain
+        self._cheap_below = guards.cheap_below(tree)
+        self._environment = runtime.environment(locals_)
+        self._roots = runtime.ROOT_SET | locals_
         self._guarded: Any = None
+        self._sites: tuple[guards.Site, ...] = ()
 
-    def program_for(self, size: int) -> Any:
-        """The program that may run on what is `size` bytes large."""
-        if size <= self.guard.cheap_below:
-            return self.program
+    def run(self, data: dict[str, Any], size: int, evaluation: Evaluation) -> Any:
+        """The result of the runtime for what was read, which is `size` bytes."""
+        if size <= self._cheap_below:
+            return self._plain.eval(data=data)
         if self._guarded is None:
-            self._guarded = self._environment.deserialize(
-                syntax.encode(replace(self.tree, root=self.guard.root))
-            )
-        return self._guarded
+            # The tree is ten times as large as the program and rarely needed, so it was not kept.
+            tree, self._sites = guards.guarded(syntax.decode(self._plain.serialize()), self._roots)
+            self._guarded = self._environment.deserialize(syntax.encode(tree)) if self._sites else self._plain
+        evaluation.prepare(self._sites, data)
+        return self._guarded.eval(data=data)
 
 
-def compile_source(source: str, locals_: frozenset[str], condition: bool) -> Compiled:
-    """The compiled form of a text. Raises ExpressionSyntaxError, the first error found."""
-    errors = find_errors(source, locals_, condition)
-    if isinstance(errors, list):
+def compile_source(source: str, locals_: frozenset[str], condition: bool) -> tuple[Program, Tree]:
+    """The program and the syntax tree of a text. Raises ExpressionSyntaxError, the first error found."""
+    plain, tree, errors = find_errors(source, locals_, condition)
+    if tree is None or errors:
         raise errors[0]
-    return errors
+    return Program(plain, tree, locals_), tree
 
 
 def find_errors(
     source: str, locals_: frozenset[str], condition: bool = False
-) -> list[ExpressionSyntaxError] | Compiled:
-    """All that is wrong with a text, or its compiled form."""
+) -> tuple[Any, Tree | None, list[ExpressionSyntaxError]]:
+    """All that is wrong with a text; what the runtime made of it and its tree, if it could be compiled."""
     refused = _refuse_text(source)
     if refused is not None:
-        return [refused]
-    environment = runtime.environment(locals_)
+        return None, None, [refused]
     try:
-        program = environment.compile(source)
+        plain = runtime.environment(locals_).compile(source)
     except (RuntimeError, TypeError, ValueError) as error:
-        return diagnosis.syntax_errors(
-            source, str(error), runtime.ROOT_SET | locals_, runtime.function_names()
-        )
-    tree = syntax.decode(program.serialize())
-    errors = _refuse_tree(source, tree, condition)
-    if errors:
-        return errors
-    return Compiled(program, tree, guards.guard(tree, runtime.ROOT_SET | locals_), environment)
+        known = runtime.ROOT_SET | locals_
+        return None, None, diagnosis.syntax_errors(source, str(error), known, runtime.function_names())
+    tree = syntax.decode(plain.serialize())
+    return plain, tree, _refuse_tree(source, tree, condition)
 
 
 def _refuse_text(source: str) -> ExpressionSyntaxError | None:

@@ -1,8 +1,8 @@
 """What an operation of CEL costs, in units of work, before it is done.
 
-Only operations whose cost or result grows with their operands are here; all others cost their place in the tree. Rules of this
-file: a cost is an upper bound measured against cel-expr-python 0.1.3 (a search for 1 MB of text in 2 MB took it 26 s, a regular
-expression of 900 repetitions 6 µs a character), and it is found without doing the operation.
+Only operations whose cost or result grows with their operands are here; all others cost their place in the tree. Rules of
+this file: a cost is an upper bound measured against cel-expr-python 0.1.3 (a search for 1 MB of text in 2 MB took it 26 s, a
+regular expression of 900 repetitions 6 µs a character), and it is found without doing the operation.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fairlead.engine.expressions.limits import BYTES_PER_UNIT
 _REGEX_COMPILE_MOST = 2_000_000  # units: RE2 gives up at 8 MiB of program, after 40 ms
 _UNICODE_CLASS = 2_000  # instructions of one Unicode class such as \pL
 _SEARCH = 1_000  # comparisons of the naive text search that fit into one unit
-_REGEX_STEP = 25  # characters × instructions of RE2's slowest machine that fit into one unit
+_REGEX_STEP = 25  # characters times instructions of RE2's slowest machine that fit into one unit
 
 Cost = Callable[[list[Any]], int]
 

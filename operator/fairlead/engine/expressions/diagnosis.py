@@ -1,7 +1,7 @@
 """From what the CEL runtime says to one sentence that an author can act on.
 
-`syntax_error` is for texts that do not compile, `runtime_message` for evaluations that failed. The runtime's own words are kept where
-nothing better is known, without its status codes, its picture of the source and its internal names.
+`syntax_error` is for texts that do not compile, `runtime_message` for evaluations that failed. The runtime's own words are
+kept where nothing better is known, without its status codes, its picture of the source and its internal names.
 """
 
 from __future__ import annotations

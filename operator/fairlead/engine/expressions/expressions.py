@@ -1,7 +1,7 @@
 """Bare CEL: compile once, evaluate often.
 
-Rules of this file: compiling is cached by text and local names, so that ten thousand nodes with one condition compile it once; an
-`Expression` never changes after it was made; evaluating is a pure function of the scope and the seed.
+Rules of this file: compiling is cached by text and local names, so that ten thousand nodes with one condition compile it
+once; an `Expression` never changes after it was made; evaluating is a pure function of the scope and the seed.
 """
 
 from __future__ import annotations
@@ -25,17 +25,23 @@ NO_LOCALS: frozenset[str] = frozenset()
 class Expression:
     """A compiled expression. `reads` are the static paths of all that it reads (see `reads.py`)."""
 
-    __slots__ = ("_condition", "_path", "_compiled", "_wanted", "reads", "source")
+    __slots__ = ("_condition", "_path", "_program", "_wanted", "reads", "source")
 
     def __init__(
-        self, compiled: compiler.Compiled, source: str, roots: frozenset[str], condition: bool
+        self,
+        source: str,
+        program: compiler.Program,
+        tree: syntax.Tree,
+        roots: frozenset[str],
+        *,
+        condition: bool,
     ) -> None:
         self.source = source
-        self.reads: tuple[Path, ...] = read_paths(compiled.tree.root, roots)
-        self._compiled = compiled
+        self.reads: tuple[Path, ...] = read_paths(tree.root, roots)
+        self._program = program
         self._wanted = as_tree(self.reads)
         self._condition = condition
-        self._path = _pure_path(compiled.tree, roots)
+        self._path = _pure_path(tree, roots)
 
     def __repr__(self) -> str:
         return f"Expression({self.source!r})"
@@ -59,8 +65,7 @@ class Expression:
             data = reader.pick(scope, self._wanted)
             if "now" in data:
                 data["now"] = to_datetime(data["now"])
-            evaluation.prepare(self._compiled.guard.sites, data)
-            result = self._compiled.program_for(reader.size).eval(data=data)
+            result = self._program.run(data, reader.size, evaluation)
             if evaluation.stopped is not None:
                 raise TooExpensive(evaluation.stopped)
             return self._finish(result, evaluation)
@@ -172,5 +177,5 @@ def compile_condition(source: str, *, locals: frozenset[str] = NO_LOCALS) -> Exp
 
 @lru_cache(maxsize=16_384)
 def _compiled(source: str, locals_: frozenset[str], condition: bool) -> Expression:
-    compiled = compiler.compile_source(source, locals_, condition)
-    return Expression(compiled, source, runtime.ROOT_SET | locals_, condition)
+    program, tree = compiler.compile_source(source, locals_, condition)
+    return Expression(source, program, tree, runtime.ROOT_SET | locals_, condition=condition)

@@ -1,8 +1,8 @@
 """Our own CEL functions: what they do, each in linear time (sorting apart).
 
-Rules of this file: a function takes and gives plain JSON values, never changes what it was given, and raises ValueError with one
-sentence that shows the value when it cannot; it charges its work to the evaluation under way. Times, durations and bytes are no
-JSON: they are refused where they would have to be ordered or grouped, and written as text where text is wanted.
+Rules of this file: a function takes and gives plain JSON values, never changes what it was given, and raises ValueError with
+one sentence that shows the value when it cannot; it charges its work to the evaluation under way. Times, durations and bytes
+are no JSON: they are refused where they would have to be ordered or grouped, and written as text where text is wanted.
 """
 
 from __future__ import annotations

@@ -1,26 +1,27 @@
 """Guards: an expression is rewritten so that it pays for its work before it does it.
 
 CEL's runtime has only a limit on iterations, and one iteration can take seconds. So, on the syntax tree:
-- a comprehension asks first: `R.map(x, e)` becomes `bind(r, R, enter(site, size(r)) ? r.map(x, e) : false)`, which refuses more
-  than 2,000 elements and pays for the iterations. Where `r` is a map it walks its keys in sorted order, because CEL's own order
-  differs from process to process;
-- an operation that grows with its operands asks first: `f(a, b)` becomes `bind(v, a, bind(w, b, pay(site, [v, w]) ? f(v, w) : false))`;
+- a comprehension asks first: `R.map(x, e)` becomes `bind(r, R, enter(site, size(r)) ? r.map(x, e) : false)`, which refuses
+  more than 2,000 elements and pays for the iterations. Where `r` is a map it walks its keys in sorted order, because CEL's
+  own order differs from process to process;
+- an operation that grows with its operands asks first: `f(a, b)` becomes `bind(v, a, bind(w, b, pay(site, [v, w]) ? f(v, w) :
+  false))`;
 - so does a value put into a list or map, because sharing makes lists that are small in memory and endless when written out.
 
-`enter` and `pay` are Python functions that raise when the work is spent; CEL's `||` may swallow that, so everything asks again and is
-refused again, and the evaluation fails at its end. What they need beyond the values stands in a `Site`.
+`enter` and `pay` are Python functions that raise when the work is spent; CEL's `||` may swallow that, so everything asks
+again and is refused again, and the evaluation fails at its end. What they need beyond the values stands in a `Site`.
 
-Most expressions need none of it: one without comprehensions and `optMap` does work that is bounded by its text and by what it reads,
-and that is known before it runs. `Guard.cheap_below` is the number of bytes up to which it may run as it was written.
+Most expressions need none of it: one without comprehensions and `optMap` does work that is bounded by its text and by what it
+reads, and that is known before it runs: up to `cheap_below` bytes it runs as it was written.
 
-Rules of this file: a rewritten expression means the same as the one it was made of; everything bound is bound once, so that nothing
-is evaluated twice; a path or a name is not bound, for reading it again costs nothing.
+Rules of this file: a rewritten expression means the same as the one it was made of; everything bound is bound once, so that
+nothing is evaluated twice; a path or a name is not bound, for reading it again costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fairlead.engine.expressions import budget, costs
@@ -85,15 +86,6 @@ class Site:
     appends: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """What guards an expression. `root` is None where nothing needs guarding."""
-
-    root: Node | None
-    sites: tuple[Site, ...]
-    cheap_below: int
-
-
 # --- what the runtime calls ------------------------------------------------------------------------------------------
 
 
@@ -151,7 +143,7 @@ def keys(value: Mapping[Any, Any]) -> list[Any]:
     return sorted(value, key=lambda key: (type(key).__name__, key))
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[tuple[str, ...], ...], str]] = {
     ENTER: (enter, (("INT", "INT"),), "BOOL"),
     PAY: (pay, (("INT", "LIST"),), "BOOL"),
     ALIVE: (alive, ((),), "BOOL"),
@@ -165,24 +157,22 @@ _SIMPLE = frozenset(name for name, cost in costs.OF.items() if cost is costs.OF[
 # --- rewriting -------------------------------------------------------------------------------------------------------
 
 
-def guard(tree: Tree, roots: frozenset[str]) -> Guard:
-    """The guards of an expression."""
-    nodes = list(walk(tree.root))
-    folds = any(isinstance(node, Fold) for node in nodes)
-    cheap_below = -1 if folds else _cheap_below(tree, nodes)
-    rewriter = _Rewriter(tree, roots, max(node.id for node in nodes))
+def guarded(tree: Tree, roots: frozenset[str]) -> tuple[Tree, tuple[Site, ...]]:
+    """The expression with its guards, and the places that they speak of."""
+    rewriter = _Rewriter(tree, roots, max(node.id for node in walk(tree.root)))
     root = rewriter.node(tree.root, frozenset())
-    if not rewriter.sites:
-        return Guard(None, (), 2**63)
-    return Guard(root, tuple(rewriter.sites), cheap_below)
+    return replace(tree, root=root), tuple(rewriter.sites)
 
 
-def _cheap_below(tree: Tree, nodes: list[Node]) -> int:
-    """The bytes read up to which a text without comprehensions cannot spend the work, whatever its values are.
+def cheap_below(tree: Tree) -> int:
+    """The bytes read up to which an expression cannot spend the work, whatever its values are, so that it needs no guards.
 
-    With m leaves of at most S bytes no value is larger than m·S, or (m·S)^(g+1) after g operations that grow faster than their
-    operands; every operation does at most that much work.
+    None (-1) with a comprehension. Else, with m leaves of at most S bytes, no value is larger than m·S, or (m·S)^(g+1) after g
+    operations that grow faster than their operands, and every operation does at most that much work.
     """
+    nodes = list(walk(tree.root))
+    if any(isinstance(node, Fold) for node in nodes):
+        return -1
     leaves = sum(1 for node in nodes if not any(True for _ in children(node)))
     operations = max(1, sum(1 for node in nodes if isinstance(node, (Call, ListNode, MapNode))))
     growing = sum(1 for node in nodes if isinstance(node, Call) and node.function in costs.GROWING)
@@ -322,7 +312,8 @@ class _Rewriter:
                 step.id, step.function, [self.node(condition, inner), self.append(yes, fold, inner), no]
             )
         if is_append(step, fold):
-            assert isinstance(step, Call) and isinstance(step.args[1], ListNode)
+            assert isinstance(step, Call)
+            assert isinstance(step.args[1], ListNode)
             added = step.args[1]
             element = added.elements[0]
             whole = isinstance(element, Ident) and element.name == fold.variable

@@ -1,8 +1,9 @@
 """What an expression must be wrong about, whatever its values turn out to be.
 
-CEL's checker knows no more of `inputs.order` than that it may be anything. Here the tree is walked once more with what schemas say:
-misspelt properties, an int times a double, a number plus a string, a condition that is a string. Rules of this file: only what
-is sure is an error; what is likely is a warning; every method gives the shape of its node and adds to `findings` on the way.
+CEL's checker knows no more of `inputs.order` than that it may be anything. Here the tree is walked once more with what
+schemas say: misspelt properties, an int times a double, a number plus a string, a condition that is a string. Rules of this
+file: only what is sure is an error; what is likely is a warning; every method gives the shape of its node and adds to
+`findings` on the way.
 """
 
 from __future__ import annotations

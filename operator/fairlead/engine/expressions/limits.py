@@ -1,8 +1,9 @@
 """The numbers that keep an expression from holding the process up.
 
-One *unit* of work is about 20 ns or ten bytes of memory, which the runtime frees only at the end: a byte (as JSON) of a list or map
-that is handed from the runtime to Python, or eight bytes of text that are copied. `WORK` is therefore less than half a second and
-200 MB, the most that any expression can take. What is over a limit is refused with `ExpressionTooExpensive`, never cut.
+One *unit* of work is about 20 ns or ten bytes of memory, which the runtime frees only at the end: a byte (as JSON) of a list
+or map that is handed from the runtime to Python, or eight bytes of text that are copied. `WORK` is therefore less than half a
+second and 200 MB, the most that any expression can take. What is over a limit is refused with `ExpressionTooExpensive`, never
+cut.
 """
 
 from __future__ import annotations

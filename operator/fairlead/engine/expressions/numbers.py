@@ -1,11 +1,12 @@
 """Which numbers of a JSON value are ints and which are doubles: the author's schema decides, not the way they were written.
 
-`1.0` comes back from `kubectl apply` as `1`, and 23 digits as a float. So on entry a number with an integral value is an int unless
-the JSON Schema for its place says `type: number`; then it is a float. Ints beyond 64 bits, NaN and infinities are refused.
+`1.0` comes back from `kubectl apply` as `1`, and 23 digits as a float. So on entry a number with an integral value is an int
+unless the JSON Schema for its place says `type: number`; then it is a float. Ints beyond 64 bits, NaN and infinities are
+refused.
 
-Followed: properties, patternProperties, additionalProperties, items, prefixItems, allOf, and $ref to this schema's own $defs (or
-any local pointer). Under anyOf, oneOf and if/then/else the place has no one schema, and `number` counts only if every branch that
-speaks of numbers says it.
+Followed: properties, patternProperties, additionalProperties, items, prefixItems, allOf, and $ref to this schema's own $defs
+(or any local pointer). Under anyOf, oneOf and if/then/else the place has no one schema, and `number` counts only if every
+branch that speaks of numbers says it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ def normalise(value: Any, schema: Schema | bool | None) -> Any:
 
 
 class Normaliser:
+    """Walks values and schemas of one root schema side by side."""
+
     def __init__(self, root: Schema | None) -> None:
         self.root = root
         self.flat: dict[int, list[Schema]] = {}
@@ -98,7 +101,7 @@ class Normaliser:
         return place
 
 
-def number(value: int | float, wants_float: bool, path: str) -> int | float:
+def number(value: float, wants_float: bool, path: str) -> int | float:
     """One number as its place wants it. Raises ValueError when neither CEL nor JSON can hold it."""
     if type(value) is float:
         if not math.isfinite(value):

@@ -1,7 +1,7 @@
 """What an expression reads: the static paths of its names, found once, so that only those parts are handed to the runtime.
 
-A path starts at a root (`nodes`) and goes on through `.name`, `["name"]`, `.?name`, `[?"name"]` and `has(…)`; it ends where the
-next step is not known before the expression runs (`items[0]`, `nodes[vars.x]`, `.map(…)`), and then the whole value there is read.
+A path starts at a root (`nodes`) and goes on through `.name`, `["name"]`, `.?name`, `[?"name"]` and `has(…)`; it ends where
+the next step is not known before it runs (`items[0]`, `nodes[vars.x]`, `.map(…)`), and then the whole value there is read.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 Rules of this file: nothing else imports `cel_expr_python`. Environments are shared by all expressions and never change.
 
 What was learnt about cel-expr-python 0.1.3, each with a test:
-- A Python function is found only by the exact kinds of its arguments, so each is declared once per kind; `dyn` matches nothing.
+- A Python function is found only by the exact kinds of its arguments, so each is declared once per kind; `dyn` matches
+  nothing.
 - Declaring a parameter of kind `type` crashes the process when an optional value meets it.
 - A function that returns a timestamp or duration makes `eval` raise; bytes, ints and JSON are fine.
 - An error is a value of type ERROR whose Python form is a plain string.
@@ -90,15 +91,10 @@ def _declarations() -> list[Any]:
     for name, (run, params, gives) in MEMBERS.items():
         whole = overload(name, functions.charged(run), ("LIST", *params), gives, True)
         declared.append(cel.FunctionDecl(name, [whole]))
-    for name, (run, signatures, gives) in GLOBALS.items():
-        paid = functions.charged(run)
-        declared.append(
-            cel.FunctionDecl(name, [overload(name, paid, params, gives, False) for params in signatures])
-        )
-    for name, (run, signatures, gives) in guards.FUNCTIONS.items():
-        declared.append(
-            cel.FunctionDecl(name, [overload(name, run, params, gives, False) for params in signatures])
-        )
+    paid = {name: (functions.charged(run), params, gives) for name, (run, params, gives) in GLOBALS.items()}
+    for name, (run, signatures, gives) in (paid | guards.FUNCTIONS).items():
+        overloads = [overload(name, run, params, gives, False) for params in signatures]
+        declared.append(cel.FunctionDecl(name, overloads))
     return declared
 
 
@@ -107,7 +103,7 @@ def environment(locals_: frozenset[str]) -> Any:
     """The environment in which the roots and these local names are known."""
     cel = _cel()
     kinds = cel.Type
-    variables = {name: kinds.DYN for name in (*ROOTS, *sorted(locals_))}
+    variables = dict.fromkeys((*ROOTS, *sorted(locals_)), kinds.DYN)
     variables |= {"now": kinds.TIMESTAMP, "index": kinds.INT}
     return cel.NewEnv(variables=variables, extensions=_extensions(), functions=_declarations())
 
@@ -130,9 +126,54 @@ def function_names() -> frozenset[str]:
 
 
 _BUILT_IN = frozenset(
-    ("size", "has", "all", "exists", "exists_one", "map", "filter", "contains", "startsWith", "endsWith", "matches", "int", "uint",
-     "double", "string", "bool", "bytes", "timestamp", "duration", "type", "dyn", "charAt", "indexOf", "lastIndexOf", "lowerAscii",
-     "upperAscii", "replace", "split", "join", "substring", "trim", "format", "reverse", "orValue", "hasValue", "value",
-     "getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getHours", "getMinutes",
-     "getSeconds", "getMilliseconds", "optMap", "optFlatMap")
-)  # fmt: skip
+    [
+        "size",
+        "has",
+        "all",
+        "exists",
+        "exists_one",
+        "map",
+        "filter",
+        "contains",
+        "startsWith",
+        "endsWith",
+        "matches",
+        "int",
+        "uint",
+        "double",
+        "string",
+        "bool",
+        "bytes",
+        "timestamp",
+        "duration",
+        "type",
+        "dyn",
+        "charAt",
+        "indexOf",
+        "lastIndexOf",
+        "lowerAscii",
+        "upperAscii",
+        "replace",
+        "split",
+        "join",
+        "substring",
+        "trim",
+        "format",
+        "reverse",
+        "orValue",
+        "hasValue",
+        "value",
+        "getFullYear",
+        "getMonth",
+        "getDate",
+        "getDayOfMonth",
+        "getDayOfWeek",
+        "getDayOfYear",
+        "getHours",
+        "getMinutes",
+        "getSeconds",
+        "getMilliseconds",
+        "optMap",
+        "optFlatMap",
+    ]
+)

@@ -1,7 +1,8 @@
 """Finding `${ … }` in a string.
 
-Rules of this file: the end of a hole is found by CEL's own lexical rules (strings of every kind, comments, quoted names, nested
-braces), never by the next brace; `$${` is a literal `${`; a lone `$` is itself. Nothing here knows what an expression means.
+Rules of this file: the end of a hole is found by CEL's own lexical rules (strings of every kind, comments, quoted names,
+nested braces), never by the next brace; `$${` is a literal `${`; a lone `$` is itself. Nothing here knows what an expression
+means.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Scripts are never templates; what looks like one of ours in them is found here, so that it can be refused.
 
-`${HOME}`, `${x:-1}` and `${#a}` are the shell's and pass; `${inputs.x}` or `${vars["x"]}` is what an author writes who expects a
-template, and a value would be spliced into a program.
+`${HOME}`, `${x:-1}` and `${#a}` are the shell's and pass; `${inputs.x}` or `${vars["x"]}` is what an author writes who
+expects a template, and a value would be spliced into a program.
 """
 
 from __future__ import annotations

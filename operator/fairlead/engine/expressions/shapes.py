@@ -1,8 +1,9 @@
 """What is known of a value before it exists: its kinds, and what is within it.
 
-A `Shape` comes from a JSON Schema (what an author declares) or from the type that CEL's checker found. Kinds are CEL's names (`int`,
-`double`, `string`, `list`, …); a shape without kinds may be anything. Rules of this file: shapes are immutable, a schema is looked
-into only as far as an expression goes, and whatever is not understood is `ANY`: a wrong error is worse than none.
+A `Shape` comes from a JSON Schema (what an author declares) or from the type that CEL's checker found. Kinds are CEL's names
+(`int`, `double`, `string`, `list`, …); a shape without kinds may be anything. Rules of this file: shapes are immutable, a
+schema is looked into only as far as an expression goes, and whatever is not understood is `ANY`: a wrong error is worse than
+none.
 """
 
 from __future__ import annotations

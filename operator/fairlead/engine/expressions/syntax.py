@@ -1,7 +1,8 @@
 """The syntax tree of a compiled expression, decoded from what the CEL runtime serialises and encoded back.
 
-The runtime gives no access to its tree, but `serialize()` gives a `google.protobuf.Any` with a `cel.expr.CheckedExpr` or, without
-type checking, a `cel.expr.ParsedExpr` (cel-spec `syntax.proto` and `checked.proto`); `deserialize()` takes a changed one back.
+The runtime gives no access to its tree, but `serialize()` gives a `google.protobuf.Any` with a `cel.expr.CheckedExpr` or,
+without type checking, a `cel.expr.ParsedExpr` (cel-spec `syntax.proto` and `checked.proto`); `deserialize()` takes a changed
+one back.
 
 Rules of this file: nodes are plain and mutable only by whoever made them; every node keeps the id by which `types`,
 `references` and `offsets` speak of it; encoding a decoded tree gives an expression that means the same.
@@ -12,7 +13,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, Union
+from typing import Any, Literal
 
 from fairlead.engine.expressions import wire
 
@@ -107,10 +108,10 @@ class Fold:
         return isinstance(self.range, ListNode) and not self.range.elements
 
 
-Node = Union[Const, Ident, Select, Call, ListNode, MapNode, Fold]
+Node = Const | Ident | Select | Call | ListNode | MapNode | Fold
 
 # Types are small values: a name, or a tuple of a name and its parameters: "int", ("list", "dyn"), ("optional", "int").
-Type = Union[str, tuple[Any, ...]]
+Type = str | tuple[Any, ...]
 
 _PRIMITIVES = {1: "bool", 2: "int", 3: "uint", 4: "double", 5: "string", 6: "bytes"}
 _WELL_KNOWN = {1: "dyn", 2: "timestamp", 3: "duration"}
@@ -326,14 +327,16 @@ def _entry(data: bytes) -> Entry:
 
 def _fold(id_: int, data: bytes) -> Fold:
     fields = dict(wire.read_fields(data))
-    parts = [_node(_message(fields[n])) for n in (2, 4, 5, 6, 7)]
     return Fold(
         id_,
-        _text(fields.get(1, b"")),
-        parts[0],
-        _text(fields.get(3, b"")),
-        *parts[1:],
-        _text(fields.get(8, b"")),
+        variable=_text(fields.get(1, b"")),
+        range=_node(_message(fields[2])),
+        accumulator=_text(fields.get(3, b"")),
+        init=_node(_message(fields[4])),
+        condition=_node(_message(fields[5])),
+        step=_node(_message(fields[6])),
+        result=_node(_message(fields[7])),
+        variable2=_text(fields.get(8, b"")),
     )
 
 

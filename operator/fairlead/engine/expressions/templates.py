@@ -1,18 +1,18 @@
 """Templates: any JSON value with `${ cel }` in its strings.
 
-A string that is exactly one `${…}` has the value of the expression with its type; in any other the value is put into the text,
-strings as they are and all else as compact JSON. Keys of maps are not templates.
+A string that is exactly one `${…}` has the value of the expression with its type; in any other the value is put into the
+text, strings as they are and all else as compact JSON. Keys of maps are not templates.
 
-Rules of this file: a template never changes after it was made; one without expressions is `constant` and gives back the very value
-that it was made of; `uuid()` depends on the seed and the place in the template, so that a part evaluated alone gives what it gives
-within the whole.
+Rules of this file: a template never changes after it was made; one without expressions is `constant` and gives back the value
+that it was made of; `uuid()` depends on the seed and the place in the template, so that a part evaluated alone gives what it
+gives within the whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Union
+from typing import Any
 
 from fairlead.engine.expressions.budget import Evaluation
 from fairlead.engine.expressions.errors import ExpressionError, ExpressionSyntaxError, ExpressionTooExpensive
@@ -25,7 +25,7 @@ from fairlead.engine.expressions.values import canonical
 JsonValue = Any
 
 # A string's pieces: literal text and expressions. A part of a template: a constant, a string, a list or a map of parts.
-Pieces = tuple[Union[str, Expression], ...]
+Pieces = tuple[str | Expression, ...]
 
 
 class _Constant:
@@ -58,7 +58,7 @@ class _Map:
         self.parts = parts
 
 
-_Part = Union[_Constant, _String, _List, _Map]
+_Part = _Constant | _String | _List | _Map
 
 
 class Template:

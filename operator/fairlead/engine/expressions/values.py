@@ -118,7 +118,7 @@ class Reader:
             data = msgspec.json.encode(value, enc_hook=plain)
         except (TypeError, OverflowError, UnicodeError, RecursionError) as error:
             raise ValueError(
-                f"a value that it reads is no JSON: {error or 'it is nested too deeply'}"
+                f"a value that it reads is no JSON: {str(error) or 'it is nested too deeply'}"
             ) from None
         self.size += len(data)
         self._check()

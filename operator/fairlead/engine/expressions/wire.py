@@ -1,7 +1,7 @@
 """The protobuf wire format, as much of it as the CEL runtime's serialised expressions need.
 
-Rules of this file: it knows no message, only fields (number, value). A value is an `int` for varints, `bytes` for everything else
-(fixed64 stays eight bytes). Groups and fixed32 do not occur in CEL's messages and are refused.
+Rules of this file: it knows no message, only fields (number, value). A value is an `int` for varints, `bytes` for everything
+else (fixed64 stays eight bytes). Groups and fixed32 do not occur in CEL's messages and are refused.
 """
 
 from __future__ import annotations

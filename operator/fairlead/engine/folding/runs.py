@@ -154,7 +154,7 @@ def _reset(state: State, event: e.Redriven, item: e.ResetNode) -> None:
         attempts_before=old.attempt,
     )
     for path in item.arrivals:
-        found = state.paths.setdefault(path, PathState(status=s.COMPLETED, started_at=event.at))
+        found = state.paths.setdefault(path, PathState(status=s.CANCELLED, started_at=event.at))
         if found.status != s.ACTIVE:
             move_path(state, path, event)
             if path in state.ended_paths:

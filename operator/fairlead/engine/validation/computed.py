@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fairlead.engine.validation import orders
 from fairlead.engine.validation.bodies import RawGraph, as_dict
-from fairlead.engine.validation.formulas import read_text
+from fairlead.engine.validation.formulas import Formulas
 from fairlead.engine.validation.notes import Notes
 from fairlead.engine.validation.places import PURE, Place
 
@@ -14,17 +14,17 @@ _NO_LOCALS: frozenset[str] = frozenset()
 class ComputedFields:
     """The `computed` of one workflow."""
 
-    def __init__(self, graph: RawGraph) -> None:
+    def __init__(self, graph: RawGraph, formulas: Formulas) -> None:
         self._path = (*graph.path, "computed")
         self._reads: dict[str, set[str]] = {}
         self._nodes: dict[str, set[str]] = {}
         fields = as_dict(graph.spec.get("computed"))
         self.names: list[str] = list(fields)
         for name, text in fields.items():
-            formulas = read_text(text, "formula", _NO_LOCALS)[0] if isinstance(text, str) and text else []
-            reads = [read for formula in formulas for read in formula.expression.reads if len(read) > 1]
-            self._reads[name] = {read[1] for read in reads if read[0] == "computed"} & fields.keys()
-            self._nodes[name] = {read[1] for read in reads if read[0] == "nodes"}
+            reads = formulas.read(text, "formula", _NO_LOCALS).reads if isinstance(text, str) else ()
+            pairs = [read for read in reads if len(read) > 1]
+            self._reads[name] = {read[1] for read in pairs if read[0] == "computed"} & fields.keys()
+            self._nodes[name] = {read[1] for read in pairs if read[0] == "nodes"}
         self.place = Place("a computed field", graph.root, None, PURE, sight="all", pure=True)
         self._behind: dict[str, list[str]] = {}
 

@@ -1,125 +1,71 @@
-"""What a text with expressions says: its errors, and what it reads.
+"""What the expressions in a text say: what is wrong with them, what they read, what they call.
 
-Rules of this file: expressions are compiled by the same cached functions as when they run, so that a workflow that was validated
-runs without compiling anything again; only where something is wrong the text is looked at a second time, for its place.
+Rules of this file: equal texts are looked at once. The types given to the names of the scope are what this release surely puts
+there; what a run brings (outputs, variables, items) may be anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Any
 
-from fairlead.engine.expressions import (
-    Expression,
-    ExpressionSyntaxError,
-    compile_condition,
-    compile_expression,
-    scanner,
+from fairlead.engine.expressions.checks import Analysis, Problem, analyse_expression, analyse_template
+from fairlead.model import state
+
+_TEXT = {"type": "string"}
+_NUMBER = {"type": "integer"}
+
+
+def _fixed(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+_ERROR = _fixed(reason=_TEXT, message=_TEXT, exitCode={})
+_STATUS = {
+    "enum": [
+        state.PENDING, state.READY, state.SCHEDULED, state.RUNNING, state.STOPPING, state.RETRYING, state.LOST,
+        state.FALLBACK, state.SUCCEEDED, state.FAILED, state.SKIPPED, state.CANCELLED,
+    ]
+}  # fmt: skip
+_PHASE = {
+    "enum": ["Pending", "Running", "Suspended", "Compensating", "Succeeded", "Failed", "Cancelled"]
+}
+_NODE = _fixed(
+    outputs={"type": "object"}, status=_STATUS, attempts=_NUMBER, startedAt=_TEXT, finishedAt=_TEXT, error=_ERROR
 )
-from fairlead.engine.expressions.compiler import find_errors
-from fairlead.engine.expressions.reads import static_path
-from fairlead.engine.expressions.syntax import Call, Ident, Node, Select, walk
-
-ReadPath = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """Something that is wrong with a text, at a character of it."""
-
-    reason: str
-    message: str
-    offset: int = 0
+_PASS = {**_fixed(index=_NUMBER, parent={"$ref": "#"})}
+TYPES: dict[str, Any] = {
+    "nodes": {"type": "object", "additionalProperties": _NODE},
+    "execution": _fixed(name=_TEXT, uid=_TEXT, phase=_PHASE, createdAt=_TEXT, startedAt=_TEXT),
+    "workflow": _fixed(name=_TEXT, version={}, digest=_TEXT),
+    "pass": _PASS,
+    "error": _ERROR,
+    "outputs": {"type": "object"},
+}
+"""What stands under the names of the scope, as JSON Schemas."""
 
 
-@dataclass(frozen=True, slots=True)
-class Formula:
-    """A compiled expression, and where in the text its source begins."""
+class Formulas:
+    """Reads the texts of one workflow."""
 
-    expression: Expression
-    offset: int
-    locals: frozenset[str]
-    condition: bool
+    def __init__(self, inputs: dict[str, Any] | None) -> None:
+        self._types = {**TYPES, **({"inputs": inputs} if inputs is not None else {})}
+        self._known: dict[tuple[str, str, frozenset[str]], Analysis] = {}
 
-    def place_of(self, read: ReadPath) -> int:
-        """Where in the text something that it reads is named."""
-        checked = find_errors(self.expression.source, self.locals, self.condition)
-        if isinstance(checked, list):
-            return self.offset
-        tree = checked[1]
-        found = [
-            tree.offset_of(first)
-            for node in walk(tree.root)
-            if (path := static_path(node)) is not None
-            and path[: len(read)] == read
-            and (first := _first(node)) is not None
-        ]
-        return self.offset + min(found, default=0)
+    def read(self, text: str, form: str, locals_: frozenset[str]) -> Analysis:
+        """What is known of a text of one of the forms of `Field`."""
+        key = (text, form, locals_)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._analyse(text, form, locals_)
+        return found
 
-    def calls(self, functions: Iterable[str]) -> list[tuple[str, int]]:
-        """Which of these functions it calls, and where in the text."""
-        checked = find_errors(self.expression.source, self.locals, self.condition)
-        if isinstance(checked, list):
-            return []
-        names, tree = set(functions), checked[1]
-        return [
-            (node.function, self.offset + tree.offset_of(node))
-            for node in walk(tree.root)
-            if isinstance(node, Call) and node.function in names
-        ]
-
-
-def _first(node: Node) -> Ident | None:
-    """The name with which a path begins."""
-    while not isinstance(node, Ident):
-        if isinstance(node, Select):
-            node = node.operand
-        elif isinstance(node, Call) and node.args:
-            node = node.args[0]
-        else:
-            return None
-    return node
-
-
-def read_text(text: str, form: str, locals_: frozenset[str]) -> tuple[list[Formula], list[Mistake]]:
-    """The expressions in a text of one of the forms of `Field`, and all that is wrong with it."""
-    if form == "template":
-        return _template(text, locals_)
-    if text.lstrip().startswith("${"):
-        message = "a condition is bare CEL; expected it without ${ and }"
-        if form == "formula":
-            message = "computed is bare CEL; expected it without ${ and }"
-        return [], [Mistake("ExpressionInvalid", message)]
-    return _compiled(text, 0, locals_, condition=form == "condition")
-
-
-def _template(text: str, locals_: frozenset[str]) -> tuple[list[Formula], list[Mistake]]:
-    formulas: list[Formula] = []
-    mistakes: list[Mistake] = []
-    try:
-        pieces = scanner.scan(text)
-    except ExpressionSyntaxError as error:
-        return [], [_mistake(error, 0)]
-    for piece in pieces:
-        if not isinstance(piece, str):
-            good, bad = _compiled(piece.source, piece.offset, locals_, condition=False)
-            formulas += good
-            mistakes += bad
-    return formulas, mistakes
-
-
-def _compiled(
-    source: str, offset: int, locals_: frozenset[str], *, condition: bool
-) -> tuple[list[Formula], list[Mistake]]:
-    compile_ = compile_condition if condition else compile_expression
-    try:
-        expression = compile_(source, locals=locals_)
-    except ExpressionSyntaxError as first:
-        errors = find_errors(source, locals_, condition)
-        every = errors if isinstance(errors, list) else [first]
-        return [], [_mistake(error, offset) for error in every]
-    return [Formula(expression, offset, locals_, condition)], []
-
-
-def _mistake(error: ExpressionSyntaxError, offset: int) -> Mistake:
-    return Mistake(error.reason, error.message, offset + error.offset)
+    def _analyse(self, text: str, form: str, locals_: frozenset[str]) -> Analysis:
+        # A type costs time to look at, and most texts name one or two roots.
+        types = {name: schema for name, schema in self._types.items() if name in text and name not in locals_}
+        if form == "template":
+            return analyse_template(text, locals=locals_, types=types)
+        if text.lstrip().startswith("${"):
+            what = "a condition" if form == "condition" else "computed"
+            message = f"{what} is bare CEL; expected the expression without ${{ and }}"
+            return Analysis((Problem("error", "ExpressionInvalid", message, 0),), (), ())
+        return analyse_expression(text, locals=locals_, types=types, condition=form == "condition")

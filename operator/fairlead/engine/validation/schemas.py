@@ -13,7 +13,6 @@ from typing import Any
 
 from fairlead.engine.validation import regexes
 from fairlead.engine.validation.notes import Notes, shown
-from fairlead.engine.validation.schema_walk import resolve
 from fairlead.engine.validation.schema_words import words_of
 from fairlead.model.documents import Path
 from fairlead.model.wording import nearest_name
@@ -196,6 +195,20 @@ def _reference(reference: str, path: Path, root: dict[str, Any], walk: _Walk) ->
     near = nearest_name(reference, known) if len(known) <= 1_000 else ""
     hint = f"did you mean {near}?" if near else "expected one as #/$defs/NAME"
     yield SchemaProblem("BadSchema", f"{shown(reference)} refers to no schema; {hint}", path)
+
+
+def resolve(root: Any, reference: str) -> Any:
+    """The part of the schema that a local `$ref` points to; None where it points nowhere."""
+    place: Any = root
+    for raw in reference.split("/")[1:]:
+        step = raw.replace("~1", "/").replace("~0", "~")
+        if isinstance(place, dict):
+            place = place.get(step)
+        elif isinstance(place, list) and step.isdecimal() and int(step) < len(place):
+            place = place[int(step)]
+        else:
+            return None
+    return place
 
 
 def _names(value: Any) -> list[str]:

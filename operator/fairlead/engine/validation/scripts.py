@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
+from fairlead.engine.expressions.scripts import script_scope_reference
 from fairlead.engine.validation.bodies import RawGraph, as_dict, as_list
 from fairlead.engine.validation.notes import Notes
 from fairlead.model.documents import Path
-from fairlead.model.manifests import SCOPE_NAMES
-
-_OURS = re.compile(r"(?<!\$)\$\{(" + "|".join(sorted(SCOPE_NAMES)) + r")(?=[.\[])")
 
 
 def check_scripts(graph: RawGraph, notes: Notes) -> None:
@@ -22,12 +19,12 @@ def check_scripts(graph: RawGraph, notes: Notes) -> None:
         runs.append((as_dict(undo.get("run")), (*node.path, "compensate", "run")))
         for run, path in runs:
             for text, place in _scripts(run, path):
-                for match in _OURS.finditer(text):
+                for offset, name in script_scope_reference(text):
                     message = (
-                        f"{match.group()} stands in a script, which is no template; expected with: {{...}} and the value read "
+                        f"${{{name}...}} stands in a script, which is no template; expected with: {{...}} and the value read "
                         f"{_HOW.get(place[-1], 'from an argument')}"
                     )
-                    notes.inside("error", "ScriptTemplate", message, place, text, match.start())
+                    notes.inside("error", "ScriptTemplate", message, place, text, offset)
 
 
 _HOW: dict[Any, str] = {

@@ -14,6 +14,7 @@ from fairlead.engine.validation.computed import ComputedFields
 from fairlead.engine.validation.cycles import check_cycles
 from fairlead.engine.validation.fallbacks import check_fallbacks
 from fairlead.engine.validation.fields import Fields
+from fairlead.engine.validation.formulas import Formulas
 from fairlead.engine.validation.graphs import BodyGraph
 from fairlead.engine.validation.names import check_names
 from fairlead.engine.validation.notes import Notes
@@ -21,7 +22,7 @@ from fairlead.engine.validation.orders import bits
 from fairlead.engine.validation.placement import check_placement
 from fairlead.engine.validation.reach import check_reach
 from fairlead.engine.validation.references import References
-from fairlead.engine.validation.schemas import check_form_schema, check_inputs_schema
+from fairlead.engine.validation.schemas import check_form_schema, check_inputs_schema, schema_problems
 from fairlead.engine.validation.scripts import check_scripts
 from fairlead.engine.validation.sight import Sight
 from fairlead.engine.validation.triggers import check_triggers
@@ -63,9 +64,11 @@ def _check_schemas(graph: RawGraph, notes: Notes) -> None:
 
 
 def _check_expressions(graph: RawGraph, bodies: list[BodyGraph], notes: Notes) -> None:
-    computed = ComputedFields(graph)
+    inputs = graph.spec.get("inputs")
+    formulas = Formulas(inputs if isinstance(inputs, dict) and not schema_problems(inputs) else None)
+    computed = ComputedFields(graph, formulas)
     computed.check_cycles(notes)
-    references = References(graph, Sight(bodies), known_variables(graph), computed, notes)
+    references = References(formulas, Sight(bodies), known_variables(graph), computed, notes)
     edges: list[RawEdge] = [edge for body in bodies for edge in body.wires.edges]
     loops = frozenset(id(body.nodes[number]) for body in bodies for number in bits(body.repeated))
     for field in Fields(graph, edges, loops):

@@ -1,0 +1,154 @@
+"""A workflow, and what an execution of it has come to, as the `GraphView` that the renderers draw.
+
+Rules of this file
+- Ids are the places in the graph (`lines/pack`, branches `par.eu`, `finally`), as instance ids are without items and passes.
+- The first port of a node goes without saying, unless its kind has ports that need telling apart.
+- A fallback is drawn as a connection from the node that it stands in for.
+- With an execution, nodes have their status and connections what the log settled last; else neither has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+from fairlead.apps.views import words
+from fairlead.apps.views.graphs import GraphEdge, GraphGroup, GraphNode, GraphView
+from fairlead.apps.views.graphs.views import EdgeState, Status
+from fairlead.engine.graph import Body, Graph, NodeDef
+from fairlead.model import events as e
+from fairlead.model import state as s
+from fairlead.model.ids import connection_id, key_of, prefix_of
+from fairlead.model.manifests import Connection, Node
+from fairlead.model.state import NodeState, State
+
+STATUS: dict[str, Status] = {
+    s.SCHEDULED: "Ready",
+    s.STOPPING: "Running",
+    s.LOST: "Retrying",
+    s.FALLBACK: "Running",
+}
+"""Statuses that a graph shows under another name; the others are shown as they are."""
+
+FINALLY_GROUP = "finally"
+NAMED_PORTS = frozenset({"if", "switch", "approval"})
+
+Settled = Mapping[str, EdgeState]
+"""Connections that have been settled, by their id with the scope in front."""
+
+
+def graph_view(graph: Graph, title: str, state: State | None = None, settled: Settled | None = None) -> GraphView:
+    """The view of a graph; `settled` comes from `settled_by` over the log of the execution."""
+    drawing = _Drawing(graph, state, settled or {})
+    drawing.body(graph.root, graph.spec.connections or (), "", None)
+    if graph.finally_.nodes:
+        drawing.groups.append(GraphGroup(FINALLY_GROUP, "finally"))
+        drawing.body(graph.finally_, (), "", FINALLY_GROUP)
+    return GraphView(title, drawing.nodes, drawing.edges, drawing.groups)
+
+
+def settled_by(events: Iterable[e.Event]) -> dict[str, EdgeState]:
+    """What became of each connection, by the log; what a redrive runs again is open again."""
+    settled: dict[str, EdgeState] = {}
+    for event in events:
+        if isinstance(event, e.Redriven):
+            again = tuple(f"{key_of(item.node)}." for item in event.reset)
+            for connection in [known for known in settled if known.startswith(again)]:
+                del settled[connection]
+        elif isinstance(event, (e.NodeCompleted, e.NodeFailed, e.NodeSkipped, e.NodeCancelled)):
+            prefix = prefix_of(event.node)
+            settled.update((prefix + connection, "dead") for connection in event.dead)
+            if not isinstance(event, e.NodeCancelled):
+                settled.update((prefix + connection, "taken") for connection in event.taken)
+    return settled
+
+
+def status_of(node: NodeState) -> Status:
+    """The status as a graph shows it."""
+    return STATUS.get(node.status, cast("Status", node.status))
+
+
+class _Drawing:
+    def __init__(self, graph: Graph, state: State | None, settled: Settled) -> None:
+        self.graph = graph
+        self.state = state
+        self.settled = settled
+        self.nodes: list[GraphNode] = []
+        self.edges: list[GraphEdge] = []
+        self.groups: list[GraphGroup] = []
+
+    def body(self, body: Body, connections: Iterable[Connection], prefix: str, group: str | None) -> None:
+        loopbacks = {_id(body, connection) for connection in connections if connection.loopback is not None}
+        order = sorted([*body.nodes.values(), *body.fallbacks.values()], key=lambda node: node.index)
+        for node in order:
+            served = [other.name for other in order if other.spec.fallback == node.name]
+            self._node(node, prefix, group, [f"{prefix}{other}/{node.name}" for other in served])
+        for node in order:
+            for edge in node.outgoing:
+                self.edges.append(
+                    GraphEdge(
+                        prefix + edge.source,
+                        None if edge.port == node.default_port and node.kind not in NAMED_PORTS else edge.port,
+                        prefix + edge.target,
+                        edge.when_source,
+                        loopback=edge.id in loopbacks,
+                        state=self._settled(prefix + edge.id),
+                    )
+                )
+            if node.spec.fallback:
+                self._fallback(prefix, node)
+
+    def _fallback(self, prefix: str, node: NodeDef) -> None:
+        state: EdgeState | None = None
+        if self.state is not None:
+            state = "taken" if self.state.node(prefix + node.name).fallback else "open"
+        self.edges.append(
+            GraphEdge(prefix + node.name, "fallback", f"{prefix}{node.spec.fallback}", state=state)
+        )
+
+    def _settled(self, connection: str) -> EdgeState | None:
+        return None if self.state is None else self.settled.get(connection, "open")
+
+    def _node(self, node: NodeDef, prefix: str, group: str | None, stand_ins: list[str]) -> None:
+        """One node; a fallback has an instance for each node that it has stood in for, of which one is shown."""
+        name = prefix + node.name
+        status, detail = None, None
+        if self.state is not None:
+            key = next((key for key in stand_ins if key in self.state.nodes), name)
+            found = self.state.node(key)
+            status, detail = status_of(found), detail_of(found)
+        self.nodes.append(GraphNode(name, node.name, node.kind, status, detail, group))
+        self._inside(node.spec, name)
+
+    def _inside(self, spec: Node, name: str) -> None:
+        """The bodies of a container."""
+        inner = spec.while_ or spec.for_each
+        if inner is not None:
+            self.body(Body(self.graph, inner.nodes, inner.connections or ()), inner.connections or (), f"{name}/", name)
+        elif spec.parallel is not None:
+            for branch in spec.parallel.branches:
+                place = f"{name}.{branch.name}"
+                self.groups.append(GraphGroup(place, branch.name, name))
+                connections = branch.connections or ()
+                self.body(Body(self.graph, branch.nodes, connections), connections, f"{place}/", place)
+
+
+def detail_of(node: NodeState) -> str | None:
+    """A short remark: how often and how long it ran, or why it did not."""
+    parts = []
+    if node.attempt > 1:
+        parts.append(f"attempt {node.attempt}")
+    if node.started_at and node.finished_at:
+        parts.append(words.duration(node.finished_at - node.started_at))
+    if node.status == s.SKIPPED:
+        parts.append(node.handled)
+    elif node.status == s.READY:
+        parts.append(node.held)
+    elif node.error is not None and node.status in (s.FAILED, s.RETRYING):
+        parts.append(node.error.reason)
+    return ", ".join(filter(None, parts)) or None
+
+
+def _id(body: Body, connection: Connection) -> str:
+    name, _, port = connection.from_.partition(".")
+    return connection_id(name, port or body.nodes[name].default_port, connection.to)

@@ -1,0 +1,434 @@
+"""A store that cannot be reached, read or written: one sentence with the path and what to do, and nothing half-written.
+
+The conditions are real: rights of files for a process without root's, a file system mounted small or read-only, a lock held by
+another process, files with other contents.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.support.stores import (
+    DEFINITION,
+    NO_RIGHTS,
+    a_run,
+    line_of,
+    program,
+    record,
+    said,
+    tamper,
+    tell,
+    with_execution,
+)
+
+from fairlead.local.store import Store
+from fairlead.local.store.schema import VERSION
+from fairlead.model.errors import Unavailable
+from fairlead.runtime.ports import EventLog
+
+WRITABLE = "expected a file and a folder that this user may write, see --store and FAIRLEAD_STORE"
+NO_ROOT = NO_RIGHTS if os.geteuid() == 0 else []
+WRITES = """
+try:
+    with Store(path) as store:
+        say(len(store.list()), len(read(store, "uid-demo")))
+        append(store, "uid-demo", 3, [completed(4)])
+except FairleadError as error:
+    say(type(error).__name__, error)
+"""
+
+
+def append(log: EventLog, after: int, count: int = 1, uid: str = "uid-demo") -> None:
+    asyncio.run(log.append(uid, after, a_run(count, after)))
+
+
+def length(log: EventLog) -> int:
+    return len(asyncio.run(log.read("uid-demo")))
+
+
+def use(path: Path) -> None:
+    """What any command would do with a store."""
+    with Store(path) as store:
+        length(store)
+        store.list()
+        append(store, 3)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A store with one execution and three events, closed."""
+    with with_execution(tmp_path / "store.db") as store:
+        append(store, 0, 3)
+    return store.path
+
+
+# ------------------------------------------------------------------------------------------------------------- read-only
+def test_a_read_only_file_can_be_read_and_not_written(path):
+    """Without the right to write the file, lists and logs still work; a write says why not."""
+    path.chmod(0o400)
+
+    answers = said(path, WRITES, prefix=NO_ROOT)
+
+    assert [
+        "1 3",
+        f"Unavailable the store {path} is read-only and nothing was written; {WRITABLE}",
+    ] == answers
+
+
+def test_a_read_only_folder_can_be_read_and_not_written(path):
+    """SQLite needs two files beside the store even to read; without the right to make them we read it as it is."""
+    path.parent.chmod(0o500)
+    try:
+        answers = said(path, WRITES, prefix=NO_ROOT)
+    finally:
+        path.parent.chmod(0o700)
+
+    assert [
+        "1 3",
+        f"Unavailable the store {path} is read-only and nothing was written; {WRITABLE}",
+    ] == answers
+
+
+def test_a_read_only_file_system_can_be_read_and_not_written(tmp_path):
+    """The same on a medium that nobody can write."""
+    path = tmp_path / "store.db"
+    answers = said(
+        path,
+        "with Store(path) as store:\n  store.create(record(), b'{}' and sys.argv[2].encode())\n"
+        "  append(store, 'uid-demo', 0, [completed(n) for n in (1, 2, 3)])\n"
+        "import subprocess; subprocess.run(['mount', '-o', 'remount,ro', path.parent], check=True)\n"
+        + WRITES,
+        DEFINITION.decode(),
+        prefix=_mounted(tmp_path, "size=1m"),
+    )
+
+    assert [
+        "1 3",
+        f"Unavailable the store {path} is read-only and nothing was written; {WRITABLE}",
+    ] == answers
+
+
+def test_what_a_killed_run_left_needs_a_folder_that_may_be_written(path):
+    """Commits that are still in the WAL are not passed over in silence: without the right to read them nothing is shown."""
+    leaves = "store = Store(path); append(store, 'uid-demo', 3, [completed(4)]); os.kill(os.getpid(), 9)"
+    with program(path, leaves) as killed:
+        killed.wait()
+    path.with_name("store.db-shm").unlink()
+    path.parent.chmod(0o500)
+    try:
+        [answer] = said(path, WRITES, prefix=NO_ROOT)
+    finally:
+        path.parent.chmod(0o700)
+
+    assert (
+        f"Unavailable the store {path} cannot be opened (unable to open database file); {WRITABLE}" == answer
+    )
+    with Store(path) as store:
+        assert 4 == length(store)
+
+
+def test_a_file_that_may_not_be_read_is_refused(path):
+    """Without any right there is nothing to show."""
+    path.chmod(0o000)
+    [answer] = said(path, WRITES, prefix=NO_ROOT)
+
+    assert (
+        f"Unavailable the store {path} cannot be opened (unable to open database file); {WRITABLE}" == answer
+    )
+
+
+def test_a_folder_in_which_nothing_may_be_made_is_refused(tmp_path):
+    """The first run of somebody whose state folder belongs to another user."""
+    (tmp_path / "closed").mkdir(mode=0o500)
+    path = tmp_path / "closed" / "fairlead" / "store.db"
+    [answer] = said(path, WRITES, prefix=NO_ROOT)
+
+    assert (
+        f"Unavailable the store {path} cannot be reached ({path.parent}: Permission denied); "
+        "expected a file in a folder that this user may write, see --store and FAIRLEAD_STORE"
+    ) == answer
+
+
+def test_a_lock_needs_a_folder_that_may_be_written(path):
+    """Owning an execution of a read-only store is refused like any write."""
+    path.parent.chmod(0o500)
+    try:
+        [answer] = said(
+            path,
+            "try: Store(path).own('uid-demo')\nexcept FairleadError as error: say(type(error).__name__, error)",
+            prefix=NO_ROOT,
+        )
+    finally:
+        path.parent.chmod(0o700)
+
+    assert answer.startswith(
+        f"Unavailable the store {path} cannot be reached ({path}.d: Permission denied); "
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------------ full
+FILLS = """
+store = Store(path)
+store.create(record(), sys.argv[2].encode())
+last = 0
+try:
+    while True:
+        append(store, "uid-demo", last, [completed(last + 1, message="x" * 3000), completed(last + 2)])
+        last += 2
+except FairleadError as error:
+    say(type(error).__name__, error)
+say(last, len(read(store, "uid-demo")), store.verify("uid-demo"))
+for name in ("ballast", "more"): (path.parent / name).unlink()
+append(store, "uid-demo", last, [completed(last + 1)])
+say(len(read(store, "uid-demo")) - last, store.verify("uid-demo"))
+"""
+
+
+@pytest.mark.parametrize("size", ["400k", "1m", "6m"])
+def test_a_full_disk_takes_whole_batches_or_none(tmp_path, size):
+    """On a real file system without room: what was committed is there, the next batch is not, and with room it goes on."""
+    path = tmp_path / "store.db"
+    ballast = "(path.parent / 'ballast').write_bytes(bytes(100_000)); (path.parent / 'more').write_bytes(bytes(60_000))"
+    answers = said(path, ballast + FILLS, DEFINITION.decode(), prefix=_mounted(tmp_path, f"size={size}"))
+    refused, found, afterwards = answers
+    last, there, bad = found.split()
+
+    assert (
+        f"Unavailable the disk of the store {path} is full and nothing was written; free some space, then try again"
+        == refused
+    )
+    assert int(last) > 0
+    assert (last, "None") == (there, bad)
+    assert "1 None" == afterwards
+
+
+def test_a_store_that_may_not_grow_is_full(path):
+    """The same without a mount: SQLite is told how many pages there may be."""
+    with Store(path) as store:
+        [(pages,)] = store._database.rows("PRAGMA page_count")
+        store._database.rows(f"PRAGMA max_page_count = {pages + 2}")
+        with pytest.raises(
+            Unavailable, match=r"the disk of the store .* is full and nothing was written; free some space"
+        ):
+            append(store, 3, 1000)
+        assert 3 == length(store)
+
+        store._database.rows("PRAGMA max_page_count = 1000000")
+        append(store, 3, 1000)
+        assert (1003, None) == (length(store), store.verify("uid-demo"))
+
+
+# ---------------------------------------------------------------------------------------------------------------- locked
+LOCKS = """
+import sqlite3
+connection = sqlite3.connect(path, isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+say("locked")
+sys.stdin.readline()
+connection.execute("COMMIT")
+say("free")
+sys.stdin.readline()
+"""
+
+
+def test_a_foreign_lock_is_waited_for_and_then_told(path):
+    """Readers go on, a writer gives up after its patience, 5 s unless a test has less, and works again once the lock is gone."""
+    with program(path, LOCKS) as foreign, Store(path, patience=0.3) as store:
+        assert "locked" == line_of(foreign)
+        assert 3 == length(store)
+
+        with pytest.raises(Unavailable) as caught:
+            append(store, 3)
+        with pytest.raises(Unavailable, match=r"locked by another program for over 0\.3 s"):
+            store.set_wish("demo", suspend=True)
+
+        tell(foreign)
+        assert "free" == line_of(foreign)
+        append(store, 3)
+        assert (4, False) == (length(store), store.wish("uid-demo").suspend)
+
+    assert (
+        f"the store {path} has been locked by another program for over 0.3 s; wait for that program or end it, then try again"
+    ) == str(caught.value)
+
+
+def test_the_usual_patience_is_five_seconds(path):
+    """A lock held for a moment is no error; one that stays is told as 5 s."""
+    with program(path, LOCKS) as foreign, Store(path) as store:
+        assert "locked" == line_of(foreign)
+        with pytest.raises(Unavailable, match="locked by another program for over 5 s"):
+            append(store, 3)
+
+
+def test_a_lock_that_goes_in_time_is_not_noticed(path):
+    """A writer waits for as long as it must and then goes on."""
+    waits = "with Store(path) as store:\n  say('there'); append(store, 'uid-demo', 3, [completed(4)]); say('written')"
+    with program(path, LOCKS) as foreign:
+        assert "locked" == line_of(foreign)
+        with program(path, waits) as writer:
+            assert "there" == line_of(writer)
+            tell(foreign)
+
+            assert "written" == line_of(writer)
+
+
+def test_a_lock_in_the_way_of_the_very_first_opening(tmp_path):
+    """Also a store that does not exist yet may be held by somebody."""
+    path = tmp_path / "store.db"
+    with program(path, LOCKS) as foreign:
+        assert "locked" == line_of(foreign)
+        with pytest.raises(Unavailable, match=r"locked by another program for over 0\.2 s"):
+            Store(path, patience=0.2)
+        tell(foreign)
+        assert "free" == line_of(foreign)
+        with Store(path) as store:
+            assert [] == store.list()
+
+
+# --------------------------------------------------------------------------------------------------------------- damaged
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    """Any other file is left as it is."""
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes\n" * 1000)
+    with pytest.raises(Unavailable) as caught:
+        Store(path)
+
+    assert (
+        f"{path} is no Fairlead store (file is not a database); expected a file that `fairlead run` made, see --store"
+    ) == str(caught.value)
+    assert "my notes\n" * 1000 == path.read_text()
+
+
+def test_a_database_of_another_program_is_refused(tmp_path):
+    """An SQLite file that somebody else made gets no tables of ours."""
+    path = tmp_path / "other.db"
+    tamper(path, "CREATE TABLE mine (x)", "PRAGMA user_version = 1")
+    with pytest.raises(
+        Unavailable,
+        match=r"other\.db is an SQLite file of another program \(application id 0, expected \d+\)",
+    ):
+        Store(path)
+
+    with closing(sqlite3.connect(path)) as connection:
+        assert [("mine",)] == connection.execute("SELECT name FROM sqlite_master").fetchall()
+
+
+def test_a_store_of_a_newer_release_is_refused(path):
+    """An older release neither reads nor changes what it does not know."""
+    tamper(path, f"PRAGMA user_version = {VERSION + 1}")
+    with pytest.raises(Unavailable) as caught:
+        Store(path)
+
+    assert (
+        f"the store {path} was written by a newer Fairlead (schema version {VERSION + 1}); "
+        f"expected at most {VERSION}: use that release, or another --store"
+    ) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "begin, end", [(0, 100), (100, 4096), (4096, None)], ids=["header", "first page", "the rest"]
+)
+def test_overwritten_pages_are_damage(path, begin, end):
+    """Whatever part of the file was overwritten: one sentence, and no traceback of SQLite."""
+    with path.open("r+b") as file:
+        file.seek(begin)
+        file.write(b"\xa5" * ((end or path.stat().st_size) - begin))
+
+    with pytest.raises(Unavailable, match=f"^(the store )?{path} (is damaged|is no Fairlead store) "):
+        use(path)
+
+
+def test_a_truncated_file_is_damage(path):
+    """A copy that was cut off, a disk that lost its end."""
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+
+    with pytest.raises(Unavailable) as caught:
+        use(path)
+
+    assert str(caught.value).startswith(f"the store {path} is damaged (")
+    assert str(caught.value).endswith("; restore it from a copy, or move it away to begin anew")
+
+
+def test_an_empty_file_becomes_a_store(tmp_path):
+    """What `touch` or a crash in the very first moment leaves is no damage."""
+    path = tmp_path / "store.db"
+    path.touch()
+    with Store(path) as store:
+        store.create(record(), DEFINITION)
+        assert "demo" == store.get("demo").name
+
+
+# ----------------------------------------------------------------------------------------------------------------- paths
+def test_a_folder_is_no_store(tmp_path):
+    """--store names a file."""
+    with pytest.raises(
+        Unavailable, match=r"^the store .* is a folder; expected the path of a file, see --store$"
+    ):
+        Store(tmp_path)
+
+
+def test_a_file_is_no_folder(path):
+    """A path that leads through a file cannot be made."""
+    with pytest.raises(Unavailable, match=r"cannot be reached \(.*(File exists|Not a directory)\)"):
+        Store(path / "store.db")
+
+
+def test_a_store_is_made_only_where_that_is_meant(tmp_path):
+    """Commands that only look do not leave an empty store behind."""
+    path = tmp_path / "nowhere" / "store.db"
+    with pytest.raises(Unavailable) as caught:
+        Store(path, create=False)
+
+    assert f"there is no store {path}; expected a file that `fairlead run` made, see --store" == str(
+        caught.value
+    )
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["ü ö.db", "a?b#c%20.db", "x&mode=ro.db", "'\"; DROP.db", "-.db"])
+def test_any_file_name_will_do(tmp_path, name):
+    """Nothing in a path is taken for something else."""
+    with with_execution(tmp_path / name) as store:
+        append(store, 0, 2)
+        with store.own("uid-demo"):
+            pass
+
+    assert {name, f"{name}.d"} == {file.name for file in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])
+def test_a_store_that_is_taken_away_takes_no_more_writes(path, replaced):
+    """SQLite would go on writing into the file that nobody finds any more."""
+    with Store(path) as store:
+        append(store, 3)
+        for file in path.parent.glob("store.db*"):
+            file.unlink() if file.is_file() else None
+        if replaced:
+            with_execution(path).close()
+
+        with pytest.raises(
+            Unavailable, match=r"was removed or replaced while in use and nothing was written"
+        ):
+            append(store, 4)
+
+
+def _mounted(folder: Path, options: str) -> list[str]:
+    """What to put before a program so that it sees an empty file system of its own on the folder."""
+    spaces = (
+        ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
+    )
+    prefix = [*spaces, "sh", "-c", f'mount -t tmpfs -o {options} tmpfs "$0" && exec "$@"', str(folder)]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("this machine does not let us mount a file system (unshare and mount)")
+    return prefix
