@@ -2,7 +2,7 @@
 
 import posix
 
-from fairlead_runner import documents, launching, processes, reporting, results, signals
+from fairlead_runner import documents, launching, processes, reporting, results, signals, supervision
 from fairlead_runner.documents import Node
 from fairlead_runner.scratch import Scratch, choose
 from fairlead_runner.supervision import Watch
@@ -30,6 +30,7 @@ def main() -> None:
         launching.enter(node.working_dir)
         place.create(node)
         source, stderr = posix.pipe()
+        supervision.refuse_abandoned(control)
         pid = launching.start(node, place, env, stderr, {result_to, control, source}, wakeups)
     except Exception as error:  # noqa: BLE001 - a full disk, no more processes: an answer and not silence
         result = _why_not(error)
@@ -77,7 +78,7 @@ def _why_not(error: Exception) -> dict[str, object]:
     """The result of an attempt that could not be made."""
     if isinstance(error, launching.NotStarted):
         return results.error(error.reason, str(error), error.exit_code)
-    if isinstance(error, documents.Refused):
+    if isinstance(error, documents.Refused | supervision.Abandoned):
         return results.error("RunnerFailed", str(error))
     return results.error("RunnerFailed", f"the node could not be run: {type(error).__name__}: {error}")
 

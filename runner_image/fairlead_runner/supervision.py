@@ -31,6 +31,19 @@ _LOOK_AGAIN = 0.05
 _NEVER = float("inf")
 
 
+class Abandoned(Exception):
+    """Whoever wanted the result died before the node was started."""
+
+
+def refuse_abandoned(control: int) -> None:
+    """Raises Abandoned if the other end of the control descriptor is closed already: the node is not even started."""
+    if control >= 0:
+        poll = select.poll()
+        poll.register(control, 0)
+        if poll.poll(0):
+            raise Abandoned("nobody waits for the node any more; it was not started")
+
+
 class Watch:
     """The processes of one node, from the start of the first to the end of the last."""
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 from tests.runner.conftest import Start
+from tests.runner.runner_support import document
 from tests.support.waiting import lives, pid_in, until
+
+from fairlead.local.subprocesses.process import runner_command
 
 pytestmark = pytest.mark.local
 
@@ -146,6 +151,26 @@ def test_nobody_waits_any_more(start: Start, pid_file: Path, script: str):
     runner.process.wait(30)
     assert not lives(pid)
     assert list(runner.temporary.iterdir()) == []
+
+
+def test_an_abandoned_node_is_not_started(tmp_path: Path):
+    """A runner whose home died while it was starting does not begin the node's work."""
+    ours, theirs = socket.socketpair()
+    ours.close()
+    node = json.dumps(document({"sh": f"touch {tmp_path}/ran"}))
+    ended = subprocess.run(
+        runner_command(),
+        input=node.encode(),
+        env={"TMPDIR": str(tmp_path), "FAIRLEAD_CONTROL_FD": str(theirs.fileno())},
+        pass_fds=[theirs.fileno()],
+        capture_output=True,
+        check=False,
+    )
+    theirs.close()
+
+    assert ended.returncode == 1
+    assert b"nobody waits for the node any more; it was not started" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_grace_of_an_orphan_is_short(start: Start, pid_file: Path):

@@ -126,7 +126,9 @@ def _shapes(types: Mapping[str, Any] | None) -> dict[str, Shape]:
     return {name: shapes.from_schema(schema) for name, schema in (types or {}).items()}
 
 
-def _analyse(source: str, locals_: frozenset[str], known: Mapping[str, Shape], *, condition: bool) -> Analysis:
+def _analyse(
+    source: str, locals_: frozenset[str], known: Mapping[str, Shape], *, condition: bool
+) -> Analysis:
     _, tree, errors = compiler.find_errors(source, locals_, condition=condition)
     if tree is None:
         return Analysis(tuple(map(_problem, errors)), (), ())

@@ -70,8 +70,18 @@ def find_errors(
     except (RuntimeError, TypeError, ValueError) as error:
         known = runtime.ROOT_SET | locals_
         return None, None, diagnosis.syntax_errors(source, str(error), known, runtime.function_names())
-    tree = syntax.decode(plain.serialize())
-    return plain, tree, _refuse_tree(source, tree, condition)
+    serialised = plain.serialize()
+    tree = syntax.decode(serialised)
+    errors = _refuse_tree(source, tree)
+    if b"optional" in serialised:
+        errors += _refuse_optionals(source, tree)
+    if condition and plain.return_type().name() not in ("BOOL", "DYN") and not errors:
+        kind = diagnosis.a_type(tree.type_of(tree.root))
+        message = f"a condition must be true or false, but `{cut(source, 80)}` is {kind}"
+        errors.append(
+            ExpressionSyntaxError(message, source, tree.offset_of(tree.root), reason="TypeMismatch")
+        )
+    return plain, tree, errors
 
 
 def _refuse_text(source: str) -> ExpressionSyntaxError | None:
@@ -94,36 +104,36 @@ def _refuse_text(source: str) -> ExpressionSyntaxError | None:
     return None
 
 
-def _refuse_tree(source: str, tree: Tree, condition: bool) -> list[ExpressionSyntaxError]:
+def _refuse_tree(source: str, tree: Tree) -> list[ExpressionSyntaxError]:
     found: list[ExpressionSyntaxError] = []
-
-    def refuse(node: Node, message: str, reason: str = "TypeMismatch") -> None:
-        found.append(ExpressionSyntaxError(message, source, tree.offset_of(node), reason=reason))
-
-    if _is_optional(tree, tree.root):
-        refuse(tree.root, "the expression gives an optional value: end it with .orValue(...) or .value()")
-    kind = tree.type_of(tree.root)
-    if condition and kind not in ("bool", "dyn"):
-        refuse(
-            tree.root,
-            f"a condition must be true or false, but `{cut(source, 80)}` is {diagnosis.a_type(kind)}",
-        )
     for node in syntax.walk(tree.root):
         if isinstance(node, MapNode) and node.message:
-            refuse(
-                node,
-                f"{node.message!r} is a protobuf message, and expressions have only JSON values",
-                "ExpressionInvalid",
-            )
+            message = f"{node.message!r} is a protobuf message, and expressions have only JSON values"
+            found.append(ExpressionSyntaxError(message, source, tree.offset_of(node)))
         if isinstance(node, Call) and node.function in _ZONED and node.args:
             zone = node.args[0]
             if not (isinstance(zone, Const) and zone.kind == "string" and _ZONE.fullmatch(zone.value)):
-                refuse(
-                    node,
-                    f'{node.function}() needs a time zone written out, such as "Europe/Berlin" or "+02:00"',
+                message = (
+                    f'{node.function}() needs a time zone written out, such as "Europe/Berlin" or "+02:00"'
                 )
+                found.append(
+                    ExpressionSyntaxError(message, source, tree.offset_of(node), reason="TypeMismatch")
+                )
+    return found
+
+
+def _refuse_optionals(source: str, tree: Tree) -> list[ExpressionSyntaxError]:
+    found: list[ExpressionSyntaxError] = []
+
+    def refuse(node: Node, what: str) -> None:
+        message = f"{what}: end it with .orValue(...) or .value()"
+        found.append(ExpressionSyntaxError(message, source, tree.offset_of(node), reason="TypeMismatch"))
+
+    if _is_optional(tree, tree.root):
+        refuse(tree.root, "the expression gives an optional value")
+    for node in syntax.walk(tree.root):
         for child in _misused_optionals(tree, node):
-            refuse(child, "an optional value cannot be used here: end it with .orValue(...) or .value()")
+            refuse(child, "an optional value cannot be used here")
     return found
 
 

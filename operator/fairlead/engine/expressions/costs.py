@@ -43,7 +43,7 @@ def _search(values: list[Any]) -> int:
 
 def _replace(values: list[Any]) -> int:
     text, old, new = values[:3]
-    if not all(isinstance(each, str) for each in (text, old, new)):
+    if not (isinstance(text, str) and isinstance(old, str) and isinstance(new, str)):
         return 1
     return _search(values[:2]) + text.count(old) * (1 + len(new) // BYTES_PER_UNIT)
 

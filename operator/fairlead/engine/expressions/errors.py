@@ -55,7 +55,7 @@ class ExpressionError(FairleadError):
     """Evaluating an expression failed.
 
     `message` is the cause alone; `str()` also shows the expression and the values it saw. `values` maps what was read
-    (`inputs.order`) to its JSON, each cut to 200 characters and 1 KiB in all; `offset` is where in the expression it failed, if known.
+    (`inputs.order`) to its JSON, each cut to 200 characters and 1 KiB in all; `offset` is where it failed, if that is known.
     """
 
     reason = "ExpressionError"

@@ -21,7 +21,7 @@ nothing is evaluated twice; a path or a name is not bound, for reading it again 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from fairlead.engine.expressions import budget, costs
@@ -40,7 +40,6 @@ from fairlead.engine.expressions.syntax import (
     Select,
     Tree,
     Type,
-    children,
     walk,
 )
 
@@ -161,7 +160,7 @@ def guarded(tree: Tree, roots: frozenset[str]) -> tuple[Tree, tuple[Site, ...]]:
     """The expression with its guards, and the places that they speak of."""
     rewriter = _Rewriter(tree, roots, max(node.id for node in walk(tree.root)))
     root = rewriter.node(tree.root, frozenset())
-    return replace(tree, root=root), tuple(rewriter.sites)
+    return tree.with_root(root), tuple(rewriter.sites)
 
 
 def cheap_below(tree: Tree) -> int:
@@ -170,20 +169,30 @@ def cheap_below(tree: Tree) -> int:
     None (-1) with a comprehension. Else, with m leaves of at most S bytes, no value is larger than m·S, or (m·S)^(g+1) after g
     operations that grow faster than their operands, and every operation does at most that much work.
     """
-    nodes = list(walk(tree.root))
-    if any(isinstance(node, Fold) for node in nodes):
-        return -1
-    leaves = sum(1 for node in nodes if not any(True for _ in children(node)))
-    operations = max(1, sum(1 for node in nodes if isinstance(node, (Call, ListNode, MapNode))))
-    growing = sum(1 for node in nodes if isinstance(node, Call) and node.function in costs.GROWING)
-    literals = sum(len(n.value) for n in nodes if isinstance(n, Const) and n.kind in ("string", "bytes"))
-    # A number may become text of some length, and range() gives as much as it may.
-    literals += 40 * leaves + 8 * RANGE * sum(
-        1 for n in nodes if isinstance(n, Call) and n.function == "range"
-    )
-    if growing and any(isinstance(n, Const) and n.kind == "string" and "{" in n.value for n in nodes):
+    leaves = operations = growing = literals = 0
+    repetition = False
+    for node in walk(tree.root):
+        kind = type(node)
+        if kind is Fold:
+            return -1
+        if isinstance(node, Const):
+            leaves += 1
+            if node.kind in ("string", "bytes"):
+                literals += len(node.value)
+                repetition = repetition or (node.kind == "string" and "{" in node.value)
+        elif kind is Ident:
+            leaves += 1
+        elif isinstance(node, Call):
+            operations += 1
+            growing += node.function in costs.GROWING
+            literals += 8 * RANGE if node.function == "range" else 0
+        elif kind is not Select:
+            operations += 1
+    if growing and repetition:
         return -1  # a regular expression's repetitions are worth more than its length
-    largest = int((WORK / operations) ** (1 / (growing + 1))) // max(1, leaves)
+    # A number may become text of some length.
+    literals += 40 * leaves
+    largest = int((WORK / max(1, operations)) ** (1 / (growing + 1))) // max(1, leaves)
     return max(-1, largest - literals)
 
 

@@ -124,7 +124,8 @@ class Inference:
     def property(self, node: Node, operand: Node, shape: Shape, name: str, *, unsure: bool) -> Shape:
         """What stands under a name; `unsure` where the author asks whether it is there."""
         offset = self.tree.offset_of(node)
-        offset += 1 if self.source.startswith(".", offset) else 0
+        for mark in (".", "?"):
+            offset += 1 if self.source.startswith(mark, offset) else 0
         if shape.never("map", "optional"):
             what = self.words(operand)
             self.error(node, f"{what} is {a_kind(str(shape))}, and only a map has a {name!r}", offset=offset)
@@ -279,7 +280,7 @@ class Inference:
         for index, operand in enumerate(operands):
             summed = isinstance(operand, Call) and operand.function == "sum" and given[index].only("double")
             if summed and given[1 - index].only("double"):
-                message = f"sum() of an empty list is the int 0, which {op!r} does not take beside a double: write double(….sum())"
+                message = f"sum() of no elements is the int 0, which {op!r} does not take beside a double: write double(….sum())"
                 self.warn(operand, message, "EmptySum")
 
     def ordered(self, node: Call, given: list[Shape]) -> None:

@@ -13,11 +13,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from fairlead.engine.expressions import wire
 
-_CHECKED = b"type.googleapis.com/cel.expr.CheckedExpr"
+_CHECKED_URL = b"type.googleapis.com/cel.expr.CheckedExpr"
+_PARSED_URL = b"type.googleapis.com/cel.expr.ParsedExpr"
+_TYPES, _ROOT, _SOURCE = 3, 4, 5  # fields of a CheckedExpr
+_PARSED_ROOT, _PARSED_SOURCE = 2, 3  # fields of a ParsedExpr
 
 ConstKind = Literal["null", "bool", "int", "uint", "double", "string", "bytes"]
 
@@ -117,25 +121,47 @@ _PRIMITIVES = {1: "bool", 2: "int", 3: "uint", 4: "double", 5: "string", 6: "byt
 _WELL_KNOWN = {1: "dyn", 2: "timestamp", 3: "duration"}
 
 
-@dataclass(slots=True)
 class Tree:
-    """A whole expression: its root node, and what the checker found out about the nodes, by id."""
+    """A whole expression: its root node, and what the checker found out about the nodes, by id.
 
-    root: Node
-    types: dict[int, Type]
-    overloads: dict[int, tuple[str, ...]]
-    offsets: dict[int, int]
-    rest: bytes
-    """The serialised fields other than the root, to be written back as they were."""
-    checked: bool
+    Only the root is decoded at once: types and offsets are asked for by few.
+    """
+
+    def __init__(self, root: Node, message: list[tuple[int, bytes]], *, checked: bool) -> None:
+        self.root = root
+        self.message = message
+        """The serialised fields other than the root, to be written back as they were."""
+        self.checked = checked
+
+    @cached_property
+    def types(self) -> dict[int, Type]:
+        """The type of each node of which the checker says one."""
+        entries = (
+            dict(wire.read_fields(data)) for number, data in self.message if self.checked and number == _TYPES
+        )
+        return {_number(entry.get(1, 0)): _type(_message(entry.get(2, b""))) for entry in entries}
+
+    @cached_property
+    def offsets(self) -> dict[int, int]:
+        """Where each node's main token stands, in characters from the start of the text."""
+        source = _SOURCE if self.checked else _PARSED_SOURCE
+        infos = [wire.read_fields(data) for number, data in self.message if number == source]
+        pairs = (
+            dict(wire.read_fields(_message(pair))) for info in infos for number, pair in info if number == 4
+        )
+        return {_number(pair.get(1, 0)): _number(pair.get(2, 0)) for pair in pairs}
 
     def type_of(self, node: Node) -> Type:
         """What the checker says of a node; `dyn` where it says nothing."""
         return self.types.get(node.id, "dyn")
 
     def offset_of(self, node: Node) -> int:
-        """Where the node's main token stands, in characters from the start of the text."""
+        """Where the node's main token stands."""
         return self.offsets.get(node.id, 0)
+
+    def with_root(self, root: Node) -> Tree:
+        """The same expression with another root."""
+        return Tree(root, self.message, checked=self.checked)
 
 
 def children(node: Node) -> Iterator[Node]:
@@ -188,35 +214,14 @@ def _text(value: int | bytes) -> str:
 def decode(serialised: bytes) -> Tree:
     """The tree of what `Expression.serialize()` gave."""
     envelope = dict(wire.read_fields(serialised))
-    checked = envelope[1] == _CHECKED
-    root: Node | None = None
-    types: dict[int, Type] = {}
-    overloads: dict[int, tuple[str, ...]] = {}
-    offsets: dict[int, int] = {}
-    rest = bytearray()
-    expr_field = 4 if checked else 2
-    source_field = 5 if checked else 3
-    for number, value in wire.read_fields(_message(envelope[2])):
-        data = _message(value)
-        if number == expr_field:
-            root = _node(data)
-            continue
-        rest += wire.bytes_field(number, data)
-        if number == source_field:
-            for inner, pair in wire.read_fields(data):
-                if inner == 4:
-                    entry = dict(wire.read_fields(_message(pair)))
-                    offsets[_number(entry.get(1, 0))] = _number(entry.get(2, 0))
-        elif checked and number == 3:
-            entry = dict(wire.read_fields(data))
-            types[_number(entry.get(1, 0))] = _type(_message(entry.get(2, b"")))
-        elif checked and number == 2:
-            entry = dict(wire.read_fields(data))
-            names = [_text(v) for n, v in wire.read_fields(_message(entry.get(2, b""))) if n == 3]
-            overloads[_number(entry.get(1, 0))] = tuple(names)
-    if root is None:
-        raise ValueError("the serialised expression has no root")
-    return Tree(root, types, overloads, offsets, bytes(rest), checked)
+    checked = envelope[1] == _CHECKED_URL
+    root = _ROOT if checked else _PARSED_ROOT
+    message = [(number, _message(value)) for number, value in wire.read_fields(_message(envelope[2]))]
+    for index, (number, data) in enumerate(message):
+        if number == root:
+            del message[index]
+            return Tree(_node(data), message, checked=checked)
+    raise ValueError("the serialised expression has no root")
 
 
 def _type(data: bytes) -> Type:
@@ -345,9 +350,9 @@ def _fold(id_: int, data: bytes) -> Fold:
 
 def encode(tree: Tree) -> bytes:
     """What `Env.deserialize()` takes."""
-    url = _CHECKED if tree.checked else _CHECKED.replace(b"CheckedExpr", b"ParsedExpr")
-    body = tree.rest + wire.bytes_field(4 if tree.checked else 2, _encode(tree.root))
-    return wire.bytes_field(1, url) + wire.bytes_field(2, body)
+    rest = b"".join(wire.bytes_field(number, data) for number, data in tree.message)
+    body = rest + wire.bytes_field(_ROOT if tree.checked else _PARSED_ROOT, _encode(tree.root))
+    return wire.bytes_field(1, _CHECKED_URL if tree.checked else _PARSED_URL) + wire.bytes_field(2, body)
 
 
 def _encode(node: Node) -> bytes:

@@ -6,8 +6,6 @@ else (fixed64 stays eight bytes). Groups and fixed32 do not occur in CEL's messa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 VARINT = 0
 FIXED64 = 1
 LENGTH = 2
@@ -15,34 +13,48 @@ LENGTH = 2
 _UINT64 = 2**64
 
 
-def read_fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+def read_fields(data: bytes) -> list[tuple[int, int | bytes]]:
     """The (number, value) pairs of one message, in order. Raises ValueError when the bytes are no message."""
+    fields: list[tuple[int, int | bytes]] = []
     position, end = 0, len(data)
-    while position < end:
-        key, position = read_varint(data, position)
-        number, kind = key >> 3, key & 7
-        if kind == LENGTH:
-            size, position = read_varint(data, position)
-            yield number, data[position : position + size]
-            position += size
-        elif kind == VARINT:
-            value, position = read_varint(data, position)
-            yield number, value
-        elif kind == FIXED64:
-            yield number, data[position : position + 8]
-            position += 8
-        else:
-            raise ValueError(f"wire type {kind} at byte {position} is not one that CEL expressions use")
+    try:
+        while position < end:
+            # Nearly all keys and sizes are one byte, and this is where compiling spends its time.
+            key = data[position]
+            position += 1
+            if key > 0x7F:
+                key, position = read_varint(data, position - 1)
+            kind = key & 7
+            if kind == LENGTH:
+                size = data[position]
+                position += 1
+                if size > 0x7F:
+                    size, position = read_varint(data, position - 1)
+                fields.append((key >> 3, data[position : position + size]))
+                position += size
+            elif kind == VARINT:
+                value, position = read_varint(data, position)
+                fields.append((key >> 3, value))
+            elif kind == FIXED64:
+                fields.append((key >> 3, data[position : position + 8]))
+                position += 8
+            else:
+                raise ValueError(f"wire type {kind} at byte {position} is not one that CEL expressions use")
+    except IndexError:
+        raise ValueError(f"the message of {end} bytes is cut within a number") from None
     if position != end:
         raise ValueError(f"the message of {end} bytes is cut: its last field ends at {position}")
+    return fields
 
 
 def read_varint(data: bytes, position: int) -> tuple[int, int]:
-    """The number at a position, and where the next byte stands."""
-    result = shift = 0
+    """The number at a position, and where the next byte stands. Raises IndexError when the bytes end before it does."""
+    byte = data[position]
+    position += 1
+    if byte < 0x80:
+        return byte, position
+    result, shift = byte & 0x7F, 7
     while True:
-        if position >= len(data):
-            raise ValueError(f"the message of {len(data)} bytes is cut within a number")
         byte = data[position]
         position += 1
         result |= (byte & 0x7F) << shift

@@ -56,7 +56,14 @@ class Formulas:
         key = (text, form, locals_)
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = self._analyse(text, form, locals_)
+            found = self._analyse(text, form, locals_)
+            unknown = _unknown_roots(found)
+            if unknown:
+                # What else is wrong shows once the unknown names count as known ones.
+                rest = self._analyse(text, form, locals_ | unknown)
+                references = tuple(each for each in rest.references if each.path[0] not in unknown)
+                found = Analysis((*found.problems, *rest.problems), references, rest.calls)
+            self._known[key] = found
         return found
 
     def _analyse(self, text: str, form: str, locals_: frozenset[str]) -> Analysis:
@@ -69,3 +76,11 @@ class Formulas:
             message = f"{what} is bare CEL; expected the expression without ${{ and }}"
             return Analysis((Problem("error", "ExpressionInvalid", message, 0),), (), ())
         return analyse_expression(text, locals=locals_, types=types, condition=form == "condition")
+
+
+def _unknown_roots(analysis: Analysis) -> frozenset[str]:
+    """The names that mean nothing, where nothing else keeps the text from being read; a dash in a name is another mistake."""
+    problems = analysis.problems
+    if any(each.reason != "UnknownName" or "." in (each.suggestion or "") for each in problems):
+        return frozenset()
+    return frozenset(each.name for each in problems if each.name.isidentifier())

@@ -18,8 +18,8 @@ from fairlead.model.wording import nearest_name
 __all__ = ["Notes", "lines_of", "listed", "shown"]
 
 _LISTED = 12
-_COMPARISONS = 400_000
-"""How many names are compared at most, in all, to find the nearest ones: a tenth of a millisecond each at worst."""
+_COMPARISONS = 100_000
+"""How many names are compared at most, in all, to find the nearest ones: about a second's worth."""
 _BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _PROPERTIES = re.compile(r"(?:[!&]\S*[ \t]+)+")
 _TOKEN = re.compile(r"[A-Za-z0-9_]+|\S")

@@ -1,8 +1,7 @@
 """Connections and `after` of one body become edges between the places of its nodes; what names nothing is told (semantics 12, 13).
 
-Rules of this file: a misspelt node that is surely another one counts as that one from here on, so that one mistake gives one
-finding. What leads from or to something unknown is kept in `lost`: the rules about order then say nothing about what it may
-have reached.
+Rules of this file: one mistake gives one finding. What leads from or to something unknown is kept in `lost_sources` and
+`lost_targets`: the rules about order then say nothing about what it may have reached. An unknown port is "", and may be any.
 """
 
 from __future__ import annotations
@@ -154,7 +153,7 @@ def _node(body: RawBody, graph: RawGraph, notes: Notes, end: _End, name: str) ->
         return None
     known = [node.name for node in body.nodes if node.name]
     notes.error("UnknownNode", f"there is no node {name!r} in {body.label}; {notes.did_you_mean(name, known)}", end.path)
-    return body.by_name.get(notes.nearest(name, known))
+    return None
 
 
 def _port(notes: Notes, origin: RawNode, port: str, end: _End, *, wanted: bool) -> str:
@@ -176,7 +175,7 @@ def _port(notes: Notes, origin: RawNode, port: str, end: _End, *, wanted: bool) 
         return port
     message = f"{origin.kind} {origin.name} has no port {port!r}; {notes.did_you_mean(port, ports)}"
     notes.error("UnknownPort", message, end.path)
-    return notes.nearest(port, ports)
+    return ""
 
 
 def _repeated(notes: Notes, first: RawEdge, again: RawEdge) -> None:

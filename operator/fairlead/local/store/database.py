@@ -121,8 +121,8 @@ def _connect(path: Path, patience: float) -> sqlite3.Connection:
         return _prepared(path, "mode=rw", patience)
     except sqlite3.OperationalError as error:
         # Without the right to make the WAL's two files not even reading works, unless the file is known not to change.
-        hopeless = code_of(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
-        if hopeless or _has_wal(path) or not os.access(path, os.R_OK):
+        denied = code_of(error) in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        if not denied or _has_wal(path) or not os.access(path, os.R_OK) or os.access(path.parent, os.W_OK):
             raise
         return _prepared(path, "mode=ro&immutable=1", patience)
 
@@ -136,7 +136,10 @@ def _prepared(path: Path, mode: str, patience: float) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?{mode}"
     connection = sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None)
     try:
-        if not schema.is_current(connection, path):
+        connection.execute("BEGIN")  # the marks of the file as of one moment: another process may be making it just now
+        current = schema.is_current(connection, path)
+        connection.execute("ROLLBACK")
+        if not current:
             connection.execute("BEGIN IMMEDIATE")
             schema.bring_forward(connection, path)
             connection.execute("COMMIT")

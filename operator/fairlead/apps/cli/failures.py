@@ -1,0 +1,63 @@
+"""Every error as one sentence on stderr and an exit code.
+
+    InvalidInput, NotFound, wrong options   2
+    Unavailable, Conflict, a damaged log    5
+    anything else                          70, with the way to see more
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from fairlead.apps.cli.terminal import RED, BrokenOutput, painted, say
+
+DONE, FAILED, WRONG, CANCELLED, UNFINISHED, UNREACHABLE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 4, 5, 70, 130
+
+
+def report(error: BaseException) -> int:
+    """Say what is wrong; the exit code."""
+    code, sentence = judged(error)
+    try:
+        complain(sentence)
+    except BrokenOutput:
+        pass
+    return code
+
+
+def complain(sentence: str) -> None:
+    """One error on stderr."""
+    say(f"{painted('error:', RED, sys.stderr)} {sentence}")
+
+
+def judged(error: BaseException) -> tuple[int, str]:
+    """Exit code and sentence of an error."""
+    from fairlead.model import errors
+
+    if isinstance(error, typer.TyperException):
+        return WRONG, usage_sentence(error)
+    if isinstance(error, (errors.InvalidInput, errors.NotFound)):
+        return WRONG, str(error)
+    if isinstance(error, errors.ReplayMismatch):
+        return UNREACHABLE, f"{error}; `fairlead replay` shows more"
+    if isinstance(error, (errors.Unavailable, errors.Conflict)):
+        return UNREACHABLE, str(error)
+    if isinstance(error, (typer.Abort, KeyboardInterrupt)):
+        return INTERRUPTED, "interrupted"
+    kind = type(error).__name__
+    return BROKEN, f"Fairlead made a mistake ({kind}: {error}); the same command with --debug shows where"
+
+
+def usage_sentence(error: typer.TyperException) -> str:
+    """What is wrong with the words of a command, the nearest right one, and where to read more."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "fairlead"
+    option = getattr(error, "option_name", None)
+    near = getattr(error, "possibilities", None)
+    if option is not None and near is not None:
+        hint = f"; did you mean {' or '.join(sorted(near))}?" if near else ""
+        return f"{option} is no option of `{path}`{hint or ';'} See `{path} --help`."
+    message = error.format_message().rstrip(".")
+    message = message[:1].lower() + message[1:]
+    return f"{message}; see `{path} --help`"
