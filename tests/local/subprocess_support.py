@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,7 +23,8 @@ from fairlead.local.subprocesses import (
 E = TypeVar("E", Started, Ended)
 DEADLINE = 30.0
 LOOK_AGAIN = 0.01
-UID = "0b6d1f3a"
+UID = os.environ.get("TEST_EXECUTION_UID") or secrets.token_hex(8)
+"""Of one test process: tests that run side by side must not end each other's leftovers."""
 
 
 def attempt(
@@ -31,7 +34,7 @@ def attempt(
     working_dir: str | None = None,
     grace: int = 100_000,
     priority: int = 0,
-    secrets: Mapping[str, Any] | None = None,
+    from_secrets: Mapping[str, Any] | None = None,
     **run: Any,
 ) -> Attempt:
     """An attempt that runs `python=`, `sh=`, or `image=` with `command=` and `args=`."""
@@ -49,7 +52,7 @@ def attempt(
     }
     if working_dir is not None:
         document["workingDir"] = working_dir
-    return Attempt(f"{UID}/{key}", document, grace=grace, priority=priority, secrets=secrets or {})
+    return Attempt(f"{UID}/{key}", document, grace=grace, priority=priority, secrets=from_secrets or {})
 
 
 class Home:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -362,6 +363,26 @@ def test_many_at_once_leave_no_descriptor_open(tmp_path: Path):
             assert descriptors() == before
 
     asyncio.run(scenario())
+
+
+def test_more_than_the_machine_can_hold(tmp_path: Path):
+    """Where there are not enough descriptors for all that may run at once, attempts wait; none fails of it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def scenario() -> None:
+        async with home(tmp_path, limit=50) as local:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors() + 30, hard))
+            keys = [local.start(attempt(f"n{number}", sh="sleep 0.1")) for number in range(20)]
+            assert 0 < local.runner.running < 20
+            for key in keys:
+                assert (await local.ended(key)).outputs == {}
+
+            assert [event.key for event in local.events if isinstance(event, Started)] == keys
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def has_no_child() -> bool:

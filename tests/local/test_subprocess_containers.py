@@ -97,7 +97,7 @@ def test_a_container_has_the_nodes_values_and_nothing_of_ours(tmp_path: Path, to
                 command=["sh", "-c"],
                 args=[script],
                 env={"COLOUR": "a b", "PATH": "/usr/bin:/bin"},
-                secrets={"envFrom": [{"secret": "db", "keys": {"PASSWORD": "password"}}]},
+                from_secrets={"envFrom": [{"secret": "db", "keys": {"PASSWORD": "password"}}]},
             )
             ended = await local.run(one)
 
@@ -144,7 +144,7 @@ def test_the_image_keeps_its_own_command(tmp_path: Path, tool: Path):
     [
         ({"image": "--privileged"}, "ImagePullFailed"),
         (
-            {"image": "i", "secrets": {"envFrom": [{"secret": "db", "keys": {"PATH": "password"}}]}},
+            {"image": "i", "from_secrets": {"envFrom": [{"secret": "db", "keys": {"PATH": "password"}}]}},
             "SecretUnusable",
         ),
     ],

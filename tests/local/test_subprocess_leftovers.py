@@ -55,7 +55,7 @@ class Killable:
         self.process = subprocess.Popen(
             [sys.executable, "-c", FAIRLEAD, str(workspace), *scripts],
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TEST_EXECUTION_UID": UID},
         )
         assert self.process.stdout is not None
         self.runners = [int(self.process.stdout.readline()) for _ in scripts]

@@ -16,8 +16,8 @@ from tests.local.subprocess_support import UID, attempt, home
 
 from fairlead.local.subprocesses import Line, lines, output_path, read_output, tail
 from fairlead.local.subprocesses.output import Output
-from fairlead.local.subprocesses.output_log import KEPT, OutputLog, beside
-from fairlead.local.subprocesses.output_reading import STDERR, STDOUT
+from fairlead.local.subprocesses.output_log import KEPT, OutputLog
+from fairlead.local.subprocesses.output_reading import STDERR, STDOUT, beside
 from fairlead.local.subprocesses.secrets import Mask
 
 MIB = 1024 * 1024

@@ -48,7 +48,7 @@ def test_env_from_names_keys(tmp_path: Path):
         async with home(tmp_path, environ=ENVIRON) as local:
             one = attempt(
                 sh=f'test "$PW" = "{PASSWORD}" && echo "pw: $PW" && echo "failed for $PW" >&2 && exit 3',
-                secrets={"envFrom": [{"secret": "db-main", "keys": {"PW": "password"}}]},
+                from_secrets={"envFrom": [{"secret": "db-main", "keys": {"PW": "password"}}]},
             )
             ended = await local.run(one)
 
@@ -71,7 +71,7 @@ def test_env_from_takes_all_keys(tmp_path: Path):
         async with home(tmp_path, environ=ENVIRON) as local:
             script = "import os; outputs['n'] = len(os.environ['PASSWORD']); "
             script += "outputs['lines'] = os.environ['CA_CRT'].count('\\n')"
-            ended = await local.run(attempt(python=script, secrets={"envFrom": [{"secret": "db-main"}]}))
+            ended = await local.run(attempt(python=script, from_secrets={"envFrom": [{"secret": "db-main"}]}))
 
             assert ended.outputs == {"n": len(PASSWORD), "lines": 3}
 
@@ -86,7 +86,7 @@ def test_env_wins_over_env_from(tmp_path: Path):
             one = attempt(
                 python="import os; outputs['v'] = os.environ['PASSWORD']",
                 env={"PASSWORD": "mine"},
-                secrets={"envFrom": [{"secret": "db-main"}]},
+                from_secrets={"envFrom": [{"secret": "db-main"}]},
             )
             assert (await local.run(one)).outputs == {"v": "mine"}
 
@@ -98,7 +98,10 @@ def test_env_wins_over_env_from(tmp_path: Path):
     [
         (
             {"envFrom": [{"secret": "db-main", "keys": {"T": "api-token"}}]},
-            "key 'api-token' of Secret 'db-main' is not here; expected the environment variable FAIRLEAD_SECRET_DB_MAIN_API_TOKEN",
+            (
+                "key 'api-token' of Secret 'db-main' is not here; expected the environment variable "
+                "FAIRLEAD_SECRET_DB_MAIN_API_TOKEN"
+            ),
         ),
         (
             {"envFrom": [{"secret": "mail"}]},
@@ -112,7 +115,7 @@ def test_a_missing_secret_names_its_variable(tmp_path: Path, secrets: dict[str, 
 
     async def scenario() -> None:
         async with home(tmp_path, environ=ENVIRON) as local:
-            ended = await local.run(attempt(sh="true", secrets=secrets))
+            ended = await local.run(attempt(sh="true", from_secrets=secrets))
 
             assert ended.error is not None
             assert ended.error["reason"] == "SecretMissing"
@@ -124,7 +127,7 @@ def test_a_missing_secret_names_its_variable(tmp_path: Path, secrets: dict[str, 
 
 async def _files(local: Home, path: Path, script: str = "true", key: str = "pack/1") -> Any:
     secrets = {"files": [{"secret": "db-main", "path": str(path)}]}
-    return await local.run(attempt(key, sh=script, secrets=secrets))
+    return await local.run(attempt(key, sh=script, from_secrets=secrets))
 
 
 def test_files_are_where_the_node_wants_them(tmp_path: Path):
@@ -154,7 +157,8 @@ def test_attempts_share_a_path(tmp_path: Path):
             secrets = {"files": [{"secret": "db-main", "path": str(path)}]}
             waits = f"until [ -e {tmp_path}/%d ]; do sleep 0.01; done; cat {path}/password"
             keys = [
-                local.start(attempt(f"n{number}", sh=waits % number, secrets=secrets)) for number in range(3)
+                local.start(attempt(f"n{number}", sh=waits % number, from_secrets=secrets))
+                for number in range(3)
             ]
             for number, key in enumerate(keys):
                 await local.started(key)
@@ -187,8 +191,13 @@ def test_a_path_that_cannot_be(tmp_path: Path, path: str):
 def test_what_a_killed_process_left_is_replaced(tmp_path: Path):
     """Secret files and links of a fairlead that was killed do not stay, and are no obstacle."""
     path, workspace = tmp_path / "db", tmp_path / "workspace"
-    program = "import os, sys; from pathlib import Path; from fairlead.local.subprocesses.secret_files import SecretFiles; "
-    program += "SecretFiles(Path(sys.argv[1]), os.environ).link([{'secret': 'db-main', 'path': sys.argv[2]}]); os.kill(os.getpid(), 9)"
+    program = """
+import os, sys
+from pathlib import Path
+from fairlead.local.subprocesses.secret_files import SecretFiles
+SecretFiles(Path(sys.argv[1]), os.environ).link([{"secret": "db-main", "path": sys.argv[2]}])
+os.kill(os.getpid(), 9)
+"""
 
     async def scenario() -> None:
         killed = await asyncio.create_subprocess_exec(
@@ -213,7 +222,7 @@ def test_files_in_a_container_are_mounted(tmp_path: Path):
     async def scenario() -> None:
         async with home(tmp_path / "workspace", environ=environ) as local:
             secrets = {"files": [{"secret": "db-main", "path": "/run/db"}]}
-            await local.run(attempt(image="i", command=["true"], secrets=secrets))
+            await local.run(attempt(image="i", command=["true"], from_secrets=secrets))
 
             line = next(call for call in calls(tool) if call[0] == "run")
             (mount,) = [argument for argument in line if argument.endswith(":/run/db:ro,z")]

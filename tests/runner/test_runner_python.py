@@ -255,6 +255,20 @@ with multiprocessing.get_context('fork').Pool(2) as pool:
     assert start(python=script).outputs() == {"doubled": [2, 4, 6]}
 
 
+def test_multiprocessing_works_without_fork(start: Start):
+    """So is one whose processes start afresh and import the script again."""
+    script = """
+import multiprocessing
+def double(x):
+    return 2 * x
+if __name__ == '__main__':
+    with multiprocessing.get_context('spawn').Pool(1) as pool:
+        outputs['doubled'] = pool.map(double, [1, 2, 3])
+"""
+
+    assert start(python=script).outputs() == {"doubled": [2, 4, 6]}
+
+
 def test_asyncio_and_subprocess_work(start: Start):
     """So are asyncio and subprocesses, also asynchronous ones."""
     script = """

@@ -23,7 +23,7 @@ from fairlead.model import commands as c
 from fairlead.model import state as s
 from fairlead.model.effects import StartAttempt, StopAttempt
 from fairlead.model.errors import Conflict, Unavailable
-from fairlead.model.events import Error, Event
+from fairlead.model.events import Error, Event, NodeStarted
 from fairlead.model.manifests import WorkflowSpec, digest
 from fairlead.model.state import State
 from fairlead.runtime.actor import Actor
@@ -206,7 +206,7 @@ def test_faults_change_nothing_that_counts(spec, inputs, draws):
 
     assert calm == rough
     assert list(range(1, len(events) + 1)) == [event.seq for event in events]
-    started = [(event.node, event.attempt) for event in events if type(event).__name__ == "NodeStarted"]
+    started = [(event.node, event.attempt) for event in events if isinstance(event, NodeStarted)]
     assert len(started) == len(set(started))
 
 

@@ -101,6 +101,12 @@ def line_of(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
+def rest_of(process: subprocess.Popen[str]) -> str:
+    """All that a program still prints until its end; `communicate` would miss what `line_of` has read ahead."""
+    assert process.stdout is not None
+    return process.stdout.read()
+
+
 def tell(process: subprocess.Popen[str]) -> None:
     """Give a program that waits in `sys.stdin.readline()` its line."""
     assert process.stdin is not None

@@ -57,7 +57,7 @@ _HANDLERS: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.PathCompleted: paths.path_ended,
     e.PathFailed: paths.path_failed,
     e.PathCancelled: paths.path_ended,
-    e.LateArrival: paths.path_ended,
+    e.LateArrival: paths.late_arrival,
     e.NodeReady: nodes.ready,
     e.NodeScheduled: nodes.scheduled,
     e.NodeStarted: nodes.node_started,

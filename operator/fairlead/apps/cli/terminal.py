@@ -111,3 +111,8 @@ def painted(text: str, colour: str, stream: TextIO) -> str:
 def paint_status(cell: str, padded: str) -> str:
     """Colours phases and statuses in a table on stdout."""
     return painted(padded, COLOURS.get(cell, ""), sys.stdout)
+
+
+def paint_heading(text: str) -> str:
+    """A heading on stdout."""
+    return painted(text, BOLD, sys.stdout)

@@ -72,7 +72,12 @@ class Evaluation:
 
     def value_of(self, path: tuple[str, ...]) -> Any:
         """What stands under a path of what the expression reads; None where nothing does."""
-        return follow(self.data, path)
+        value: Any = self.data
+        for step in path:
+            if type(value) is not dict or step not in value:
+                return None
+            value = value[step]
+        return value
 
     def weight_of(self, path: tuple[str, ...]) -> int:
         """The weight of what stands under a path: half, because nothing is handed over."""
@@ -120,13 +125,3 @@ def weight(value: Any) -> int:
 
 
 _encoder = msgspec.json.Encoder()
-
-
-def follow(scope: Any, path: tuple[str, ...]) -> Any:
-    """What stands under a path; None where nothing does."""
-    value = scope
-    for step in path:
-        if type(value) is not dict or step not in value:
-            return None
-        value = value[step]
-    return value

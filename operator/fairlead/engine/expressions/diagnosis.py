@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
 
-from fairlead.engine.expressions.errors import ExpressionSyntaxError
+from fairlead.engine.expressions.errors import ExpressionSyntaxError, cut
 from fairlead.engine.expressions.limits import ITERATIONS
 from fairlead.engine.expressions.syntax import Type
+from fairlead.engine.expressions.values import MISSING, follow
 
 _ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _STATUS = re.compile(r"^[A-Z_]{4,}: ")
@@ -168,10 +171,43 @@ def is_iteration_limit(said: str) -> bool:
     return "Iteration budget exceeded" in said
 
 
+ITERATION_MESSAGE = (
+    f"its comprehensions together walk more than {ITERATIONS} elements; use our list functions (pluck, groupBy, zip, …) in place "
+    "of nested comprehensions, or do it in a `run` node"
+)
+
+
+def missing_key(said: str, reads: Iterable[tuple[str, ...]], scope: Mapping[str, Any]) -> str | None:
+    """The sentence for a key that is not there, if it is a step of a path that was read: it names the map and what is in it."""
+    missing = _MISSING_KEY.search(said)
+    key = missing.group(1).strip('"') if missing else None
+    for path in reads:
+        for index, step in enumerate(path):
+            if index == 0 or step != key or follow(scope, path[: index + 1]) is not MISSING:
+                continue
+            place = follow(scope, path[:index])
+            if not isinstance(place, Mapping):
+                break
+            names = [str(name) for name in islice(place, _NAMES_LOOKED_AT)]
+            known = nearest(key, names)
+            has = (
+                f"did you mean {known!r}?"
+                if known
+                else f"it has {cut(', '.join(names), 100)}"
+                if names
+                else "it is empty"
+            )
+            return f"{'.'.join(path[:index])} has no key {key!r} ({has}); guard it with has(...) or write .?{key}.orValue(...)"
+    return None
+
+
+_NAMES_LOOKED_AT = 1_000
+
+
 def runtime_message(said: str, source: str) -> str:
     """The sentence for what the runtime said of an evaluation of `source`."""
     text = _plain(said)
-    missing = _MISSING_KEY.search(text)
+    missing = _MISSING_KEY.search(said)
     if missing:
         return f"there is no key {missing.group(1)}; guard it with has(...) or write .?name.orValue(...)"
     overload = _RUNTIME_OVERLOAD.search(text)
@@ -185,11 +221,6 @@ def runtime_message(said: str, source: str) -> str:
         return f"index {index.group(1)} is outside of a list of {index.group(2)} elements"
     if "SELECT to non-message" in text:
         return "a name after a dot needs a map, but what stands before the dot is none"
-    if is_iteration_limit(said):
-        return (
-            f"its comprehensions together walk more than {ITERATIONS} elements; use our list functions (pluck, groupBy, zip, …) "
-            "in place of nested comprehensions, or do it in a `run` node"
-        )
     return text
 
 

@@ -16,7 +16,16 @@ from fairlead.engine.expressions.budget import Evaluation, TooExpensive
 from fairlead.engine.expressions.errors import ExpressionError, ExpressionTooExpensive, cut
 from fairlead.engine.expressions.limits import INT_MAX, INT_MIN, RESULT, SHOWN_VALUES
 from fairlead.engine.expressions.reads import Path, as_tree, read_paths, static_path
-from fairlead.engine.expressions.values import Reader, Writer, compact, to_json, type_name
+from fairlead.engine.expressions.values import (
+    MISSING,
+    Reader,
+    Unfit,
+    Writer,
+    compact,
+    follow,
+    to_json,
+    type_name,
+)
 from fairlead.model.times import format_time, to_datetime
 
 NO_LOCALS: frozenset[str] = frozenset()
@@ -57,35 +66,49 @@ class Expression:
         data: dict[str, Any] = {}
         try:
             if self._path is not None:
-                found = _follow(scope, self._path)
-                if found is not _MISSING:
+                found = follow(scope, self._path)
+                if found is not MISSING:
                     value = self._pass_on(reader.take(found), reader)
                     evaluation.given += reader.size
                     return value
             data = reader.pick(scope, self._wanted)
-            if "now" in data:
-                data["now"] = to_datetime(data["now"])
-            result = self._program.run(data, reader.size, evaluation)
+        except TooExpensive as error:
+            raise ExpressionTooExpensive(self.source, str(error), self._seen(scope)) from None
+        except Unfit as error:
+            raise ExpressionError(self.source, str(error), self._seen(scope)) from None
+        if "now" in data:
+            data["now"] = to_datetime(data["now"])
+        return self._run(data, reader.size, evaluation, scope)
+
+    def _run(self, data: dict[str, Any], size: int, evaluation: Evaluation, scope: Mapping[str, Any]) -> Any:
+        try:
+            result = self._program.run(data, size, evaluation)
             if evaluation.stopped is not None:
                 raise TooExpensive(evaluation.stopped)
             return self._finish(result, evaluation)
         except TooExpensive as error:
-            raise ExpressionTooExpensive(self.source, str(error), self._seen(data or scope)) from None
+            raise ExpressionTooExpensive(self.source, str(error), self._seen(data)) from None
         except (ValueError, RuntimeError, TypeError, OverflowError) as error:
             if evaluation.interrupt is not None:
                 raise evaluation.interrupt from None
-            raise self._failure(str(error), data) from None
+            if evaluation.stopped is not None:
+                raise ExpressionTooExpensive(self.source, evaluation.stopped, self._seen(data)) from None
+            raise self._failure(str(error), data, scope) from None
 
-    def _failure(self, said: str, data: Mapping[str, Any]) -> ExpressionError:
-        kind = ExpressionTooExpensive if diagnosis.is_iteration_limit(said) else ExpressionError
-        return kind(self.source, diagnosis.runtime_message(said, self.source), self._seen(data))
+    def _failure(self, said: str, data: Mapping[str, Any], scope: Mapping[str, Any]) -> ExpressionError:
+        if diagnosis.is_iteration_limit(said):
+            return ExpressionTooExpensive(self.source, diagnosis.ITERATION_MESSAGE, self._seen(data))
+        message = diagnosis.missing_key(said, self.reads, scope) or diagnosis.runtime_message(
+            said, self.source
+        )
+        return ExpressionError(self.source, message, self._seen(data))
 
     def _pass_on(self, value: Any, reader: Reader) -> Any:
         """The value of an expression that is nothing but a path: what stands there, untouched and uncopied."""
         if reader.size > RESULT:
             raise TooExpensive(f"its result is larger than {RESULT // 1024} KiB")
         if self._condition and type(value) is not bool:
-            raise _no_condition(value)
+            raise Unfit(_no_condition(value))
         return value
 
     def _finish(self, result: Any, evaluation: Evaluation) -> Any:
@@ -96,7 +119,7 @@ class Expression:
         if kind is str and runtime.is_error(result):
             raise ValueError(value)
         if self._condition:
-            raise _no_condition(to_json(value, RESULT))
+            raise ValueError(_no_condition(to_json(value, RESULT)))
         if kind is int and INT_MIN <= value <= INT_MAX:
             return value
         writer = Writer(RESULT)
@@ -109,9 +132,9 @@ class Expression:
         seen: dict[str, str] = {}
         left = SHOWN_VALUES
         for path in self.reads:
-            value = _follow(data, path)
+            value = follow(data, path)
             name = ".".join(path)
-            if value is _MISSING:
+            if value is MISSING:
                 continue
             text = cut(_shown(value))
             left -= len(name) + len(text)
@@ -119,21 +142,6 @@ class Expression:
                 break
             seen[name] = text
         return seen
-
-
-_MISSING: Any = object()
-
-
-def _follow(scope: Mapping[str, Any], path: Path) -> Any:
-    value: Any = scope
-    for step in path:
-        if type(value) is not dict and not isinstance(value, Mapping):
-            return _MISSING
-        try:
-            value = value[step]
-        except KeyError:
-            return _MISSING
-    return value
 
 
 def _shown(value: Any) -> str:
@@ -145,10 +153,8 @@ def _shown(value: Any) -> str:
         return f"a {type_name(value)}"
 
 
-def _no_condition(value: Any) -> ValueError:
-    return ValueError(
-        f"a condition must be true or false, but this one is {cut(compact(value), 80)} ({type_name(value)})"
-    )
+def _no_condition(value: Any) -> str:
+    return f"a condition must be true or false, but this one is {cut(_shown(value), 80)} ({type_name(value)})"
 
 
 def _pure_path(tree: syntax.Tree, roots: frozenset[str]) -> Path | None:

@@ -62,6 +62,25 @@ def _text(encoder: msgspec.json.Encoder, value: Any) -> str:
 # --- in --------------------------------------------------------------------------------------------------------------
 
 
+class Unfit(ValueError):
+    """A value that is no JSON, or not what was asked for."""
+
+
+MISSING: Any = object()
+
+
+def follow(value: Any, path: tuple[str, ...]) -> Any:
+    """What stands under a path of names, or MISSING."""
+    for step in path:
+        if type(value) is not dict and not isinstance(value, Mapping):
+            return MISSING
+        try:
+            value = value[step]
+        except KeyError:
+            return MISSING
+    return value
+
+
 class Reader:
     """Picks what one expression reads out of a scope, and counts its bytes."""
 
@@ -112,12 +131,12 @@ class Reader:
                 return {key: part[key] for key in part}
             if isinstance(part, (list, tuple)):
                 return list(part)
-            raise ValueError(f"a {type(part).__name__} is no JSON value")
+            raise TypeError(f"a {type(part).__name__} is no JSON value")
 
         try:
             data = msgspec.json.encode(value, enc_hook=plain)
         except (TypeError, OverflowError, UnicodeError, RecursionError) as error:
-            raise ValueError(
+            raise Unfit(
                 f"a value that it reads is no JSON: {str(error) or 'it is nested too deeply'}"
             ) from None
         self.size += len(data)
@@ -136,7 +155,7 @@ def check_text(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError(
+        raise Unfit(
             f"the string {text[:40]!a} holds half of a surrogate pair, which is no Unicode text"
         ) from None
 
@@ -144,7 +163,7 @@ def check_text(text: str) -> None:
 def check_int(value: int) -> None:
     """Refuse an int that CEL and JSON in Go cannot hold."""
     if not INT_MIN <= value <= INT_MAX:
-        raise ValueError(f"{value} is beyond the 64 bits of an int")
+        raise Unfit(f"{value} is beyond the 64 bits of an int")
 
 
 # --- out -------------------------------------------------------------------------------------------------------------

@@ -23,8 +23,15 @@ def path_joined(state: State, event: e.PathJoined) -> None:
     node_at(state, key_of(event.node)).arrivals = [event.path]
 
 
-def path_ended(state: State, event: e.PathCompleted | e.PathCancelled | e.LateArrival) -> None:
+def path_ended(state: State, event: e.PathCompleted | e.PathCancelled) -> None:
     move_path(state, event.path, event)
+
+
+def late_arrival(state: State, event: e.LateArrival) -> None:
+    move_path(state, event.path, event)
+    target = node_at(state, key_of(event.node))
+    if target.arrivals and event.path in target.arrivals:
+        target.arrivals.remove(event.path)  # it was decided to start, and has not yet
 
 
 def path_failed(state: State, event: e.PathFailed) -> None:

@@ -7,7 +7,8 @@ node without a readable name has the name "", one without exactly one kind has t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 from fairlead.model.documents import Path
 from fairlead.model.manifests import NODE_KINDS, POD_KINDS
@@ -39,7 +40,7 @@ def underscored(name: str) -> str:
 class RawNode:
     """One node of a body."""
 
-    __slots__ = ("bodies", "body", "data", "index", "kind", "name", "path")
+    __slots__ = ("bodies", "body", "data", "index", "kind", "name", "path", "ports")
 
     def __init__(self, body: RawBody, index: int, data: dict[str, Any], path: Path) -> None:
         self.body = body
@@ -50,6 +51,7 @@ class RawNode:
         kinds = [key for key in data if key in _KINDS and data[key] is not None]
         self.kind = kinds[0] if len(kinds) == 1 else ""
         self.bodies: list[RawBody] = []
+        self.ports: dict[str, None] | Literal[False] | None = None  # see ports.py; False: unknown
 
     @property
     def in_pod(self) -> bool:
@@ -80,8 +82,6 @@ class RawBody:
     `path` is where `connections` and `outputs` stand; `outer` is the body whose names are in scope here too.
     """
 
-    __slots__ = ("by_name", "connections", "kind", "nodes", "outer", "outputs", "owner", "path", "stand_ins")
-
     def __init__(
         self, kind: str, path: Path, data: dict[str, Any], outer: RawBody | None, owner: RawNode | None
     ) -> None:
@@ -94,16 +94,17 @@ class RawBody:
         self.nodes: list[RawNode] = []
         self.by_name: dict[str, RawNode] = {}
         self.stand_ins: dict[str, list[RawNode]] = {}
-        place = (*path, "finally" if kind == "finally" else "nodes")
-        for index, item in enumerate(as_list(data.get(place[-1]))):
+        field = "finally" if kind == "finally" else "nodes"
+        for index, item in enumerate(as_list(data.get(field))):
             if isinstance(item, dict):
-                self._take(RawNode(self, index, item, (*place, index)))
+                self._take(RawNode(self, index, item, (*path, field, index)))
 
     def _take(self, node: RawNode) -> None:
         self.nodes.append(node)
-        self.by_name.setdefault(node.name, node)
+        if node.name:
+            self.by_name.setdefault(node.name, node)
         fallback = node.data.get("fallback")
-        if isinstance(fallback, str):
+        if isinstance(fallback, str) and fallback != node.name:
             self.stand_ins.setdefault(fallback, []).append(node)
 
     @property
@@ -112,6 +113,11 @@ class RawBody:
         if self.owner is None:
             return "finally" if self.kind == "finally" else "the workflow"
         return f"the body of {self.owner.name or self.owner.index}"
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of its nodes, each once."""
+        return list(self.by_name)
 
     def outward(self) -> Iterator[RawBody]:
         """This body, then those around it."""

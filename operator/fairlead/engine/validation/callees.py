@@ -1,7 +1,7 @@
 """References to other manifests: Workflows that are called or run, and WorkflowGuards (semantics 38).
 
-What is known is what stands in the same file and, if the caller gives it, beside it. A name found nowhere is an error if both were
-looked through, else a warning: it may be in the cluster.
+What is known is what stands in the same file and, if the caller gives it, beside it. A name found nowhere is an error if both
+were looked through, else a warning: it may be in the cluster.
 """
 
 from __future__ import annotations
@@ -143,7 +143,9 @@ def _check_given(node: RawNode, callee: Callee, notes: Notes) -> None:
     templated = {name for name, value in given.items() if _has_template(value)}
     for place, message in problems_against(callee.schema, given):
         if not place or place[0] not in templated:
-            notes.error("InputsInvalid", f"{message} (by the schema of workflow {callee.name})", (*path, *place))
+            notes.error(
+                "InputsInvalid", f"{message} (by the schema of workflow {callee.name})", (*path, *place)
+            )
 
 
 def _has_template(value: Any) -> bool:

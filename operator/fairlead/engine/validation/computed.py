@@ -48,5 +48,7 @@ class ComputedFields:
             if len(part) > 1 or part[0] in after[part[0]]:
                 cycle = orders.shortest_cycle_through(after, part[0], set(part))
                 shown = " -> ".join(self.names[number] for number in [*cycle, cycle[0]])
-                message = f"the computed fields {shown} read one another in a cycle; expected each to end somewhere"
+                message = (
+                    f"the computed fields {shown} read one another in a cycle; expected each to end somewhere"
+                )
                 notes.error("ComputedCycle", message, (*self._path, self.names[part[0]]))

@@ -50,20 +50,20 @@ def _edge(graph: BodyGraph, source: int, target: int) -> RawEdge:
 
 def _one_way_in(graph: BodyGraph, notes: Notes, loopback: RawEdge, region: int) -> None:
     head = graph.of(loopback.target)
-    for edge in graph.forward:
-        target = graph.of(edge.target)
-        if target != head and region >> target & 1 and not region >> graph.of(edge.source) & 1:
-            message = (
-                f"the connection {edge.id} leads into the loop {loopback.target.name} ... {loopback.source.name} "
-                f"beside its start; expected every way in to lead to {loopback.target.name}"
-            )
-            notes.error("IrreducibleLoop", message, edge.path)
+    for number in orders.bits(region & ~(1 << head)):
+        for edge in graph.wires.into(graph.nodes[number]):
+            if not edge.loopback and not region >> graph.of(edge.source) & 1:
+                message = (
+                    f"the connection {edge.id} leads into the loop {loopback.target.name} ... {loopback.source.name} "
+                    f"beside its start; expected every way in to lead to {loopback.target.name}"
+                )
+                notes.error("IrreducibleLoop", message, edge.path)
 
 
 def _nested(graph: BodyGraph, notes: Notes) -> None:
     loops = [(edge, region) for edge, region in graph.regions if region]
     for index, (edge, region) in enumerate(loops):
-        for other, its_region in loops[:index]:
+        for other, its_region in reversed(loops[:index]):
             common = region & its_region
             if common and common not in (region, its_region):
                 node = graph.nodes[next(orders.bits(common))].name

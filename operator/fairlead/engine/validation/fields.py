@@ -137,7 +137,9 @@ class Fields:
         elif kind:
             yield from _of_value(kind, node.value, (*path, kind), place)
         if kind == "while":
-            yield from _condition(node.value, "condition", (*path, "while"), self._condition_place(node, place))
+            yield from _condition(
+                node.value, "condition", (*path, "while"), self._condition_place(node, place)
+            )
         elif kind == "wait":
             waited = place.also(f"the match of {node.label}", "event")
             event = as_dict(node.value.get("event"))
@@ -175,7 +177,9 @@ def _of_value(kind: str, value: dict[str, Any], path: Path, place: Place) -> Ite
             yield from _templates(value[field], (*path, field), place)
     for field, locals_ in _CONDITIONS.get(kind, ()):
         if field in value:
-            yield from _condition(value, field, path, place.also(f"the {field} of {place.what}", locals_=locals_))
+            yield from _condition(
+                value, field, path, place.also(f"the {field} of {place.what}", locals_=locals_)
+            )
     if kind == "switch":
         for index, case in enumerate(as_list(value.get("cases"))):
             here = (*path, "cases", index)

@@ -26,11 +26,14 @@ _STATUS = {
         state.FALLBACK, state.SUCCEEDED, state.FAILED, state.SKIPPED, state.CANCELLED,
     ]
 }  # fmt: skip
-_PHASE = {
-    "enum": ["Pending", "Running", "Suspended", "Compensating", "Succeeded", "Failed", "Cancelled"]
-}
+_PHASE = {"enum": ["Pending", "Running", "Suspended", "Compensating", "Succeeded", "Failed", "Cancelled"]}
 _NODE = _fixed(
-    outputs={"type": "object"}, status=_STATUS, attempts=_NUMBER, startedAt=_TEXT, finishedAt=_TEXT, error=_ERROR
+    outputs={"type": "object"},
+    status=_STATUS,
+    attempts=_NUMBER,
+    startedAt=_TEXT,
+    finishedAt=_TEXT,
+    error=_ERROR,
 )
 _PASS = {**_fixed(index=_NUMBER, parent={"$ref": "#"})}
 TYPES: dict[str, Any] = {

@@ -32,7 +32,9 @@ class _TooMuch(Exception):
     """Checking takes more steps than it may."""
 
 
-def check_inputs(schema: dict[str, Any] | None, inputs: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
+def check_inputs(
+    schema: dict[str, Any] | None, inputs: dict[str, Any]
+) -> tuple[dict[str, Any], list[Finding]]:
     """The inputs with ints and doubles as the schema wants them, and what is wrong with them.
 
     If there is a finding the inputs come back as they were.
@@ -148,7 +150,9 @@ def _own_keywords() -> dict[str, Keyword]:
         for index, item in enumerate(instance):
             first = seen.setdefault(canonical(_whole(item)), index)
             if first != index:
-                yield ValidationError(f"items {first} and {index} are both {shown(item)}; expected each item once")
+                yield ValidationError(
+                    f"items {first} and {index} are both {shown(item)}; expected each item once"
+                )
                 return
 
     return {
@@ -161,7 +165,9 @@ def _own_keywords() -> dict[str, Keyword]:
 
 
 def _missing(name: str, instance: dict[str, Any], schema: Any) -> str:
-    near = nearest_name(name, [other for other in list(instance)[:200] if other not in schema.get("properties", {})])
+    near = nearest_name(
+        name, [other for other in list(instance)[:200] if other not in schema.get("properties", {})]
+    )
     hint = f", and {near} is not known" if near else ""
     return f"{name} is missing{hint}; expected {', '.join(map(str, schema['required'][:8]))}"
 

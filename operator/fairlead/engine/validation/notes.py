@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 from fairlead.model.documents import Document, Path, path_text
 from fairlead.model.findings import Finding, Severity
@@ -32,7 +33,7 @@ def lines_of(text: str) -> list[str]:
 
 def listed(names: Iterable[str]) -> str:
     """Names in a sentence, cut after a dozen."""
-    every = list(names)
+    every = names if isinstance(names, Sequence) else list(names)
     return ", ".join(every[:_LISTED]) + (", ..." if len(every) > _LISTED else "")
 
 
@@ -77,7 +78,9 @@ class Notes:
         if not known:
             return none
         near = self.nearest(name, known)
-        return f"did you mean {near} (known: {listed(known)})?" if near else f"expected one of {listed(known)}"
+        return (
+            f"did you mean {near} (known: {listed(known)})?" if near else f"expected one of {listed(known)}"
+        )
 
     def line_of(self, path: Path) -> int:
         """The line at which a value stands; 0 if that is not known."""
@@ -101,35 +104,36 @@ class Notes:
         line, column = self._place(path)
         if not 0 < line <= len(self._lines):
             return line, column
-        raw = self._lines[line - 1][column - 1 :]
-        properties = _PROPERTIES.match(raw)
-        begin = column + (properties.end() if properties else 0)
-        raw = self._lines[line - 1][begin - 1 :]
-        if raw.startswith("|"):
+        raw = self._lines[line - 1]
+        properties = _PROPERTIES.match(raw, column - 1)
+        begin = properties.end() if properties else column - 1
+        if raw.startswith("|", begin):
             return self._in_block(line, text, offset)
-        if raw.startswith("*"):
+        if raw.startswith("*", begin):
             return line, column
         return self._find_token(line, begin, text, offset) or (line, column)
 
     def _in_block(self, line: int, text: str, offset: int) -> tuple[int, int]:
         before = text[:offset]
-        below = self._lines[line:]
+        below = islice(self._lines, line, None)
         indent = next((len(each) - len(each.lstrip(" ")) for each in below if each.strip()), 0)
         return line + 1 + before.count("\n"), indent + offset - (before.rfind("\n") + 1) + 1
 
-    def _find_token(self, line: int, column: int, text: str, offset: int) -> tuple[int, int] | None:
+    def _find_token(self, line: int, begin: int, text: str, offset: int) -> tuple[int, int] | None:
         """Where the same word, for the same time, stands in the raw text."""
         token = _TOKEN.match(text, offset)
         if token is None:
             return None
         word = token.group()
-        times = text.count(word, 0, offset + len(word)) - text.count(word, offset, offset + len(word))
+        times = text.count(word, 0, offset)
+        # Escapes make the raw text longer, but not by much; a text of one line may be all of the file.
+        length = 2 * len(text) + 200
         for number in range(line - 1, min(len(self._lines), line + text.count("\n") + 50)):
-            raw, start = self._lines[number], column - 1 if number == line - 1 else 0
-            at = raw.find(word, start)
-            while at >= 0:
+            raw, at = self._lines[number], begin if number == line - 1 else 0
+            end = at + length
+            while (at := raw.find(word, at, end)) >= 0:
                 if times == 0:
                     return number + 1, at + 1
                 times -= 1
-                at = raw.find(word, at + len(word))
+                at += len(word)
         return None

@@ -1,7 +1,7 @@
 """Fields that stand on nodes for which they are not meant (semantics 8, 11, 24, 25, 38).
 
-    NotAllowedHere   error     the field would be misunderstood: it is refused
-    WithoutEffect    warning   the field does nothing there
+NotAllowedHere   error     the field would be misunderstood: it is refused
+WithoutEffect    warning   the field does nothing there
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def check_placement(graph: RawGraph, notes: Notes) -> None:
         for node in body.nodes:
             _check_node(node, notes)
             if node.kind == "finish" and in_finally:
-                message = f"{node.label} is a finish in finally, when the run has ended; expected no finish there"
+                message = (
+                    f"{node.label} is a finish in finally, when the run has ended; expected no finish there"
+                )
                 notes.error("NotAllowedHere", message, (*node.path, "finish"), key=True)
     _check_defaults(graph, notes)
     _check_expiries(graph, notes)
@@ -79,7 +81,9 @@ def _check_node(node: RawNode, notes: Notes) -> None:
 def _check_defaults(graph: RawGraph, notes: Notes) -> None:
     defaults = as_dict(graph.spec.get("defaults"))
     if defaults and not any(node.in_pod for node in graph.nodes()):
-        message = f"defaults have no effect: no node runs in a pod; expected a node of kind {', '.join(POD_KINDS)}"
+        message = (
+            f"defaults have no effect: no node runs in a pod; expected a node of kind {', '.join(POD_KINDS)}"
+        )
         notes.warning("WithoutEffect", message, (*graph.path, "defaults"), key=True)
 
 

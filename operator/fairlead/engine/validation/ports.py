@@ -16,8 +16,15 @@ _OWN = {
 PORT_WANTED = frozenset({"if", "switch", "approval"})
 
 
-def ports_of(node: RawNode) -> tuple[str, ...] | None:
-    """All ports of a node, the default one first; None where its kind cannot be read. A finish has none."""
+def ports_of(node: RawNode) -> dict[str, None] | None:
+    """All ports of a node in order, the default one first; None where its kind cannot be read. A finish has none."""
+    if node.ports is None:
+        names = _ports_of(node)
+        node.ports = False if names is None else dict.fromkeys(names)
+    return node.ports or None
+
+
+def _ports_of(node: RawNode) -> tuple[str, ...] | None:
     if not node.kind or (node.kind == "switch" and not node.readable):
         return None
     if node.kind == "finish":

@@ -1,10 +1,10 @@
 """Nodes that no entry point leads to, and nodes that can never run (semantics 2, 14).
 
-    Unreachable      error     no path of connections leads there from an entry point
-    NoEntryPoint     error     every node of a body has a connection into it
-    JoinUnreachable  error     `atLeast` asks for more connections than there are, or than can be taken together
-    NeverRuns        warning   every way to it has a condition that is always false, or a port that is never taken
-    JoinWithoutEffect warning  a join where there is nothing to join
+Unreachable      error     no path of connections leads there from an entry point
+NoEntryPoint     error     every node of a body has a connection into it
+JoinUnreachable  error     `atLeast` asks for more connections than there are, or than can be taken together
+NeverRuns        warning   every way to it has a condition that is always false, or a port that is never taken
+JoinWithoutEffect warning  a join where there is nothing to join
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ def _check_never(graph: BodyGraph, notes: Notes) -> None:
     unreachable = _unreached(graph)
     for number, node in enumerate(graph.nodes):
         if node.data.get("when") == _FALSE:
-            notes.warning("NeverRuns", f"{node.label} never runs: its when is always false", (*node.path, "when"))
+            notes.warning(
+                "NeverRuns", f"{node.label} never runs: its when is always false", (*node.path, "when")
+            )
         elif not possible[number] and not unreachable >> number & 1 and node.name not in graph.body.stand_ins:
             message = f"{node.label} never runs: {_why_not(graph, node)}"
             notes.warning("NeverRuns", message, node.path)

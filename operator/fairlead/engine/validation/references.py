@@ -1,14 +1,14 @@
 """Every name in every expression must mean something at its place (api.md Expressions, semantics 16, 18, 34).
 
-    ExpressionInvalid, UnknownName, UnknownFunction, TypeMismatch, UnknownProperty, NeverEqual, EmptySum
-                               what the expression itself says, with the schema of the inputs
-    NameOutOfPlace    error    a scope name where it makes no sense
-    UnknownNode       error    `nodes.X` and no node is called X there
-    NotUpstream       error    `nodes.X` and X may not have ended
-    UnknownVariable   error    `vars.x`, neither declared nor written anywhere
-    UnknownComputed   error    `computed.x` without such a field
-    UnknownOutput     warning  an output that nodes of this kind never have
-    ImpureComputed    error    `now`, `uuid()` and the like in computed
+ExpressionInvalid, UnknownName, UnknownFunction, TypeMismatch, UnknownProperty, NeverEqual, EmptySum
+                           what the expression itself says, with the schema of the inputs
+NameOutOfPlace    error    a scope name where it makes no sense
+UnknownNode       error    `nodes.X` and no node is called X there
+NotUpstream       error    `nodes.X` and X may not have ended
+UnknownVariable   error    `vars.x`, neither declared nor written anywhere
+UnknownComputed   error    `computed.x` without such a field
+UnknownOutput     warning  an output that nodes of this kind never have
+ImpureComputed    error    `now`, `uuid()` and the like in computed
 """
 
 from __future__ import annotations
@@ -141,7 +141,9 @@ class References:
         name, what = read.path[1], field.place.what
         elsewhere = self._sight.anywhere(name)
         if elsewhere is not None and elsewhere.body.kind == "finally":
-            message = f"{what} reads nodes.{name}, which runs in finally; expected a node that has ended before"
+            message = (
+                f"{what} reads nodes.{name}, which runs in finally; expected a node that has ended before"
+            )
             self._say(field, read.offset, "NotUpstream", message)
             return
         if elsewhere is not None and elsewhere.body.owner is not None:
@@ -151,7 +153,12 @@ class References:
             expected = f"a dash in a name is an underscore here, expected nodes.{underscored(name)}"
         else:
             expected = self._notes.did_you_mean(name, self._sight.known(field.place))
-        self._say(field, read.offset, "UnknownNode", f"{what} reads nodes.{name}, and there is no such node; {expected}")
+        self._say(
+            field,
+            read.offset,
+            "UnknownNode",
+            f"{what} reads nodes.{name}, and there is no such node; {expected}",
+        )
 
     def _output(self, field: Field, read: Reference, node: RawNode) -> None:
         known, name = outputs_of(node), read.path[3]

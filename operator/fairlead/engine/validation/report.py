@@ -39,7 +39,9 @@ class Report:
         return None
 
 
-def validate_documents(text: str | bytes, file: str = "", *, siblings: Iterable[Manifest] | None = None) -> Report:
+def validate_documents(
+    text: str | bytes, file: str = "", *, siblings: Iterable[Manifest] | None = None
+) -> Report:
     """All that can be known of the manifests in a text before they run.
 
     `siblings` are the manifests beside the file, if the caller looked for them: then a Workflow that is found nowhere is an error,
@@ -118,7 +120,9 @@ def _repeated(shapes: Sequence[Shaped], file: str) -> list[Finding]:
         key = (as_text(data.get("kind")), name, as_text(metadata.get("namespace")))
         line, column = shaped.document.value_place(("metadata", "name"))
         if name and key in seen:
-            message = f"{key[0]} {name!r} stands in this file already, in line {seen[key]}; expected each name once"
+            message = (
+                f"{key[0]} {name!r} stands in this file already, in line {seen[key]}; expected each name once"
+            )
             found.append(Finding("error", "DuplicateName", message, "metadata.name", file, line, column))
         seen.setdefault(key, line)
     return found

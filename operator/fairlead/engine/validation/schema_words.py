@@ -44,7 +44,9 @@ def _type(error: Any) -> str:
 
 def _enum(error: Any) -> str:
     values = error.validator_value
-    listed = ", ".join(shown(value) for value in values[:_LISTED]) + (", ..." if len(values) > _LISTED else "")
+    listed = ", ".join(shown(value) for value in values[:_LISTED]) + (
+        ", ..." if len(values) > _LISTED else ""
+    )
     return f"{shown(error.instance)} is not allowed; expected one of {listed}"
 
 

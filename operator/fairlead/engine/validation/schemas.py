@@ -54,7 +54,9 @@ def check_inputs_schema(schema: Any, path: Path, notes: Notes) -> None:
     if (isinstance(kind, str) and kind in _TYPES and kind != "object") or (
         isinstance(kind, list) and "object" not in kind
     ):
-        message = f"the inputs are always an object, and this schema wants {shown(kind)}; expected type: object"
+        message = (
+            f"the inputs are always an object, and this schema wants {shown(kind)}; expected type: object"
+        )
         notes.error("BadSchema", message, (*path, "type"))
 
 
@@ -80,9 +82,7 @@ def schema_problems(schema: Any) -> list[SchemaProblem]:
     wrong = {problem.path for problem in problems}
     walk = _walked(schema)
     for place, part in walk.places:
-        problems += [
-            problem for problem in _beyond(place, part, schema, walk) if problem.path not in wrong
-        ]
+        problems += [problem for problem in _beyond(place, part, schema, walk) if problem.path not in wrong]
     return problems
 
 
@@ -162,7 +162,9 @@ def _beyond(path: Path, part: dict[str, Any], root: dict[str, Any], walk: _Walk)
         message = f"{shown(dialect)} is another dialect; expected {DIALECT}, or no $schema"
         yield SchemaProblem("BadSchema", message, (*path, "$schema"))
     if path and "$id" in part:
-        message = "$id stands inside the schema, and nothing may be looked up elsewhere; expected no $id there"
+        message = (
+            "$id stands inside the schema, and nothing may be looked up elsewhere; expected no $id there"
+        )
         yield SchemaProblem("BadSchema", message, (*path, "$id"), key=True)
     for word in ("$ref", "$dynamicRef"):
         if isinstance(part.get(word), str):
@@ -170,7 +172,9 @@ def _beyond(path: Path, part: dict[str, Any], root: dict[str, Any], walk: _Walk)
     if isinstance(part.get("pattern"), str):
         why = regexes.refusal(part["pattern"])
         if why:
-            yield SchemaProblem("BadSchema", f"the pattern {shown(part['pattern'])} cannot be used: {why}", (*path, "pattern"))
+            yield SchemaProblem(
+                "BadSchema", f"the pattern {shown(part['pattern'])} cannot be used: {why}", (*path, "pattern")
+            )
     patterns = part.get("patternProperties")
     for pattern in patterns if isinstance(patterns, dict) else ():
         why = regexes.refusal(pattern)

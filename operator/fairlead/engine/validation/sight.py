@@ -14,13 +14,15 @@ class Sight:
         self._graphs = {id(graph.body): graph for graph in graphs}
         self._names: dict[int, dict[str, RawNode]] = {}
         self._all: dict[str, RawNode] = {}
+        self._known: dict[int, list[str]] = {}
         for graph in graphs:
             names: dict[str, RawNode] = {}
             for node in graph.nodes:
                 if node.name:
                     names.setdefault(underscored(node.name), node)
             self._names[id(graph.body)] = names
-            self._all = {**names, **self._all}
+            for name, node in names.items():
+                self._all.setdefault(name, node)
 
     def find(self, place: Place, name: str) -> RawNode | None:
         """The node that a name means at a place."""
@@ -36,7 +38,11 @@ class Sight:
 
     def known(self, place: Place) -> list[str]:
         """All names of nodes that mean something at a place."""
-        return [name for body in place.body.outward() for name in self._names[id(body)]]
+        known = self._known.get(id(place.body))
+        if known is None:
+            known = [name for body in place.body.outward() for name in self._names[id(body)]]
+            self._known[id(place.body)] = known
+        return known
 
     def why_not(self, place: Place, node: RawNode) -> str:
         """Why a place may not read a node, or an empty text if it may."""

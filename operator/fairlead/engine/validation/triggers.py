@@ -48,7 +48,9 @@ def cron_problem(text: str) -> str:
     for field, (what, low, high, names) in zip(fields, _CRON, strict=True):
         for part in field.split(","):
             if not _fits(part, low, high, names):
-                return f"{shown(part)} is no {what}; expected {low} to {high}, a range, a step such as */5, or *"
+                return (
+                    f"{shown(part)} is no {what}; expected {low} to {high}, a range, a step such as */5, or *"
+                )
     return ""
 
 

@@ -1,6 +1,6 @@
 """What this release knows and does not run yet. Later releases shrink the tables of this file to nothing.
 
-    NotSupportedYet  error   a field that would change what a run does
+NotSupportedYet  error   a field that would change what a run does
 """
 
 from __future__ import annotations
@@ -35,9 +35,13 @@ NODE_FIELDS: dict[str, Callable[[Node], bool]] = {
 """Fields of nodes, and when they are used."""
 
 SPEC_FIELDS: dict[str, Callable[[WorkflowSpec], bool]] = {
-    "concurrency.maxExecutions": lambda spec: spec.concurrency is not None and spec.concurrency.max_executions is not None,
+    "concurrency.maxExecutions": lambda spec: (
+        spec.concurrency is not None and spec.concurrency.max_executions is not None
+    ),
     "concurrency.key": lambda spec: spec.concurrency is not None and spec.concurrency.key is not None,
-    "concurrency.whenFull": lambda spec: spec.concurrency is not None and spec.concurrency.when_full != "queue",
+    "concurrency.whenFull": lambda spec: (
+        spec.concurrency is not None and spec.concurrency.when_full != "queue"
+    ),
     "compensation": lambda spec: spec.compensation != CompensationPolicy(),
     "retention": lambda spec: spec.retention != Retention(),
     "triggers": lambda spec: bool(spec.triggers),
@@ -95,4 +99,11 @@ def _finding(path: Path, what: str, document: Document | None) -> Finding:
     message = f"{what} is not supported yet; expected a workflow without it"
     if what.startswith("nodes"):
         message = f"{what} are not supported yet; expected a workflow without them"
-    return Finding("error", "NotSupportedYet", message, path_text(path), document.file if document is not None else "", *place)
+    return Finding(
+        "error",
+        "NotSupportedYet",
+        message,
+        path_text(path),
+        document.file if document is not None else "",
+        *place,
+    )

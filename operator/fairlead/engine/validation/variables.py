@@ -1,7 +1,7 @@
 """Who writes which variable: known names, and writes that race (semantics 19).
 
-    SharedWrite       error    a write from inside parallel branches, or the items of a forEach with maxParallel other than 1
-    UnorderedWriters  warning  two nodes of a body of which neither is upstream of the other and both may run write one variable
+SharedWrite       error    a write from inside parallel branches, or the items of a forEach with maxParallel other than 1
+UnorderedWriters  warning  two nodes of a body of which neither is upstream of the other and both may run write one variable
 """
 
 from __future__ import annotations
@@ -111,10 +111,11 @@ def _unordered(graph: BodyGraph, writers: list[int], exclusive: list[int]) -> tu
     for number in writers:
         every |= 1 << number
     for number in writers:
-        ordered = graph.upstream[number] | graph.downstream[number] | 1 << number
-        for other in orders.bits(every & ~ordered):
-            if not (exclusive[number] >> other & 1 and exclusive[other] >> number & 1):
-                return number, other
+        others = every & ~(
+            graph.upstream[number] | graph.downstream[number] | exclusive[number] | 1 << number
+        )
+        if others:
+            return number, next(orders.bits(others))
     return None
 
 
@@ -125,6 +126,7 @@ def exclusive_sets(graph: BodyGraph) -> list[int]:
         target = graph.of(edge.target)
         ports = behind.setdefault(graph.of(edge.source), {})
         ports[edge.port] = ports.get(edge.port, 0) | graph.downstream[target] | 1 << target
+    others = {source: _behind_others(ports) for source, ports in behind.items()}
     exclusive = [0] * len(graph.nodes)
     for part in reversed(graph.components):
         for number in part:
@@ -133,18 +135,23 @@ def exclusive_sets(graph: BodyGraph) -> list[int]:
                 if edge.loopback:
                     continue
                 source = graph.of(edge.source)
-                way = exclusive[source] | _other_ports(behind[source], edge.port)
+                way = exclusive[source] | others[source].get(edge.port, 0)
                 ways = way if ways is None else ways & way
             exclusive[number] = ways or 0
     return exclusive
 
 
-def _other_ports(ports: dict[str, int], taken: str) -> int:
-    """What stands behind the other ports of a node and not behind this one; `ended` goes with every port."""
-    if taken in (ENDED, ""):
-        return 0
-    others = 0
-    for port, nodes in ports.items():
-        if port not in (taken, ENDED, ""):
-            others |= nodes
-    return others & ~ports[taken] & ~ports.get(ENDED, 0)
+def _behind_others(ports: dict[str, int]) -> dict[str, int]:
+    """For each port of a node what is only behind the others; `ended` goes with every port, an unknown one may be any."""
+    rest = ports.get(ENDED, 0) | ports.get("", 0)
+    chosen = [port for port in ports if port not in (ENDED, "")]
+    # Of all ports but one: what stands before it in the list, and what stands after it.
+    after = [0]
+    for port in reversed(chosen):
+        after.append(after[-1] | ports[port])
+    found: dict[str, int] = {}
+    before = 0
+    for index, port in enumerate(chosen):
+        found[port] = (before | after[len(chosen) - 1 - index]) & ~(ports[port] | rest)
+        before |= ports[port]
+    return found

@@ -110,7 +110,13 @@ def _written(body: RawBody) -> Iterator[tuple[_End, _End | RawNode, Path, dict[s
 
 
 def _edge(
-    wires: Wires, graph: RawGraph, notes: Notes, source: _End, target: _End | RawNode, path: Path, data: dict[str, Any]
+    wires: Wires,
+    graph: RawGraph,
+    notes: Notes,
+    source: _End,
+    target: _End | RawNode,
+    path: Path,
+    data: dict[str, Any],
 ) -> RawEdge | None:
     name, dot, port = source.text.partition(".")
     origin = _node(wires.body, graph, notes, source, name) if source.text else None
@@ -125,7 +131,9 @@ def _edge(
         message = f"{source.text!r} is a finish, which ends the run; expected no connection out of it"
         notes.error("UnknownPort", message, source.path)
     real = _port(notes, origin, port, source, wanted=not dot)
-    return RawEdge(origin, real, goal, path, as_text(data.get("when")), data.get("loopback") is not None, data)
+    return RawEdge(
+        origin, real, goal, path, as_text(data.get("when")), data.get("loopback") is not None, data
+    )
 
 
 def _target(body: RawBody, graph: RawGraph, notes: Notes, end: _End) -> RawNode | None:
@@ -151,8 +159,11 @@ def _node(body: RawBody, graph: RawGraph, notes: Notes, end: _End, name: str) ->
         )
         notes.error("CrossesBody", message, end.path)
         return None
-    known = [node.name for node in body.nodes if node.name]
-    notes.error("UnknownNode", f"there is no node {name!r} in {body.label}; {notes.did_you_mean(name, known)}", end.path)
+    notes.error(
+        "UnknownNode",
+        f"there is no node {name!r} in {body.label}; {notes.did_you_mean(name, body.names)}",
+        end.path,
+    )
     return None
 
 
@@ -162,18 +173,19 @@ def _port(notes: Notes, origin: RawNode, port: str, end: _End, *, wanted: bool) 
     if not ports:
         return port
     if wanted:
+        first, *others = ports
         if origin.kind not in PORT_WANTED:
-            return ports[0]
-        example = f"{origin.name}.{ports[0]}"
+            return first
+        example = f"{origin.name}.{first}"
         message = (
             f"{end.text!r} names no port, and {origin.kind} has several: expected {example} or another of "
-            f"{listed(ports[1:])}"
+            f"{listed(others)}"
         )
         notes.error("PortWanted", message, end.path)
         return ""
     if port in ports:
         return port
-    message = f"{origin.kind} {origin.name} has no port {port!r}; {notes.did_you_mean(port, ports)}"
+    message = f"{origin.kind} {origin.name} has no port {port!r}; {notes.did_you_mean(port, list(ports))}"
     notes.error("UnknownPort", message, end.path)
     return ""
 
@@ -187,5 +199,3 @@ def _repeated(notes: Notes, first: RawEdge, again: RawEdge) -> None:
         return
     message = f"the connection {again.id} is written {where} already with another when or loopback; expected it once"
     notes.error("DuplicateConnection", message, again.path)
-
-

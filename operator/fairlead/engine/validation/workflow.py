@@ -31,7 +31,9 @@ from fairlead.engine.validation.wiring import RawEdge, wire
 from fairlead.model.documents import Path
 
 
-def check_spec(spec: dict[str, Any], path: Path, notes: Notes, *, name: str = "", known: Known | None = None) -> None:
+def check_spec(
+    spec: dict[str, Any], path: Path, notes: Notes, *, name: str = "", known: Known | None = None
+) -> None:
     """All findings about the spec of a workflow that stands at `path` of its document."""
     graph = RawGraph(spec, path)
     bodies = [_check_body(body, graph, notes) for body in graph.bodies]

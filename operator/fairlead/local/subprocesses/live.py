@@ -6,9 +6,8 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from fairlead.local.subprocesses.attempts import Attempt
 from fairlead.local.subprocesses.containers import remove
@@ -17,19 +16,27 @@ from fairlead.local.subprocesses.preparation import Prepared
 from fairlead.local.subprocesses.process import Process
 
 
+class Owner(Protocol):
+    """Who is told of the end of an attempt: see `process.Listener`."""
+
+    def on_result(self, live: Live, result: dict[str, Any]) -> None: ...
+    def on_gone(self, live: Live) -> None: ...
+    def on_lost(self, live: Live) -> None: ...
+
+
 class Live:
-    """One attempt between its place in the queue and its end."""
+    """One attempt between its place in the queue (its number in order of arrival) and its end."""
 
     def __init__(
         self,
         attempt: Attempt,
-        ended: Callable[[Live, dict[str, Any]], None],
-        lost: Callable[[Live], None],
+        place: int,
+        owner: Owner,
     ) -> None:
         self.attempt = attempt
+        self.place = place
         self.stopped = False
-        self._ended = ended
-        self._lost = lost
+        self._owner = owner
         self._prepared: Prepared | None = None
         self._process: Process | None = None
         self._last_word: asyncio.TimerHandle | None = None
@@ -57,11 +64,15 @@ class Live:
 
     def on_result(self, result: dict[str, Any]) -> None:
         """The runner reported."""
-        self._ended(self, result)
+        self._owner.on_result(self, result)
+
+    def on_gone(self) -> None:
+        """The runner has ended after its report."""
+        self._owner.on_gone(self)
 
     def on_lost(self) -> None:
         """The runner died."""
-        self._lost(self)
+        self._owner.on_lost(self)
 
     def reap(self) -> str:
         """How the dead runner ended, as part of a sentence."""

@@ -60,10 +60,13 @@ def runner_command(python: str = sys.executable) -> list[str]:
 
 
 class Listener(Protocol):
-    """Who wants to know of a process's end; exactly one of these is called, once."""
+    """Who wants to know of a process's end: a result and then that it is gone, or that it is lost."""
 
     def on_result(self, result: dict[str, Any]) -> None:
         """It reported: nothing of the attempt is left."""
+
+    def on_gone(self) -> None:
+        """It has ended after its result, and is reaped."""
 
     def on_lost(self) -> None:
         """Its runner died without a result, and is not reaped: processes of the attempt may be left."""
@@ -142,6 +145,7 @@ class Process:
         self._channel = -1
         if self._reported:
             self.reap()
+            self._listener.on_gone()
         else:
             self._close_streams()
             self._listener.on_lost()

@@ -13,6 +13,7 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio
+import errno
 import heapq
 import itertools
 import os
@@ -38,6 +39,10 @@ ANSWER_TIME = 25.0
 """Seconds beyond the grace that a stopped runner has to report, before it is killed itself; it gives up
 sooner than that.
 """
+
+
+CROWDED = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
+"""What the system says when there are too many descriptors, processes or bytes in use for one more."""
 
 
 def clock_micros() -> int:
@@ -78,6 +83,8 @@ class SubprocessRunner:
         self._queued: set[str] = set()
         self._arrival = itertools.count()
         self._live: dict[str, Live] = {}
+        self._leaving: set[Live] = set()
+        self._crowded = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._idle = asyncio.Event()
@@ -141,7 +148,7 @@ class SubprocessRunner:
         self._queue.clear()
         for live in self._live.values():
             live.stop(grace, ANSWER_TIME)
-        while self._live:
+        while self._live or self._leaving:
             self._idle.clear()
             await self._idle.wait()
         if self._finding is not None:
@@ -151,12 +158,12 @@ class SubprocessRunner:
 
     def _fill(self) -> None:
         """Start what there is a place for."""
-        while self._queue and len(self._live) < self._limit:
-            attempt = heapq.heappop(self._queue)[2]
+        while self._queue and len(self._live) < self._limit and not self._crowded:
+            _, place, attempt = heapq.heappop(self._queue)
             if attempt.key not in self._queued:
                 continue  # withdrawn
             self._queued.remove(attempt.key)
-            live = self._live[attempt.key] = Live(attempt, self._ended, self._lost)
+            live = self._live[attempt.key] = Live(attempt, place, self)
             if self._preparation.needs_tool(attempt):
                 self._spawn(self._begin_in_container(live))
             else:
@@ -173,6 +180,9 @@ class SubprocessRunner:
         except Refusal as refusal:
             self._end(live, error={"reason": refusal.reason, "message": str(refusal)})
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in CROWDED and len(self._live) > 1:
+                self._put_back(live)
+                return
             self._end(
                 live, error={"reason": RUNNER_FAILED, "message": f"the node could not be started: {error}"}
             )
@@ -195,10 +205,26 @@ class SubprocessRunner:
         )
         self._end(live, error={"reason": reasons.NO_CONTAINER_RUNTIME, "message": message})
 
-    def _ended(self, live: Live, result: dict[str, Any]) -> None:
+    def _put_back(self, live: Live) -> None:
+        """There is no room on this machine for one more: it goes first when one of the others has ended."""
+        live.finish()
+        del self._live[live.attempt.key]
+        self._queued.add(live.attempt.key)
+        heapq.heappush(self._queue, (-live.attempt.priority, live.place, live.attempt))
+        self._crowded = True
+
+    def on_result(self, live: Live, result: dict[str, Any]) -> None:
+        """A runner reported."""
+        self._leaving.add(live)
         self._end(live, outputs=result.get("outputs"), error=result.get("error"))
 
-    def _lost(self, live: Live) -> None:
+    def on_gone(self, live: Live) -> None:
+        """A runner that had reported has ended."""
+        self._leaving.discard(live)
+        self._idle.set()
+
+    def on_lost(self, live: Live) -> None:
+        """A runner died without a report."""
         self._spawn(self._end_lost(live))
 
     async def _end_lost(self, live: Live) -> None:
@@ -221,6 +247,7 @@ class SubprocessRunner:
             error = {**error, "message": live.masked(error["message"])}
         self._emit(Ended(live.attempt.key, self._clock(), outputs, error, live.stopped, problem))
         self._idle.set()
+        self._crowded = False
         if not self._closed:
             self._fill()
 

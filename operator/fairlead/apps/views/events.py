@@ -1,0 +1,123 @@
+"""Events as lines: the time, the type, the node and what there is to say of it. The format is stable.
+
+    2026-11-21T09:00:01.250Z NodeRetrying charge attempt 1 failed: NonZeroExit: exit code 3; the next in 2s
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fairlead.apps.views import words
+from fairlead.apps.views.graphs import texts
+from fairlead.model.times import MILLISECOND, format_time, parse_duration
+
+Json = dict[str, Any]
+
+_SHOWN = 120
+"""Characters of a value that a line shows."""
+
+
+def line(form: Json) -> str:
+    """The line of an event in its reader's form."""
+    said = _said(form)
+    parts = [_time(form["at"]), form["type"], form.get("node") or form.get("path"), said]
+    return texts.clean(" ".join(str(part) for part in parts if part))
+
+
+def _time(text: str) -> str:
+    """Always milliseconds, so that columns stand."""
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    return f"{whole}.{fraction[:3]:0<3}Z"
+
+
+def stamp(micros: int) -> str:
+    """A time as lines have it."""
+    return _time(format_time(micros - micros % MILLISECOND))
+
+
+def _said(form: Json) -> str:
+    words_of = _WORDS.get(form["type"])
+    return words_of(form) if words_of is not None else ""
+
+
+def _attempt(form: Json) -> str:
+    return f"attempt {form['attempt']}" if form.get("attempt") else ""
+
+
+def _error(form: Json) -> str:
+    error = form["error"]
+    return f"{error['reason']}: {error['message']}" if error.get("message") else str(error["reason"])
+
+
+def _value(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _completed(form: Json) -> str:
+    if form.get("message") is not None:
+        return f"{form.get('level') or 'info'}: {form['message']}"
+    if form.get("result") is not None:
+        reason = f": {form['reason']}" if form.get("reason") else ""
+        return f"result {form['result']}{reason}"
+    port = form.get("port", "")
+    parts = [f"-> {port}" if port not in ("", "done") else "", "by its fallback" if form.get("via") else ""]
+    if form.get("outputs"):
+        parts.append(_value(form["outputs"]))
+    return " ".join(filter(None, parts))
+
+
+def _failed(form: Json) -> str:
+    handled = {"port": " (handled)", "continue": " (onError: continue)"}.get(form.get("handled", ""), "")
+    return f"{_error(form)}{handled}"
+
+
+def _retrying(form: Json) -> str:
+    delay = words.duration(parse_duration(form["delay"]))
+    return f"{_attempt(form)} failed: {_error(form)}; the next in {delay}"
+
+
+def _until(form: Json) -> str:
+    return f"until {form['until']}" if form.get("until") else ""
+
+
+_WORDS: dict[str, Any] = {
+    "ExecutionCreated": lambda f: f"{f['name']} of {f.get('workflow') or 'an inline definition'} {f['digest'][:19]}",
+    "ExecutionStarted": lambda f: words.count(f["nodes"], "node"),
+    "ExecutionSuspended": _until,
+    "ExecutionResumed": lambda f: f.get("reason", ""),
+    "WishWithdrawn": lambda f: f["wish"],
+    "CancelRequested": lambda f: f"{'force ' if f.get('force') else ''}{f.get('reason', '')}".strip(),
+    "ExecutionTimedOut": lambda f: f"after {f['timeout']}",
+    "OutcomeDecided": lambda f: f"{f['phase']}; finally begins with {words.count(f['nodes'], 'node')}",
+    "ExecutionCompleted": _completed,
+    "ExecutionFailed": _error,
+    "ExecutionCancelled": lambda f: f.get("reason", ""),
+    "Redriven": lambda f: f"{words.count(len(f['reset']), 'node')} again, epoch {f['epoch']}",
+    "RedriveRefused": lambda f: f["reason"],
+    "ProgressUpdated": lambda f: f"{f['percent']}% of {words.count(f['total'], 'node')}",
+    "PathStarted": lambda f: f"path {f['path']}",
+    "PathJoined": lambda f: f"path {f['path']} of {', '.join(f['joined'])}",
+    "PathCompleted": lambda f: f"path {f['path']} {f.get('reason', 'GraphEnd')}",
+    "PathFailed": lambda f: f"path {f['path']}",
+    "PathCancelled": lambda f: f["reason"],
+    "LateArrival": lambda f: f"path {f['path']} by {f['connection']}",
+    "NodeReady": lambda f: f"held: {f['reason']}",
+    "NodeScheduled": lambda f: _attempt(f) + (f", delivery {f['delivery']}" if f.get("delivery", 1) > 1 else ""),
+    "NodeStarted": _attempt,
+    "DeliveryStarted": lambda f: f"{_attempt(f)}, delivery {f['delivery']}",
+    "NodeRetrying": _retrying,
+    "NodeTimedOut": lambda f: f"{_attempt(f)} {f['reason']} after {f['limit']}",
+    "NodeStopping": lambda f: f"{_attempt(f)} {f['reason']}",
+    "NodeLost": lambda f: f"{_attempt(f)}, delivery {f['delivery']} {f['reason']}: {f.get('message', '')}".rstrip(": "),
+    "DeadLettered": lambda f: f"{_attempt(f)} after {words.count(f['deliveries'], 'delivery')}",
+    "NodeFallback": lambda f: f"{f['fallback']} stands in after {_error(f)}",
+    "NodeCompleted": _completed,
+    "NodeFailed": _failed,
+    "NodeSkipped": lambda f: f["reason"],
+    "NodeCancelled": lambda f: f["reason"],
+    "LateResult": lambda f: f"{_attempt(f)}, delivery {f['delivery']}, ignored",
+    "VariableChanged": lambda f: f"{f['name']} = {_value(f['value'])}",
+    "ConditionEvaluated": lambda f: str(f["condition"]).lower(),
+}

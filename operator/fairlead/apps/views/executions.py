@@ -1,0 +1,75 @@
+"""Executions as the rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from fairlead.apps.views import words
+
+
+class Row(Protocol):
+    """What a list knows of an execution."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def workflow(self) -> str: ...
+    @property
+    def phase(self) -> str: ...
+    @property
+    def uid(self) -> str: ...
+    @property
+    def created_at(self) -> int: ...
+    @property
+    def started_at(self) -> int | None: ...
+    @property
+    def finished_at(self) -> int | None: ...
+    @property
+    def last_seq(self) -> int: ...
+    @property
+    def progress(self) -> dict[str, Any]: ...
+    @property
+    def status(self) -> dict[str, Any]: ...
+
+
+HEADER = ("NAME", "WORKFLOW", "PHASE", "PROGRESS", "DURATION", "AGE")
+WIDE_HEADER = (*HEADER, "EVENTS", "OWNER", "UID", "WAITING FOR")
+
+
+def rows(found: Iterable[Row], now: int) -> list[list[str]]:
+    """One row an execution, for HEADER."""
+    return [_row(row, now) for row in found]
+
+
+def wide_rows(found: Iterable[Row], now: int, owners: Mapping[str, int | None]) -> list[list[str]]:
+    """One row an execution, for WIDE_HEADER; `owners` are the processes that run them, by uid."""
+    return [
+        [*_row(row, now), str(row.last_seq), str(owners.get(row.uid) or "-"), row.uid, _waiting(row)]
+        for row in found
+    ]
+
+
+def _row(row: Row, now: int) -> list[str]:
+    duration = "-"
+    if row.started_at:
+        duration = words.duration((row.finished_at or now) - row.started_at)
+    age = words.age(now - row.created_at)
+    return [row.name, row.workflow or "-", row.phase, _progress(row), duration, age]
+
+
+def _progress(row: Row) -> str:
+    progress = row.progress
+    if not progress:
+        return "-"
+    ended = progress["done"] + progress["failed"] + progress["skipped"]
+    return f"{ended}/{progress['total']}"
+
+
+def _waiting(row: Row) -> str:
+    """The first thing that it waits for."""
+    waiting = row.status.get("waitingFor") or []
+    if row.finished_at or not waiting:
+        return "-"
+    more = f" (+{len(waiting) - 1})" if len(waiting) > 1 else ""
+    return f"{waiting[0].get('node') or waiting[0]['kind']}: {waiting[0]['message']}{more}"

@@ -1,0 +1,134 @@
+"""Records histories: `python -m tests.histories.record` writes one file per scenario that has none yet.
+
+A history is `{workflow, commands: [[now, command]…], log: [event…], status}`. Files that exist are never written again: they are
+the past, and every later release must fold them to the same status.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from tests.support.driver import Driver
+
+from fairlead.engine.summary import status
+from fairlead.model import commands as c
+from fairlead.model.manifests import plain
+
+FOLDER = Path(__file__).parent
+RUN: dict[str, Any] = {"run": {"sh": "true"}}
+
+
+class Recorder(Driver):
+    """A driver that keeps its commands."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self.told: list[list[Any]] = []
+        super().__init__(spec)
+
+    def tell(self, *commands: c.Command) -> Driver:
+        self.told += [[self.now, msgspec.to_builtins(command)] for command in commands]
+        return super().tell(*commands)
+
+
+def order() -> Recorder:
+    """Branches, a retry, a join, variables and outputs."""
+    run = Recorder(
+        {
+            "inputs": {"type": "object", "properties": {"price": {"type": "number"}}},
+            "computed": {"total": "inputs.price * 2.0"},
+            "variables": {"currency": "EUR"},
+            "nodes": [
+                {"name": "reserve", **RUN, "store": {"id": "${outputs.id}"}, "retry": {"maxAttempts": 3}},
+                {"name": "big", "if": "computed.total > 100.0", "after": ["reserve"]},
+                {"name": "check", "after": ["big.true"], **RUN},
+                {
+                    "name": "charge",
+                    "join": "any",
+                    "after": ["check", "big.false"],
+                    **RUN,
+                    "with": {"id": "${vars.id}"},
+                },
+                {
+                    "name": "note",
+                    "after": ["charge"],
+                    "log": {"message": "paid ${computed.total} ${vars.currency}"},
+                },
+            ],
+            "outputs": {"receipt": "${nodes.charge.outputs.receipt}"},
+        }
+    )
+    run.create({"price": 70.5})
+    run.fail("reserve").wait_for_timer()
+    run.started("reserve").end("reserve", {"id": "r-1"}).tick(2).end("check").tick(1).end(
+        "charge", {"receipt": "x"}
+    )
+    return run
+
+
+def interrupted() -> Recorder:
+    """Suspend, a lost delivery, cancel, redrive, finally."""
+    run = Recorder(
+        {
+            "nodes": [{"name": "a", **RUN}, {"name": "b", "after": ["a"], **RUN}, {"name": "c", **RUN}],
+            "finally": [{"name": "tidy", **RUN}],
+        }
+    )
+    run.create().started("a").wish(suspend=True).end("a").tick(60)
+    run.wish(suspend=False).lose("b").tick().wish(cancel=True, cancel_reason="enough").fail("b").fail(
+        "c"
+    ).end("tidy")
+    run.wish(cancel=True, cancel_reason="enough", redrive=1).end("b").end("c").end("tidy")
+    return run
+
+
+def ladder() -> Recorder:
+    """Timeout, fallback, a handled failure, onError, a quorum that cannot come, failFast off."""
+    run = Recorder(
+        {
+            "failFast": False,
+            "nodes": [
+                {"name": "slow", **RUN, "timeout": "5s", "fallback": "spare"},
+                {"name": "spare", **RUN},
+                {"name": "shaky", **RUN, "onError": "continue"},
+                {"name": "bad", **RUN},
+                {"name": "saved", "after": ["bad.failed"], "set": {"why": "${nodes.bad.error.reason}"}},
+                {"name": "quorum", "join": {"atLeast": 2}, "after": ["slow", "bad", "saved.failed"], **RUN},
+            ],
+        }
+    )
+    run.create().started("slow").tick(5).fail("slow", "Signalled").fail("shaky").fail("bad").end(
+        "slow/spare", {"n": 2**53}
+    )
+    return run
+
+
+SCENARIOS: list[Callable[[], Recorder]] = [order, interrupted, ladder]
+
+
+def history(run: Recorder) -> dict[str, Any]:
+    """The file's content."""
+    return {
+        "workflow": plain(run.spec),
+        "commands": run.told,
+        "log": [json.loads(data) for data in run.log],
+        "status": status(run.graph, run.state, run.now),
+    }
+
+
+def main() -> None:
+    """Write what is not there."""
+    for scenario in SCENARIOS:
+        path = FOLDER / f"{scenario.__name__}.json"
+        if not path.exists():
+            run = scenario()
+            run.check_ended()
+            path.write_text(json.dumps(history(run), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            print(f"wrote {path.name}")
+
+
+if __name__ == "__main__":
+    main()
