@@ -1,9 +1,9 @@
 """The node document: what one attempt of one node is to do. Version 1, one JSON object:
 
     {"version": 1, "execution": {"name", "uid"}, "node": INSTANCE, "attempt": 1, "delivery": 1,
-    "idempotencyKey": HEX,
-     "run": {"python": TEXT} | {"sh": TEXT} | {"image": IMAGE, "command": [..], "args": [..], "cleanup":
-     [..]}, "inputs": {..}, "env": {"K": "V"}, "workingDir": PATH, "grace": MICROSECONDS}
+     "idempotencyKey": HEX, "inputs": {..}, "env": {"K": "V"}, "workingDir": PATH, "grace": MICROSECONDS,
+     "run": {"python": TEXT} | {"sh": TEXT}
+            | {"image": IMAGE, "command": [..], "args": [..], "cleanup": [..]}}
 
 `image` only names what the command belongs to: the command is run as it stands (in an image by the image
 itself, at home through podman or docker). `cleanup` is a command that takes away what the first one leaves
@@ -16,9 +16,7 @@ import posix
 from fairlead_runner import lean_json
 
 MAX_BYTES = 8 * 1024 * 1024
-"""The most that is read. The engine refuses inputs above 1 MiB long before; this bounds what a stranger may
-send.
-"""
+"""The most that is read. The engine refuses inputs above 1 MiB long before; this bounds what strangers send."""
 DEFAULT_GRACE = 2_000_000
 
 
@@ -55,7 +53,7 @@ class Node:
         self.attempt = str(document.get("attempt", 1))
         self.idempotency_key = str(document.get("idempotencyKey", ""))
         self.inputs = _mapping(document, "inputs")
-        self.env = {name: str(value) for name, value in _mapping(document, "env").items()}
+        self.env = {name: _text(value) for name, value in _mapping(document, "env").items()}
         self.working_dir = str(document.get("workingDir") or "")
         grace = document.get("grace", DEFAULT_GRACE)
         self.grace = grace if isinstance(grace, int) else DEFAULT_GRACE
@@ -101,6 +99,11 @@ def _program(run: dict[str, object]) -> tuple[str, str]:
     if not isinstance(text, str):
         raise Refused(f"run.{kinds[0]} is of type {type(text).__name__}; expected text")
     return kinds[0], text
+
+
+def _text(value: object) -> str:
+    """A text itself; anything else as compact JSON, as templates do it."""
+    return value if isinstance(value, str) else lean_json.encode(value)
 
 
 def _mapping(document: dict[str, object], field: str) -> dict[str, object]:

@@ -42,9 +42,7 @@ def _outputs(place: Scratch) -> dict[str, object]:
             )
         if len(raw) > values.MAX_BYTES:
             size = posix.stat(place.outputs).st_size
-            return error(
-                "OutputTooLarge", f"the outputs are {size} bytes of JSON; at most {values.MAX_BYTES} are kept"
-            )
+            return error("OutputTooLarge", values.too_large(size))
         text = raw.decode()
         value = lean_json.decode(text) if text.strip() else {}
         return {"outputs": values.check(value)}

@@ -57,9 +57,9 @@ def _settle(env: dict[str, str]) -> None:
     more = [folder for folder in env.get("PYTHONPATH", "").split(":") if folder]
     sys.path[:0] = ["", *more]
     for stream in (sys.stdout, sys.stderr):
-        # Line by line, as on a terminal: what was printed is seen while the script runs, and not lost when it
-        # is killed.
-        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        # Line by line, as on a terminal: seen while the script runs, not lost when it is killed.
+        if stream is not None:
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 
 class _HandingOver:
@@ -87,7 +87,12 @@ class _HandingOver:
                     "the script filled `outputs` and also wrote the file FAIRLEAD_OUTPUTS; expected one",
                 )
                 return
-            scratch.write(self._place.outputs, lean_json.encode(values.check(outputs)))
+            text = lean_json.encode(values.check(outputs))
+            size = len(text.encode())
+            if size > values.MAX_BYTES:
+                self._refuse("OutputTooLarge", values.too_large(size))
+                return
+            scratch.write(self._place.outputs, text)
         except values.Unfit as unfit:
             self._refuse("OutputInvalid", str(unfit))
         except OSError as error:

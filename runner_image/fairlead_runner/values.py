@@ -34,6 +34,11 @@ def check(outputs: object) -> dict[str, object]:
     return outputs
 
 
+def too_large(size: int) -> str:
+    """The sentence for outputs that are larger than `MAX_BYTES`."""
+    return f"the outputs are {size} bytes of JSON; at most {MAX_BYTES} are kept"
+
+
 def describe(value: object) -> str:
     """A value as a sentence shows it: its kind, and its text where that is short."""
     if value is None:

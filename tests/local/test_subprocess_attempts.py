@@ -365,6 +365,40 @@ def test_many_at_once_leave_no_descriptor_open(tmp_path: Path):
     asyncio.run(scenario())
 
 
+def test_a_thousand_that_cannot_start(tmp_path: Path):
+    """However many wait for a place and then turn out to be unable to start, each ends with its reason."""
+
+    async def scenario() -> None:
+        async with home(tmp_path, limit=1) as local:
+            first = local.start(attempt("first", sh=f"until [ -e {tmp_path}/open ]; do sleep 0.01; done"))
+            missing = {"envFrom": [{"secret": "nowhere"}]}
+            keys = [
+                local.start(attempt(f"n{number}", sh="true", from_secrets=missing)) for number in range(1000)
+            ]
+            (tmp_path / "open").touch()
+            await local.ended(first)
+            await local.ended(keys[-1])
+
+            assert [event.key for event in local.events if isinstance(event, Ended)] == [first, *keys]
+
+    asyncio.run(scenario())
+
+
+def test_what_ended_before_the_close_is_reported(tmp_path: Path):
+    """An end that had been taken in when `close` was called is not lost: the node's work counts."""
+
+    async def scenario() -> None:
+        async with home(tmp_path) as local:
+            key = local.start(attempt(sh="true"))
+            await local.until(lambda: local.runner.running == 0, "the end")
+            await local.runner.close()
+
+            assert [type(event) for event in local.events] == [Started, Ended]
+            assert local.events[-1].key == key
+
+    asyncio.run(scenario())
+
+
 def test_more_than_the_machine_can_hold(tmp_path: Path):
     """Where there are not enough descriptors for all that may run at once, attempts wait; none fails of it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -189,16 +189,17 @@ def test_a_stop_ends_the_container_too(tmp_path: Path, tool: Path):
 
 
 def test_a_stop_before_the_tool_is_known_starts_nothing(tmp_path: Path, tool: Path):
-    """An attempt that is stopped while it is found out which tool there is never runs."""
+    """An attempt that is stopped while it is found out which tool there is ends at once and never runs."""
 
     async def scenario() -> None:
         async with home(tmp_path, **on_path(tool)) as local:
-            key = local.start(attempt(image="i", command=["true"]))
+            key = local.start(attempt("a", image="i", command=["true"]))
             local.runner.stop(key, grace=0)
             ended = await local.ended(key)
 
             assert ended.error == {"reason": "Cancelled", "message": "it was stopped before it had started"}
-            assert [call[0] for call in calls(tool)] == ["info"]
+            await local.run(attempt("b", image="j", command=["true"]))
+            assert [call[-1] for call in calls(tool) if call[0] == "run"] == ["j"]
 
     asyncio.run(scenario())
 

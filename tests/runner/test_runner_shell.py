@@ -24,7 +24,7 @@ def test_the_environment_is_exact(start: Start):
     """A node has what its home gave, what it names, and who it is; nothing of the runner's own."""
     runner = start(
         sh="env | grep -v -e ^PWD= -e ^_= -e ^OLDPWD= -e ^SHLVL= -e ^FAIRLEAD_INPUTS= -e ^FAIRLEAD_OUTPUTS= | sort",
-        env={"COLOUR": "red", "EMPTY": "", "HOME": "/nowhere"},
+        env={"COLOUR": "red", "EMPTY": "", "HOME": "/nowhere", "YES": True, "N": 1.5},
         env_of_home={"HOME": "/elsewhere", "SECRET": "s"},
     )
 
@@ -39,6 +39,8 @@ def test_the_environment_is_exact(start: Start):
             "FAIRLEAD_IDEMPOTENCY_KEY=c0ffee",
             "FAIRLEAD_NODE_ID=lines[3]/pack",
             "HOME=/nowhere",
+            "N=1.5",
+            "YES=true",
             f"PATH={os.environ['PATH']}",
             "SECRET=s",
             f"TMPDIR={runner.temporary}",

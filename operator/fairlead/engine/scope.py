@@ -57,7 +57,7 @@ class NodeView(_View):
         if self._extra is not None and name in self._extra:
             return self._extra[name]
         if name == "outputs":
-            return node.outputs if node.status == s.SUCCEEDED else {}
+            return node.outputs
         if name == "status":
             return node.status
         if name == "attempts":

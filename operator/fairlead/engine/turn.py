@@ -24,6 +24,10 @@ from fairlead.model.ids import connection_target, prefix_of
 from fairlead.model.state import NodeState, State
 
 
+STREAK = 16
+"""How many nodes of one path are looked at before others have their turn: what was just touched is still in the CPU's cache."""
+
+
 class Queue:
     """Pod nodes whose turn it is, by priority, then in order of arrival. Derived from the state, rebuilt after loading."""
 
@@ -73,6 +77,7 @@ class Turn:
         self.state = state
         self.computed = computed
         self.now = 0
+        self._streak = 0
         self.events: list[e.Event] = []
         self.work: deque[str] = deque()
         self.queue = Queue()
@@ -82,6 +87,7 @@ class Turn:
     def begin(self, now: int) -> None:
         """Take the time of the command; events of the last turn have been taken away."""
         self.now = max(now, self.state.at)
+        self._streak = 0
         self.events = []
 
     def emit(self, cls: type[e.Event], **fields: Any) -> None:
@@ -156,6 +162,11 @@ class Turn:
         return self.graph.find(key), self.state.node(key)
 
     def look_at(self, key: str, edges: list[str]) -> None:
-        """Queue the targets of settled connections of an instance."""
+        """Queue the targets of settled connections of an instance; a path that just goes on does so at once, for a while."""
         prefix = prefix_of(key)
+        if len(edges) == 1 and self._streak < STREAK:
+            self._streak += 1
+            self.work.appendleft(prefix + connection_target(edges[0]))
+            return
+        self._streak = 0
         self.work.extend(prefix + connection_target(connection) for connection in edges)

@@ -67,13 +67,18 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     via: str = ""
     port: str = ""
     handled: str = ""
-    outputs: dict[str, Any] = {}
+    given: dict[str, Any] | None = None  # its outputs; None for none
     error: Error | None = None
     scheduled_at: int = 0
     started_at: int = 0
     finished_at: int = 0
     due: int = 0
     since: int = 0  # when it began to be held or to wait
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """What it gave; `{}` until it Succeeded."""
+        return {} if self.given is None else self.given
 
     def arrive(self, path: str) -> None:
         """A path comes to the join."""

@@ -8,22 +8,51 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import typer
 
-from fairlead.apps.cli.terminal import RED, BrokenOutput, painted, say
+from fairlead.apps.cli.terminal import RED, YELLOW, BrokenOutput, painted, say
+from fairlead.model.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from fairlead.model.findings import Finding
 
 DONE, FAILED, WRONG, CANCELLED, UNFINISHED, UNREACHABLE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 4, 5, 70, 130
+
+
+class Refused(InvalidInput):
+    """Text of the user's has errors; `findings` are all that was found in it."""
+
+    def __init__(self, findings: Sequence[Finding], message: str) -> None:
+        super().__init__(message, next((each.reason for each in findings if each.severity == "error"), "Refused"))
+        self.findings = findings
 
 
 def report(error: BaseException) -> int:
     """Say what is wrong; the exit code."""
     code, sentence = judged(error)
-    try:
+    with suppress(BrokenOutput):
+        if isinstance(error, Refused):
+            tell(error.findings)
         complain(sentence)
-    except BrokenOutput:
-        pass
     return code
+
+
+def tell(findings: Sequence[Finding]) -> None:
+    """Findings on stderr, a line each."""
+    for finding in findings:
+        say(shown(finding))
+
+
+def shown(finding: Finding) -> str:
+    """The line of a finding: FILE:LINE: error|warning Reason: message (path)."""
+    line = str(finding)
+    head = f": {finding.severity} {finding.reason}: "
+    colour = RED if finding.severity == "error" else YELLOW
+    return line.replace(head, f": {painted(finding.severity, colour, sys.stderr)} {finding.reason}: ", 1)
 
 
 def complain(sentence: str) -> None:

@@ -9,11 +9,11 @@ Rules of this file
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from fairlead.apps.cli.sources import read_text
 from fairlead.model.documents import read_documents
 from fairlead.model.errors import InvalidInput
 
@@ -38,8 +38,7 @@ def gathered(pairs: Iterable[str], file: Path | None, brought: Json, schema: Jso
 
 def from_file(file: Path) -> Json:
     """The object in a file of inputs, YAML or JSON; `-` is stdin."""
-    text = read_bytes(file, "--inputs")
-    documents, findings = read_documents(text, str(file))
+    documents, findings = read_documents(read_text(file, "--inputs "), str(file))
     wrong = next((finding for finding in findings if finding.severity == "error"), None)
     if wrong is not None:
         raise InvalidInput(f"--inputs {file}, line {wrong.line}: {wrong.message}")
@@ -47,28 +46,6 @@ def from_file(file: Path) -> Json:
         raise InvalidInput(f"--inputs {file}: expected one object with the inputs by name")
     found: Json = documents[0].data
     return found
-
-
-def read_bytes(file: Path, what: str) -> bytes:
-    """The bytes of a file that the user named; `-` is stdin. Raises InvalidInput."""
-    try:
-        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    except IsADirectoryError:
-        raise InvalidInput(f"{what} {file} is a folder; expected a file") from None
-    except FileNotFoundError:
-        raise InvalidInput(f"{what} {file} does not exist; expected a file{_near(file)}") from None
-    except OSError as error:
-        raise InvalidInput(f"{what} {file} cannot be read: {error.strerror}; expected a readable file") from None
-
-
-def _near(file: Path) -> str:
-    from fairlead.model.wording import nearest_name
-
-    try:
-        near = nearest_name(file.name, [other.name for other in file.parent.iterdir()])
-    except OSError:
-        return ""
-    return f", perhaps {file.parent / near}" if near else ""
 
 
 def typed(text: str, kinds: frozenset[str]) -> Any:
@@ -92,7 +69,11 @@ def yaml_value(text: str) -> Any:
         return _refused_number(stripped) if findings and not collection else text
     data = documents[0].data
     value = data.get("value") if isinstance(data, dict) and len(data) == 1 else text
-    return text if isinstance(value, (dict, list)) and not collection else value
+    if isinstance(value, (dict, list)):
+        return value if collection else text
+    if isinstance(value, str):
+        return value if stripped[0] in "\"'" else text
+    return text if value is None and stripped.lower() not in ("null", "~") else value
 
 
 def _refused_number(text: str) -> Any:

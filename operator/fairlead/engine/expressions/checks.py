@@ -21,7 +21,8 @@ from fairlead.engine.expressions.limits import DEPTH
 from fairlead.engine.expressions.reads import Path, references, shortest
 from fairlead.engine.expressions.scanner import Hole, scan
 from fairlead.engine.expressions.shapes import ANY, Shape
-from fairlead.engine.expressions.syntax import Call, Tree, walk
+from fairlead.engine.expressions.syntax import Call, walk
+from fairlead.engine.expressions.trees import Tree
 
 NO_LOCALS: frozenset[str] = frozenset()
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from fairlead.engine.expressions import diagnosis, guards, runtime, syntax
+from fairlead.engine.expressions import diagnosis, guards, optionals, rewriting, runtime, trees
 from fairlead.engine.expressions.budget import Evaluation
 from fairlead.engine.expressions.errors import ExpressionSyntaxError, cut
 from fairlead.engine.expressions.limits import OPTIONAL_MACROS, SOURCE
-from fairlead.engine.expressions.syntax import Call, Const, Entry, Fold, ListNode, MapNode, Node, Select, Tree
+from fairlead.engine.expressions.syntax import Call, Const, MapNode, walk
+from fairlead.engine.expressions.trees import Tree
 
 _OPTIONAL_MACRO = re.compile(r"\bopt(?:Flat)?Map\b")
 _ZONE = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*|[+-]?\d\d:\d\d")
@@ -32,7 +33,7 @@ class Program:
 
     def __init__(self, plain: Any, tree: Tree, locals_: frozenset[str]) -> None:
         self._plain = plain
-        self._cheap_below = guards.cheap_below(tree)
+        self._cheap_below = rewriting.cheap_below(tree)
         self._environment = runtime.environment(locals_)
         self._roots = runtime.ROOT_SET | locals_
         self._guarded: Any = None
@@ -44,8 +45,8 @@ class Program:
             return self._plain.eval(data=data)
         if self._guarded is None:
             # The tree is ten times as large as the program and rarely needed, so it was not kept.
-            tree, self._sites = guards.guarded(syntax.decode(self._plain.serialize()), self._roots)
-            self._guarded = self._environment.deserialize(syntax.encode(tree)) if self._sites else self._plain
+            tree, self._sites = rewriting.guarded(trees.decode(self._plain.serialize()), self._roots)
+            self._guarded = self._environment.deserialize(trees.encode(tree)) if self._sites else self._plain
         evaluation.prepare(self._sites, data)
         return self._guarded.eval(data=data)
 
@@ -71,9 +72,9 @@ def find_errors(
         known = runtime.ROOT_SET | locals_
         return None, None, diagnosis.syntax_errors(source, str(error), known, runtime.function_names())
     serialised = plain.serialize()
-    tree = syntax.decode(serialised)
+    tree = trees.decode(serialised)
     errors = _refuse_tree(source, tree)
-    if b"optional" in serialised:
+    if optionals.may_occur(serialised):
         errors += _refuse_optionals(source, tree)
     if condition and plain.return_type().name() not in ("BOOL", "DYN") and not errors:
         kind = diagnosis.a_type(tree.type_of(tree.root))
@@ -106,7 +107,7 @@ def _refuse_text(source: str) -> ExpressionSyntaxError | None:
 
 def _refuse_tree(source: str, tree: Tree) -> list[ExpressionSyntaxError]:
     found: list[ExpressionSyntaxError] = []
-    for node in syntax.walk(tree.root):
+    for node in walk(tree.root):
         if isinstance(node, MapNode) and node.message:
             message = f"{node.message!r} is a protobuf message, and expressions have only JSON values"
             found.append(ExpressionSyntaxError(message, source, tree.offset_of(node)))
@@ -123,55 +124,13 @@ def _refuse_tree(source: str, tree: Tree) -> list[ExpressionSyntaxError]:
 
 
 def _refuse_optionals(source: str, tree: Tree) -> list[ExpressionSyntaxError]:
-    found: list[ExpressionSyntaxError] = []
-
-    def refuse(node: Node, what: str) -> None:
-        message = f"{what}: end it with .orValue(...) or .value()"
-        found.append(ExpressionSyntaxError(message, source, tree.offset_of(node), reason="TypeMismatch"))
-
-    if _is_optional(tree, tree.root):
-        refuse(tree.root, "the expression gives an optional value")
-    for node in syntax.walk(tree.root):
-        for child in _misused_optionals(tree, node):
-            refuse(child, "an optional value cannot be used here")
-    return found
-
-
-_OPTIONAL_MEMBERS = frozenset(("orValue", "hasValue", "value", "or"))
-_OPTIONAL_OPERATORS = frozenset(("_?._", "_[?_]", "_[_]"))
-
-
-def _is_optional(tree: Tree, node: Node) -> bool:
-    kind = tree.type_of(node)
-    return isinstance(kind, tuple) and kind[0] == "optional"
-
-
-def _misused_optionals(tree: Tree, node: Node) -> list[Node]:
-    """The children of a node that are optional where only a plain value can be."""
-    if isinstance(node, Select):
-        return []
-    if isinstance(node, ListNode):
-        return [
-            each
-            for i, each in enumerate(node.elements)
-            if i not in node.optional and _is_optional(tree, each)
-        ]
-    if isinstance(node, MapNode):
-        return [each.value for each in node.entries if _bad_entry(tree, each)]
-    if isinstance(node, Fold):
-        suspects = [node.range] if node.binds else [node.range, node.init, node.step]
-        return [each for each in suspects if _is_optional(tree, each)]
-    if not isinstance(node, Call):
-        return []
-    if node.function in _OPTIONAL_MEMBERS and node.target is not None:
-        return [each for each in node.args if _is_optional(tree, each) and node.function != "or"]
-    if node.function in _OPTIONAL_OPERATORS:
-        return [each for each in node.args[1:] if _is_optional(tree, each)]
-    if node.function == "_?_:_" and _is_optional(tree, node):
-        return []
-    every = [*node.args, *([node.target] if node.target is not None else [])]
-    return [each for each in every if _is_optional(tree, each)]
-
-
-def _bad_entry(tree: Tree, entry: Entry) -> bool:
-    return not entry.optional and _is_optional(tree, entry.value)
+    what = {True: "the expression gives an optional value", False: "an optional value cannot be used here"}
+    return [
+        ExpressionSyntaxError(
+            f"{what[node is tree.root]}: end it with .orValue(...) or .value()",
+            source,
+            tree.offset_of(node),
+            reason="TypeMismatch",
+        )
+        for node in optionals.misused(tree)
+    ]

@@ -102,7 +102,12 @@ def _undeclared(
     )
     if is_call:
         suggestion = nearest(root, functions)
-        message = f"there is no function {name!r}; {did_you_mean(suggestion, functions)}"
+        hint = (
+            f"did you mean {suggestion!r}?"
+            if suggestion
+            else "expected one of CEL's, or of our list functions such as sum()"
+        )
+        message = f"there is no function {name!r}; {hint}"
         return ExpressionSyntaxError(
             message, source, offset, reason="UnknownFunction", name=name, suggestion=suggestion
         )
@@ -219,6 +224,12 @@ def runtime_message(said: str, source: str) -> str:
     index = re.search(r"Index error: index=(-?\d+) size=(\d+)", text)
     if index:
         return f"index {index.group(1)} is outside of a list of {index.group(2)} elements"
+    container = re.search(r"Invalid container type: '(\w+)'", text)
+    if container:
+        kind = a_type(_TYPES.get(container.group(1), container.group(1)))
+        return f"brackets need a list or a map before them, not {kind}"
+    if "Unable to convert function return value" in text:
+        return "its result is no JSON value"
     if "SELECT to non-message" in text:
         return "a name after a dot needs a map, but what stands before the dot is none"
     return text

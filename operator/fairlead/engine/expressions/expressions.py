@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from fairlead.engine.expressions import compiler, diagnosis, runtime, syntax
+from fairlead.engine.expressions import compiler, diagnosis, runtime, syntax, trees
 from fairlead.engine.expressions.budget import Evaluation, TooExpensive
 from fairlead.engine.expressions.errors import ExpressionError, ExpressionTooExpensive, cut
 from fairlead.engine.expressions.limits import INT_MAX, INT_MIN, RESULT, SHOWN_VALUES
@@ -40,7 +40,7 @@ class Expression:
         self,
         source: str,
         program: compiler.Program,
-        tree: syntax.Tree,
+        tree: trees.Tree,
         roots: frozenset[str],
         *,
         condition: bool,
@@ -157,7 +157,7 @@ def _no_condition(value: Any) -> str:
     return f"a condition must be true or false, but this one is {cut(_shown(value), 80)} ({type_name(value)})"
 
 
-def _pure_path(tree: syntax.Tree, roots: frozenset[str]) -> Path | None:
+def _pure_path(tree: trees.Tree, roots: frozenset[str]) -> Path | None:
     """The path of an expression that is nothing else, so that the runtime need not be asked; `now` is no JSON."""
     path = static_path(tree.root)
     plain = all(

@@ -15,10 +15,20 @@ from typing import Literal
 from fairlead.engine.expressions import shapes
 from fairlead.engine.expressions.diagnosis import OPERATORS, a_kind, nearest
 from fairlead.engine.expressions.errors import cut
-from fairlead.engine.expressions.guards import macro_of
 from fairlead.engine.expressions.reads import static_path
 from fairlead.engine.expressions.shapes import ANY, Shape
-from fairlead.engine.expressions.syntax import Call, Const, Fold, Ident, ListNode, MapNode, Node, Select, Tree
+from fairlead.engine.expressions.syntax import (
+    Call,
+    Const,
+    Fold,
+    Ident,
+    ListNode,
+    MapNode,
+    Node,
+    Select,
+    macro_of,
+)
+from fairlead.engine.expressions.trees import Tree
 from fairlead.engine.expressions.values import compact
 
 _NUMBERS = ("int", "double", "uint")

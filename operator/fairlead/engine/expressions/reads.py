@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fairlead.engine.expressions.syntax import Call, Const, Fold, Ident, Node, Select, Tree, children
+from fairlead.engine.expressions.syntax import Call, Const, Fold, Ident, Node, Select, children
+from fairlead.engine.expressions.trees import Tree
 
 Path = tuple[str, ...]
 Wanted = Mapping[str, "Wanted | None"]
@@ -29,7 +30,7 @@ def references(tree: Tree, roots: frozenset[str]) -> list[tuple[Path, int]]:
     return sorted(set(placed), key=lambda each: (each[1], each[0]))
 
 
-def _first(node: Node) -> Node:
+def _first(node: Node) -> Ident:
     """The name at which a path starts."""
     while not isinstance(node, Ident):
         node = next(children(node))
@@ -70,7 +71,9 @@ def _collect(
 ) -> None:
     path = static_path(node)
     if path is not None:
-        if path[0] not in bound and path[0] in roots:
+        # `.inputs` with a dot before it is the root, whatever a comprehension around it calls its variable.
+        absolute = _first(node).name.startswith(".")
+        if path[0] in roots and (absolute or path[0] not in bound):
             found.append((path, node))
         return
     if isinstance(node, Fold):

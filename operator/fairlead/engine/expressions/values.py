@@ -116,7 +116,10 @@ class Reader:
         elif kind is list or kind is dict:
             if value:
                 return self._container(value)
-        elif value is not None and kind is not bool and kind is not float:
+        elif kind is float:
+            if not math.isfinite(value):
+                raise Unfit(f"a value that it reads is {value}, which JSON cannot hold")
+        elif value is not None and kind is not bool:
             return self._container(value)
         self._check()
         return value

@@ -112,7 +112,7 @@ def node_completed(state: State, event: e.NodeCompleted) -> None:
     key = key_of(event.node)
     node = node_at(state, key)
     end_node(state, key, node, event)
-    node.path, node.port, node.outputs = event.path, event.port, event.outputs
+    node.path, node.port, node.given = event.path, event.port, event.outputs or None
     node.error = None
     if event.via:
         node.via = event.via

@@ -16,8 +16,12 @@ def check_fallbacks(wires: Wires, graph: RawGraph, notes: Notes) -> None:
             _check_naming(node, graph, notes)
     for name, users in body.stand_ins.items():
         stand_in = body.by_name.get(name)
-        if stand_in is not None and stand_in not in users:
-            _check_stand_in(stand_in, users, wires, notes)
+        if stand_in is not None:
+            _check_stand_in(stand_in, users, notes)
+    for edge in wires.beside:
+        stand_in = edge.source if edge.source.name in body.stand_ins else edge.target
+        message = f"{_who(stand_in)}; expected no connection to or from it, not {edge.id}"
+        notes.error("BadFallback", message, edge.path)
 
 
 def _check_naming(node: RawNode, graph: RawGraph, notes: Notes) -> None:
@@ -45,13 +49,19 @@ def _check_naming(node: RawNode, graph: RawGraph, notes: Notes) -> None:
         notes.error("NotAllowedHere", message, path, key=True)
 
 
-def _check_stand_in(node: RawNode, users: list[RawNode], wires: Wires, notes: Notes) -> None:
-    who = f"{node.label} stands in for {listed(user.name for user in users)} and is outside of the graph"
+def _check_stand_in(node: RawNode, users: list[RawNode], notes: Notes) -> None:
     if as_text(node.data.get("fallback")):
-        message = f"{who}; expected no fallback of its own"
+        message = f"{_who(node)}; expected no fallback of its own"
         notes.error("BadFallback", message, (*node.path, "fallback"), key=True)
-    for edge in (*wires.into(node), *wires.out_of(node)):
-        notes.error("BadFallback", f"{who}; expected no connection to or from it, not {edge.id}", edge.path)
     if node.data.get("join") is not None:
-        message = f"join has no effect on {node.name}, which stands in for another node; expected no join"
+        message = f"join has no effect on {node.name}, which stands in for {_names(users)}; expected no join"
         notes.warning("JoinWithoutEffect", message, (*node.path, "join"), key=True)
+
+
+def _who(node: RawNode) -> str:
+    users = _names(node.body.stand_ins.get(node.name, []))
+    return f"{node.label} stands in for {users} and is outside of the graph"
+
+
+def _names(nodes: list[RawNode]) -> str:
+    return listed([node.name for node in nodes])

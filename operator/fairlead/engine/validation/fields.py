@@ -63,7 +63,7 @@ class Fields:
         for body in self.graph.bodies:
             for node in body.nodes:
                 yield from self._of_node(node)
-            if body.owner is not None:
+            if body.kind in ("forEach", "branch"):
                 yield from self._of_body(body)
         for edge in self.edges:
             if edge.when:
@@ -149,9 +149,8 @@ class Fields:
         """A while's condition sees its body, as it was left by the pass before."""
         if not node.bodies:
             return place.also(f"the condition of {node.label}", "pass")
-        inside = node.bodies[0]
-        sees = Place(f"the condition of {node.label}", inside, None, place.names | {"pass"}, place.locals)
-        return sees
+        what = f"the condition of {node.label}"
+        return Place(what, node.bodies[0], None, place.names | {"pass"}, place.locals)
 
     def _of_compensate(self, node: RawNode, undo: dict[str, Any], place: Place) -> Iterator[Field]:
         path: Path = (*node.path, "compensate")

@@ -96,8 +96,7 @@ Keyword = Callable[[Any, Any, Any, Any], Iterator[Any]]
 @lru_cache(maxsize=1)
 def _validator_class() -> tuple[Any, list[int]]:
     """The validator with our keywords, each counted; and the counter."""
-    from jsonschema import Draft202012Validator
-    from jsonschema.validators import extend
+    from jsonschema import Draft202012Validator, validators
 
     steps = [0]
 
@@ -110,58 +109,63 @@ def _validator_class() -> tuple[Any, list[int]]:
 
         return check
 
-    keywords = {**Draft202012Validator.VALIDATORS, **_own_keywords()}
+    keywords = {**Draft202012Validator.VALIDATORS, **_OWN_KEYWORDS}
+    extend: Any = validators.extend
     return extend(Draft202012Validator, {name: counted(keyword) for name, keyword in keywords.items()}), steps
 
 
-def _own_keywords() -> dict[str, Keyword]:
+def _required(_: Any, names: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    for name in names if isinstance(instance, dict) else ():
+        if name not in instance:
+            yield _error(_missing(name, instance, schema))
+
+
+def _pattern(_: Any, wanted: str, instance: Any, __: Any) -> Iterator[Any]:
+    if isinstance(instance, str) and not regexes.matches(wanted, instance):
+        yield _error(f"{shown(instance)} does not fit; expected text that matches {wanted}")
+
+
+def _pattern_properties(validator: Any, patterns: Any, instance: Any, _: Any) -> Iterator[Any]:
+    for name, value in instance.items() if isinstance(instance, dict) else ():
+        for pattern, inner in patterns.items():
+            if regexes.matches(pattern, name):
+                yield from validator.descend(value, inner, path=name, schema_path=pattern)
+
+
+def _additional_properties(validator: Any, rest: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    known = schema.get("properties", {})
+    patterns = schema.get("patternProperties", {})
+    for name, value in instance.items() if isinstance(instance, dict) else ():
+        if name in known or any(regexes.matches(each, name) for each in patterns):
+            continue
+        if rest is False:
+            yield _error(_unexpected(name, known))
+        else:
+            yield from validator.descend(value, rest, path=name)
+
+
+def _unique_items(_: Any, wanted: Any, instance: Any, __: Any) -> Iterator[Any]:
+    seen: dict[str, int] = {}
+    for index, item in enumerate(instance if wanted and isinstance(instance, list) else ()):
+        first = seen.setdefault(canonical(_whole(item)), index)
+        if first != index:
+            yield _error(f"items {first} and {index} are both {shown(item)}; expected each item once")
+            return
+
+
+_OWN_KEYWORDS: dict[str, Keyword] = {
+    "required": _required,
+    "pattern": _pattern,
+    "patternProperties": _pattern_properties,
+    "additionalProperties": _additional_properties,
+    "uniqueItems": _unique_items,
+}
+
+
+def _error(message: str) -> Any:
     from jsonschema import ValidationError
 
-    def required(validator: Any, names: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        for name in names if isinstance(instance, dict) else ():
-            if name not in instance:
-                yield ValidationError(_missing(name, instance, schema))
-
-    def pattern(validator: Any, wanted: str, instance: Any, schema: Any) -> Iterator[Any]:
-        if isinstance(instance, str) and not regexes.matches(wanted, instance):
-            yield ValidationError(f"{shown(instance)} does not fit; expected text that matches {wanted}")
-
-    def pattern_properties(validator: Any, patterns: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        for name, value in instance.items() if isinstance(instance, dict) else ():
-            for each, inner in patterns.items():
-                if regexes.matches(each, name):
-                    yield from validator.descend(value, inner, path=name, schema_path=each)
-
-    def additional_properties(validator: Any, rest: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        known = schema.get("properties", {})
-        patterns = schema.get("patternProperties", {})
-        for name, value in instance.items() if isinstance(instance, dict) else ():
-            if name in known or any(regexes.matches(each, name) for each in patterns):
-                continue
-            if rest is False:
-                yield ValidationError(_unexpected(name, known))
-            else:
-                yield from validator.descend(value, rest, path=name)
-
-    def unique_items(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        if not wanted or not isinstance(instance, list):
-            return
-        seen: dict[str, int] = {}
-        for index, item in enumerate(instance):
-            first = seen.setdefault(canonical(_whole(item)), index)
-            if first != index:
-                yield ValidationError(
-                    f"items {first} and {index} are both {shown(item)}; expected each item once"
-                )
-                return
-
-    return {
-        "required": required,
-        "pattern": pattern,
-        "patternProperties": pattern_properties,
-        "additionalProperties": additional_properties,
-        "uniqueItems": unique_items,
-    }
+    return ValidationError(message)
 
 
 def _missing(name: str, instance: dict[str, Any], schema: Any) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fairlead.engine.validation.bodies import RawGraph, RawNode, as_dict
-from fairlead.engine.validation.notes import Notes
+from fairlead.engine.validation.notes import Notes, shown
 from fairlead.model.documents import Path
 from fairlead.model.manifests import NODE_KINDS, POD_KINDS
 from fairlead.model.times import format_duration, parse_duration
@@ -54,12 +54,13 @@ def check_placement(graph: RawGraph, notes: Notes) -> None:
         in_finally = any(outer.kind == "finally" for outer in body.outward())
         for node in body.nodes:
             _check_node(node, notes)
+            _check_items(node, notes)
             if node.kind == "finish" and in_finally:
                 message = (
                     f"{node.label} is a finish in finally, when the run has ended; expected no finish there"
                 )
                 notes.error("NotAllowedHere", message, (*node.path, "finish"), key=True)
-    _check_defaults(graph, notes)
+    _check_spec(graph, notes)
     _check_expiries(graph, notes)
 
 
@@ -72,19 +73,32 @@ def _check_node(node: RawNode, notes: Notes) -> None:
             notes.error("NotAllowedHere", message, (*node.path, field), key=True)
     for field in node.data.keys() & _USELESS.keys():
         if node.kind in _USELESS[field] and node.data[field] is not None:
-            instead = _INSTEAD.get((field, node.kind))
-            hint = f"expected {instead}" if instead else "expected it on nodes that run in a pod"
-            message = f"{field} has no effect on a node of kind {node.kind}; {hint}"
+            other = _INSTEAD.get((field, node.kind), "it on nodes that run in a pod")
+            message = f"{field} has no effect on a node of kind {node.kind}; expected {other}"
             notes.warning("WithoutEffect", message, (*node.path, field), key=True)
 
 
-def _check_defaults(graph: RawGraph, notes: Notes) -> None:
-    defaults = as_dict(graph.spec.get("defaults"))
-    if defaults and not any(node.in_pod for node in graph.nodes()):
-        message = (
-            f"defaults have no effect: no node runs in a pod; expected a node of kind {', '.join(POD_KINDS)}"
-        )
-        notes.warning("WithoutEffect", message, (*graph.path, "defaults"), key=True)
+def _check_items(node: RawNode, notes: Notes) -> None:
+    items = node.value.get("items") if node.kind == "forEach" else None
+    if isinstance(items, str) and "${" not in items:
+        message = f"items is the text {shown(items)}; expected a list, or ${{ cel }} that gives one"
+        notes.error("WrongType", message, (*node.path, "forEach", "items"))
+
+
+def _check_spec(graph: RawGraph, notes: Notes) -> None:
+    spec, path = graph.spec, graph.path
+    if as_dict(spec.get("defaults")) and not any(node.in_pod for node in graph.nodes()):
+        kinds = ", ".join(POD_KINDS)
+        message = f"defaults have no effect, as no node runs in a pod; expected a node of kind {kinds}"
+        notes.warning("WithoutEffect", message, (*path, "defaults"), key=True)
+    concurrency = as_dict(spec.get("concurrency"))
+    for field in ("key", "whenFull"):
+        if field in concurrency and "maxExecutions" not in concurrency:
+            message = f"{field} has no effect without maxExecutions; expected both"
+            notes.warning("WithoutEffect", message, (*path, "concurrency", field), key=True)
+    if "finallyTimeout" in spec and not spec.get("finally"):
+        message = "finallyTimeout has no effect without finally; expected both"
+        notes.warning("WithoutEffect", message, (*path, "finallyTimeout"), key=True)
 
 
 def _check_expiries(graph: RawGraph, notes: Notes) -> None:

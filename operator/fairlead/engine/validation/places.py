@@ -1,19 +1,21 @@
 """What an expression sees at each place where one may stand (api.md Expressions, semantics 2, 16, 18, 20, 34).
 
-place                              names beside inputs vars computed nodes execution workflow now    nodes it may read
-node fields before it starts       item index pass where they are                                    upstream of the node
-store, compensate                  the same, and outputs                                             and itself
-a connection's when                the same, and outputs, error                                      upstream of its source, and that
-retryOn, noRetryOn                 the same, and error                                               upstream of the node
-fields of a fallback               the same, and error                                               as the node it stands in for
-while.condition                    as the while, and pass                                            and those of its body
-outputs of a forEach or branch     as inside the body                                                all of the body
-fields in finally                  item index pass where they are                                    all
-outputs of the workflow            -                                                                 all but those of finally
-computed                           without now                                                       wherever it is read
-variables, concurrency.key         only inputs execution workflow now                                none
-triggers                           only event workflow now                                           none
-notifications                      outputs error                                                     all
+    place                             names                                  nodes it may read
+    node fields before it starts      the usual, item index pass inside      upstream of the node
+    store, compensate                 the same, and outputs                  the same, and itself
+    a connection's when               the same, and outputs, error           upstream of its source, and that
+    retryOn, noRetryOn                the same, and error                    upstream of the node
+    fields of a fallback              the same, and error                    as the node it stands in for
+    while.condition                   as the while, and pass                 the same, and those of its body
+    outputs of a forEach or branch    as inside the body                     all of the body
+    fields in finally                 as any field                           all
+    outputs of the workflow           the usual                              all but those of finally
+    computed                          the usual without now                  those upstream of who reads it
+    variables, concurrency.key        inputs execution workflow now          none
+    triggers                          event workflow now                     none
+    notifications                     the usual, and outputs, error          all
+
+The usual names are inputs, vars, computed, nodes, execution, workflow and now.
 """
 
 from __future__ import annotations

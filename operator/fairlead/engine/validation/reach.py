@@ -36,8 +36,11 @@ def _check_unreachable(graph: BodyGraph, notes: Notes) -> None:
         if not reached >> number & 1 and node.name not in graph.body.stand_ins
     ]
     if not graph.entries and not graph.lost_targets and graph.nodes:
-        names = listed(node.name for node in graph.nodes)
-        message = f"no node of {graph.body.label} can start: each of {names} has a connection into it; expected an entry point"
+        names = listed([node.label.removeprefix("node ") for node in graph.nodes])
+        message = (
+            f"no node of {graph.body.label} can start: each of {names} has a connection into it or stands in for another; "
+            "expected an entry point"
+        )
         notes.error("NoEntryPoint", message, graph.nodes[0].path)
         return
     for number in missing:
@@ -52,7 +55,7 @@ def _check_unreachable(graph: BodyGraph, notes: Notes) -> None:
 
 def _check_join(graph: BodyGraph, notes: Notes, node: RawNode) -> None:
     join = node.data.get("join")
-    if join is None or id(node) in graph.wires.lost_targets:
+    if join is None or id(node) in graph.wires.lost_targets or node.name in graph.body.stand_ins:
         return
     edges = [edge for edge in graph.wires.into(node) if not edge.loopback]
     needed = join.get("atLeast") if isinstance(join, dict) else None

@@ -32,7 +32,7 @@ _OUTPUTS = {
     "forEach": ("items", "failed"),
     "wait": ("event",),
     "approval": ("decisions",),
-    **{kind: () for kind in ("set", "log", "if", "switch", "emit")},
+    **dict.fromkeys(("set", "log", "if", "switch", "emit"), ()),
 }
 """Kind → the outputs that its nodes have, for those where these are known."""
 _PURE_ONLY = "and a computed field depends on inputs, variables and nodes alone"
@@ -125,7 +125,7 @@ class References:
             return
         why = self._sight.why_not(field.place, node)
         if why:
-            message = f"{field.place.what} reads nodes.{name}, and {why}; expected a node that has ended"
+            message = f"nodes.{name} is read in {field.place.what}, and {why}; expected a node that has ended"
             self._say(field, read.offset, "NotUpstream", message)
         if len(read.path) > 3 and read.path[2] == "outputs":
             self._output(field, read, node)
@@ -142,7 +142,7 @@ class References:
         elsewhere = self._sight.anywhere(name)
         if elsewhere is not None and elsewhere.body.kind == "finally":
             message = (
-                f"{what} reads nodes.{name}, which runs in finally; expected a node that has ended before"
+                f"nodes.{name} is read in {what}, and it runs in finally; expected a node that has ended before"
             )
             self._say(field, read.offset, "NotUpstream", message)
             return
@@ -157,7 +157,7 @@ class References:
             field,
             read.offset,
             "UnknownNode",
-            f"{what} reads nodes.{name}, and there is no such node; {expected}",
+            f"nodes.{name} is read in {what}, and there is no such node; {expected}",
         )
 
     def _output(self, field: Field, read: Reference, node: RawNode) -> None:

@@ -44,8 +44,8 @@ def validate_documents(
 ) -> Report:
     """All that can be known of the manifests in a text before they run.
 
-    `siblings` are the manifests beside the file, if the caller looked for them: then a Workflow that is found nowhere is an error,
-    else a warning.
+    `siblings` are the manifests beside the file, if the caller looked for them: then a Workflow that is found nowhere is an
+    error, else a warning.
     """
     shapes, findings = read_shapes(text, file)
     lines = lines_of(text if isinstance(text, str) else text.decode(errors="replace"))

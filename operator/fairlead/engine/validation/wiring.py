@@ -1,4 +1,4 @@
-"""Connections and `after` of one body become edges between the places of its nodes; what names nothing is told (semantics 12, 13).
+"""Connections and `after` of one body become edges between its nodes; what names nothing is told (semantics 12, 13).
 
 Rules of this file: one mistake gives one finding. What leads from or to something unknown is kept in `lost_sources` and
 `lost_targets`: the rules about order then say nothing about what it may have reached. An unknown port is "", and may be any.
@@ -47,12 +47,22 @@ class Wires:
     """Nodes that are connected to something unknown."""
     lost_targets: dict[int, RawNode] = field(default_factory=dict)
     """Nodes into which something unknown leads."""
+    beside: list[RawEdge] = field(default_factory=list)
+    """Edges from or to stand-ins, which may have none."""
 
     def add(self, edge: RawEdge) -> None:
         """Take an edge."""
         self.edges.append(edge)
         self.outgoing.setdefault(id(edge.source), []).append(edge)
         self.incoming.setdefault(id(edge.target), []).append(edge)
+
+    def set_aside(self, edge: RawEdge) -> None:
+        """Take an edge from or to a node that stands in for another one, which is outside of the graph."""
+        self.beside.append(edge)
+        if edge.source.name not in self.body.stand_ins:
+            self.lost_sources[id(edge.source)] = edge.source
+        if edge.target.name not in self.body.stand_ins:
+            self.lost_targets[id(edge.target)] = edge.target
 
     def into(self, node: RawNode) -> list[RawEdge]:
         """The edges into a node."""
@@ -87,7 +97,9 @@ def wire(body: RawBody, graph: RawGraph, notes: Notes) -> Wires:
         if edge is None:
             continue
         first = seen.setdefault(edge.id, edge)
-        if first is edge or not edge.port:
+        if edge.source.name in body.stand_ins or edge.target.name in body.stand_ins:
+            wires.set_aside(edge)
+        elif first is edge or not edge.port:
             wires.add(edge)
         else:
             _repeated(notes, first, edge)

@@ -1,7 +1,7 @@
 """Everything that can be known of one workflow before it runs, beyond its shape.
 
-Each rule has a module and looks at all of the workflow; none stops another one. What is unreadable is passed over: the shape check
-has told of it.
+Each rule has a module and looks at all of the workflow; none stops another one. What is unreadable is passed over: the shape
+check has told of it.
 """
 
 from __future__ import annotations

@@ -20,11 +20,11 @@ from fairlead.local.subprocesses.containers import Tool, remove
 from fairlead.local.subprocesses.places import containers_folder, scratch_folder
 from fairlead.model.errors import Unavailable
 
-RUNNERS_OWN_TIME = 3.0
-"""Seconds in which a runner ends its processes by itself: its ORPHAN_GRACE of 2 and what a loaded machine
-adds.
-"""
-KILLED_WITHIN = 10.0
+NODES_TIME = 3.0
+"""Seconds after which processes of a node are killed: the two of the runner, and what a loaded machine adds."""
+RUNNERS_TIME = 6.0
+"""Seconds after which a runner is killed that is still there; it knows processes of the node that carry no marks."""
+GONE_WITHIN = 12.0
 _LOOK_AGAIN = 0.02
 
 
@@ -51,16 +51,16 @@ async def end_processes(marks: dict[str, str], session: int = 0) -> set[str]:
             if not found:
                 return keys
             waited = time.monotonic() - start
-            if waited > KILLED_WITHIN:
+            if waited > GONE_WITHIN:
                 pids = ", ".join(str(process.pid) for process in found)
                 raise Unavailable(
-                    f"processes {pids} of earlier attempts did not end within {KILLED_WITHIN:.0f} s of KILL"
+                    f"processes {pids} of earlier attempts did not end within {GONE_WITHIN:.0f} s, although they were killed"
                 )
             runners = {process.marks.get(b"FAIRLEAD_ATTEMPT_KEY") for process in found if process.is_runner}
             for process in found:
                 key = process.marks.get(b"FAIRLEAD_ATTEMPT_KEY", b"")
                 keys.add(key.decode())
-                if waited > RUNNERS_OWN_TIME:
+                if waited > (RUNNERS_TIME if process.is_runner else NODES_TIME):
                     process.signal(signal.SIGKILL)
                 elif key not in runners and process.pid not in told:
                     told.add(process.pid)
@@ -70,7 +70,7 @@ async def end_processes(marks: dict[str, str], session: int = 0) -> set[str]:
 
 async def _wait_for_runners(folder: Path) -> None:
     """Where no process table shows them: a runner is alive while its private folder is there."""
-    deadline = time.monotonic() + (0.0 if process_table.HAS_TABLE else RUNNERS_OWN_TIME)
+    deadline = time.monotonic() + (0.0 if process_table.HAS_TABLE else RUNNERS_TIME)
     while time.monotonic() < deadline and _holds_something(folder):  # noqa: ASYNC110 - other processes set no Event of ours
         await asyncio.sleep(_LOOK_AGAIN)
 

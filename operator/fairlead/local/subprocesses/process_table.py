@@ -8,6 +8,7 @@ take its place. Where there is no /proc (not Linux) nothing is found.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -36,7 +37,15 @@ class Found(NamedTuple):
     def signal(self, number: int) -> None:
         """Send a signal; nothing happens if the process has ended."""
         with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.handle, number)
+            if self.handle >= 0:
+                signal.pidfd_send_signal(self.handle, number)
+            else:
+                os.kill(self.pid, number)
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self.handle >= 0:
+            os.close(self.handle)
 
 
 @contextmanager
@@ -51,34 +60,43 @@ def marked(marks: Mapping[str, str], session: int = 0) -> Iterator[list[Found]]:
             family = _ancestors()
             for entry in Path("/proc").iterdir():
                 if entry.name.isdigit() and int(entry.name) not in family:
-                    candidate = _look(int(entry.name), wanted, session)
-                    if candidate is not None:
-                        found.append(candidate)
+                    with suppress(OSError):  # it ended while we looked
+                        found += _look(int(entry.name), wanted, session)
         yield found
     finally:
         for process in found:
-            os.close(process.handle)
+            process.close()
 
 
-def _look(pid: int, wanted: dict[bytes, bytes], session: int) -> Found | None:
-    """The process if it is one of those wanted."""
-    try:
-        # The cheap look first: nearly all processes are strangers.
-        if not (session and _stat(pid)[2] == session) and not wanted.items() <= _marks(pid).items():
-            return None
-        handle = os.pidfd_open(pid)
-    except OSError:
-        return None
+def _look(pid: int, wanted: dict[bytes, bytes], session: int) -> list[Found]:
+    """The process if it is one of those wanted; raises OSError if it ends meanwhile."""
+
+    def is_wanted() -> bool:
+        return (session != 0 and _stat(pid)[2] == session) or wanted.items() <= _marks(pid).items()
+
+    if not is_wanted():  # nearly all processes are strangers
+        return []
+    handle = _hold(pid)
     try:
         state, _, its_session = _stat(pid)
-        marks = _marks(pid)
-        is_wanted = wanted.items() <= marks.items() or (session != 0 and its_session == session)
-        if is_wanted and state not in b"ZX":
-            return Found(pid, handle, its_session, marks)
-    except OSError:
-        pass
-    os.close(handle)
-    return None
+        if is_wanted() and state not in b"ZX":
+            found = [Found(pid, handle, its_session, _marks(pid))]
+            handle = -1
+            return found
+    finally:
+        if handle >= 0:
+            os.close(handle)
+    return []
+
+
+def _hold(pid: int) -> int:
+    """A pidfd; -1 where the kernel has none (before 5.3, some sandboxes): the pid has to do there."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        if error.errno in (errno.ENOSYS, errno.EPERM):
+            return -1
+        raise
 
 
 def _marks(pid: int) -> dict[bytes, bytes]:

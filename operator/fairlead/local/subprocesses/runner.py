@@ -39,8 +39,6 @@ ANSWER_TIME = 25.0
 """Seconds beyond the grace that a stopped runner has to report, before it is killed itself; it gives up
 sooner than that.
 """
-
-
 CROWDED = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 """What the system says when there are too many descriptors, processes or bytes in use for one more."""
 
@@ -85,6 +83,7 @@ class SubprocessRunner:
         self._live: dict[str, Live] = {}
         self._leaving: set[Live] = set()
         self._crowded = False
+        self._filling = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._idle = asyncio.Event()
@@ -127,7 +126,7 @@ class SubprocessRunner:
             return
         live = self._live.get(key)
         if live is not None:
-            live.stop(grace, ANSWER_TIME)
+            self._stop(live, grace)
 
     def tail(self, uid: str, key: str, count: int) -> list[Line]:
         """The last lines that an attempt printed: of a running one from memory, else from its log."""
@@ -146,8 +145,8 @@ class SubprocessRunner:
         self._closed = True
         self._queued.clear()
         self._queue.clear()
-        for live in self._live.values():
-            live.stop(grace, ANSWER_TIME)
+        for live in list(self._live.values()):
+            self._stop(live, grace)
         while self._live or self._leaving:
             self._idle.clear()
             await self._idle.wait()
@@ -156,8 +155,16 @@ class SubprocessRunner:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._preparation.close()
 
+    def _stop(self, live: Live, grace: int) -> None:
+        live.stop(grace, ANSWER_TIME)
+        if not live.pid:
+            self._end(live, error=_never_started())
+
     def _fill(self) -> None:
         """Start what there is a place for."""
+        if self._filling or self._closed:
+            return  # what cannot start ends at once, and comes here again
+        self._filling = True
         while self._queue and len(self._live) < self._limit and not self._crowded:
             _, place, attempt = heapq.heappop(self._queue)
             if attempt.key not in self._queued:
@@ -168,12 +175,10 @@ class SubprocessRunner:
                 self._spawn(self._begin_in_container(live))
             else:
                 self._begin(live, None)
+        self._filling = False
 
     def _begin(self, live: Live, tool: Tool | None) -> None:
         """Start the attempt's process, or report why it cannot be."""
-        if live.stopped:
-            self._end(live, error=_never_started())
-            return
         at = self._clock()
         try:
             live.begin(self._preparation.prepare(live.attempt, tool))
@@ -195,6 +200,8 @@ class SubprocessRunner:
             path = self._environ.get("PATH")
             self._finding = asyncio.create_task(asyncio.to_thread(find, self._container_tool, path))
         found = await asyncio.shield(self._finding)
+        if live.stopped:
+            return
         if isinstance(found, Tool):
             self._begin(live, found)
             return
@@ -248,16 +255,12 @@ class SubprocessRunner:
         self._emit(Ended(live.attempt.key, self._clock(), outputs, error, live.stopped, problem))
         self._idle.set()
         self._crowded = False
-        if not self._closed:
-            self._fill()
+        self._fill()
 
     def _emit(self, event: RunnerEvent) -> None:
-        """Report from the event loop, never from inside a call of ours."""
-        asyncio.get_running_loop().call_soon(self._report, event)
-
-    def _report(self, event: RunnerEvent) -> None:
+        """Report from the event loop, never from inside a call of ours. What ended before `close` is reported."""
         if not self._closed:
-            self._on_event(event)
+            asyncio.get_running_loop().call_soon(self._on_event, event)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -40,11 +40,16 @@ class SecretFiles:
         folder = self._own / f"{secret}{'.container' if anyone else ''}"
         if not folder.is_dir():
             self._own.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder.mkdir(mode=0o755 if anyone else 0o700)
+            unfinished = folder.with_name(f"{folder.name}.new")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
             for name, text in texts.items():
-                file = folder / name
-                file.touch(mode=0o644 if anyone else 0o600)
+                file = unfinished / name
+                file.touch(mode=0o600)
                 file.write_text(text, encoding="utf-8", errors="surrogateescape")
+                file.chmod(0o644 if anyone else 0o600)  # whatever the umask is
+            unfinished.chmod(0o755 if anyone else 0o700)
+            unfinished.rename(folder)
         return folder
 
     def link(self, files: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -1,0 +1,261 @@
+"""From FILE to what runs: the manifest, and what it refers to.
+
+Rules of this file
+- In a text of several documents the first Workflow or WorkflowExecution runs.
+- What a manifest refers to is found in the same text, else in the `*.yaml`, `*.yml`, `*.json` of its folder. These are not even read
+  unless a name is missing; one that cannot be read is passed over, and named if the name stays missing.
+- An error anywhere in the text, or about a manifest that is used, refuses it: nothing is started. Warnings do not.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from fairlead.apps.cli.failures import Refused
+from fairlead.engine.validation import Report, unsupported, validate_documents
+from fairlead.model.documents import Document, read_documents
+from fairlead.model.errors import InvalidInput
+from fairlead.model.findings import Finding
+from fairlead.model.manifests import (
+    GROUP,
+    KINDS,
+    ExecutionSpec,
+    Manifest,
+    Workflow,
+    WorkflowExecution,
+    WorkflowGuard,
+    WorkflowSpec,
+)
+from fairlead.model.shapes import check_shape
+
+SUFFIXES = (".yaml", ".yml", ".json")
+_UNRESOLVED = frozenset({"UnknownGuard", "UnknownWorkflow"})
+_OURS = f"{GROUP}/".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a text says to run: a workflow, and the WorkflowExecution that asked for it if there is one."""
+
+    name: str
+    workflow: WorkflowSpec
+    warnings: tuple[Finding, ...] = ()
+    execution: WorkflowExecution | None = None
+
+    @property
+    def asked(self) -> ExecutionSpec | None:
+        """The spec of the execution, if there is one."""
+        return self.execution.spec if self.execution is not None else None
+
+
+@dataclass(slots=True)
+class Beside:
+    """The manifests in a folder beside a file, each with the file that it came from."""
+
+    found: list[tuple[Workflow | WorkflowGuard, Path]] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+    def workflow(self, name: str) -> tuple[Workflow, Path] | None:
+        """The first Workflow of a name."""
+        for manifest, path in self.found:
+            if isinstance(manifest, Workflow) and manifest.metadata.name == name:
+                return manifest, path
+        return None
+
+
+def read_source(file: Path) -> Source:
+    """What a file says to run, fit to run. Raises InvalidInput, with all findings if there are any."""
+    text = read_text(file)
+    report, beside = validated(text, file)
+    if report.errors:
+        raise refuse(report.findings, beside)
+    runnable = report.runnable
+    if runnable is None:
+        raise InvalidInput(f"{file} has {_kinds(report)}; expected a Workflow or a WorkflowExecution")
+    manifest, document = runnable
+    source = _source(manifest, report, file, beside)
+    not_yet = [*unsupported(manifest, document)]
+    if isinstance(manifest, WorkflowExecution) and manifest.spec.definition is None:
+        not_yet += unsupported(source.workflow)
+    if not_yet:
+        raise Refused(not_yet, f"{file} uses what this release does not run; nothing was started")
+    return source
+
+
+def read_workflow(file: Path) -> tuple[str, WorkflowSpec]:
+    """Name and spec of the workflow that a file runs. Raises InvalidInput, with all findings if there are any."""
+    source = read_source(file)
+    return source.name, source.workflow
+
+
+def read_graph(file: Path) -> Source:
+    """As `read_source`, also for workflows that this release does not run: to be looked at."""
+    report, beside = validated(read_text(file), file)
+    if report.errors:
+        raise refuse(report.findings, beside)
+    if report.runnable is None:
+        raise InvalidInput(f"{file} has {_kinds(report)}; expected a Workflow or a WorkflowExecution")
+    return _source(report.runnable[0], report, file, beside)
+
+
+def validated(text: bytes, file: Path) -> tuple[Report, Beside]:
+    """All that is wrong with a text; the folder is looked at only if a name is missing."""
+    report = validate_documents(text, str(file))
+    if not any(finding.reason in _UNRESOLVED for finding in report.findings):
+        return _without_foreign(report), Beside()
+    beside = look_beside(file)
+    report = validate_documents(text, str(file), siblings=[manifest for manifest, _ in beside.found])
+    return _without_foreign(report), beside
+
+
+def _without_foreign(report: Report) -> Report:
+    """The report without what it says of objects of others (a Namespace, a Deployment) that stand beside ours in a text."""
+    foreign = [_is_foreign(document) for document in report.sources]
+    if all(foreign) or not any(foreign):
+        return report
+    lines = [document.value_place(())[0] for document in report.sources]
+    spans = [
+        range(line, following)
+        for line, following, other in zip(lines, [*lines[1:], sys.maxsize], foreign, strict=True)
+        if other
+    ]
+    kept = (
+        finding
+        for finding in report.findings
+        if not finding.path or not any(finding.line in span for span in spans)
+    )
+    return replace(report, findings=tuple(kept))
+
+
+def _is_foreign(document: Document) -> bool:
+    data = document.data
+    if not isinstance(data, dict) or not isinstance(data.get("apiVersion"), str):
+        return False
+    return not data["apiVersion"].startswith(f"{GROUP}/") and data.get("kind") not in KINDS
+
+
+def refuse(findings: Sequence[Finding], beside: Beside | None = None) -> Refused:
+    """The refusal of a text with errors."""
+    errors = sum(1 for finding in findings if finding.severity == "error")
+    file = next((finding.file for finding in findings if finding.file), "the text")
+    missing = any(finding.reason in _UNRESOLVED for finding in findings)
+    passed_over = f"; passed over: {'; '.join(beside.unreadable)}" if beside and beside.unreadable and missing else ""
+    count = "an error" if errors == 1 else f"{errors} errors"
+    return Refused(findings, f"{file} has {count}, nothing was started{passed_over}")
+
+
+def read_text(file: Path, what: str = "") -> bytes:
+    """The bytes of a file that the user named; `-` is stdin. Raises InvalidInput."""
+    try:
+        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except IsADirectoryError:
+        raise InvalidInput(f"{what}{file} is a folder; expected a file") from None
+    except FileNotFoundError:
+        raise InvalidInput(f"{what}{file} does not exist; expected a file{_near(file)}") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InvalidInput(f"{what}{file} cannot be read ({why}); expected a readable file") from None
+
+
+def look_beside(file: Path) -> Beside:
+    """The Workflows and guards in the files beside one."""
+    beside = Beside()
+    folder = Path() if str(file) == "-" else file.parent
+    for path in sorted(folder.iterdir()):
+        if path.suffix in SUFFIXES and path.is_file() and not _same(path, file):
+            _take(path, beside)
+    return beside
+
+
+def holds_ours(path: Path) -> bool:
+    """Whether a file names our API group; one that cannot be read does not."""
+    try:
+        return _OURS in path.read_bytes()
+    except OSError:
+        return False
+
+
+def _take(path: Path, beside: Beside) -> None:
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        beside.unreadable.append(f"{path} ({error.strerror})")
+        return
+    if _OURS not in text:
+        return
+    documents, findings = read_documents(text, str(path))
+    broken = next((finding for finding in findings if finding.severity == "error"), None)
+    if broken is not None:
+        beside.unreadable.append(f"{path}:{broken.line} ({broken.reason})")
+    for document in documents:
+        manifest = _manifest(document)
+        if isinstance(manifest, (Workflow, WorkflowGuard)):
+            beside.found.append((manifest, path))
+
+
+def _manifest(document: Document) -> Manifest | None:
+    data = document.data
+    if not isinstance(data, dict) or data.get("kind") not in ("Workflow", "WorkflowGuard"):
+        return None
+    return check_shape(document).manifest
+
+
+def _source(manifest: Workflow | WorkflowExecution, report: Report, file: Path, beside: Beside) -> Source:
+    warnings = tuple(report.findings)
+    if isinstance(manifest, Workflow):
+        return Source(_name(manifest), manifest.spec, warnings)
+    if manifest.spec.definition is not None:
+        return Source("", manifest.spec.definition, warnings, manifest)
+    assert manifest.spec.workflow is not None
+    wanted = manifest.spec.workflow.name
+    for other in report.documents:
+        if isinstance(other, Workflow) and other.metadata.name == wanted:
+            return Source(wanted, other.spec, warnings, manifest)
+    return _from_beside(wanted, manifest, warnings, beside)
+
+
+def _from_beside(wanted: str, execution: WorkflowExecution, warnings: tuple[Finding, ...], beside: Beside) -> Source:
+    """The workflow of another file is looked at as closely as the file itself."""
+    place = beside.workflow(wanted)
+    assert place is not None, "validation has found it"
+    path = place[1]
+    report = validate_documents(path.read_bytes(), str(path), siblings=[manifest for manifest, _ in beside.found])
+    for other in report.documents:
+        if isinstance(other, Workflow) and other.metadata.name == wanted:
+            return Source(wanted, other.spec, (*warnings, *report.findings), execution)
+    raise refuse(report.findings)
+
+
+def _kinds(report: Report) -> str:
+    """What a text has that cannot run."""
+    kinds = [type(manifest).__name__ for manifest in report.documents if manifest is not None]
+    return f"only {', '.join(dict.fromkeys(kinds))}" if kinds else "nothing that runs"
+
+
+def _name(workflow: Workflow) -> str:
+    return workflow.metadata.name or (workflow.metadata.generate_name or "").rstrip("-")
+
+
+def _same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
+
+
+def _near(file: Path) -> str:
+    from fairlead.model.wording import nearest_name
+
+    try:
+        near = nearest_name(file.name, [other.name for other in file.parent.iterdir()])
+    except OSError:
+        return ""
+    return f", perhaps {file.parent / near}" if near else ""
+
+
+def errors_of(findings: Iterable[Finding]) -> int:
+    """How many errors there are."""
+    return sum(1 for finding in findings if finding.severity == "error")
