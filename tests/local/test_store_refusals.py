@@ -209,6 +209,28 @@ def test_a_full_disk_takes_whole_batches_or_none(tmp_path, size):
     assert "1 None" == afterwards
 
 
+def test_a_full_disk_is_told_as_such_when_a_store_is_opened(tmp_path):
+    """Not even the index of the WAL finds room then, which SQLite calls an I/O error."""
+    path = tmp_path / "store.db"
+    opens = """
+with Store(path) as store: store.create(record(), sys.argv[2].encode())
+ballast = path.parent / "ballast"
+file = os.open(ballast, os.O_CREAT | os.O_WRONLY)
+try:
+    while True: os.write(file, bytes(4096))
+except OSError: say("filled")
+os.close(file)
+try: Store(path).list()
+except FairleadError as error: say(type(error).__name__, error)
+ballast.unlink()
+with Store(path) as store: say(store.list()[0].name)
+"""
+    answers = said(path, opens, DEFINITION.decode(), prefix=_mounted(tmp_path, "size=300k"))
+
+    told = f"Unavailable the disk of the store {path} is full and nothing was written; free some space, then try again"
+    assert ["filled", told, "demo"] == answers
+
+
 def test_a_store_that_may_not_grow_is_full(path):
     """The same without a mount: SQLite is told how many pages there may be."""
     with Store(path) as store:
@@ -306,13 +328,18 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
     assert "my notes\n" * 1000 == path.read_text()
 
 
-def test_a_database_of_another_program_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    "marks",
+    [(), ("PRAGMA user_version = 1",), ("PRAGMA application_id = 7",)],
+    ids=["unmarked", "a version", "an id"],
+)
+def test_a_database_of_another_program_is_refused(tmp_path, marks):
     """An SQLite file that somebody else made gets no tables of ours."""
     path = tmp_path / "other.db"
-    tamper(path, "CREATE TABLE mine (x)", "PRAGMA user_version = 1")
+    tamper(path, "CREATE TABLE mine (x)", *marks)
     with pytest.raises(
         Unavailable,
-        match=r"other\.db is an SQLite file of another program \(application id 0, expected \d+\)",
+        match=r"other\.db is an SQLite file of another program \(application id [07], expected \d+\)",
     ):
         Store(path)
 

@@ -18,7 +18,7 @@ from fairlead.local.subprocesses.process import runner_command
 
 pytestmark = pytest.mark.local
 
-IGNORES_TERM = "trap '' TERM; while :; do sleep 60; done"
+IGNORES_TERM = "trap '' TERM; echo $$ > {pid}; while :; do sleep 60; done"
 OURS = "import sys; sys.path.insert(0, sys.argv[1]); "
 WITHOUT_PRCTL = f"{OURS}import fairlead_runner.processes as p; p.adopt_orphans = lambda: False"
 
@@ -47,11 +47,13 @@ def pid_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("prelude", ["", WITHOUT_PRCTL], ids=["adopting", "by group"])
-@pytest.mark.parametrize("left", ["sleep 60", IGNORES_TERM], ids=["obedient", "ignores TERM"])
+@pytest.mark.parametrize(
+    "left", ["echo $$ > {pid}; sleep 60", IGNORES_TERM], ids=["obedient", "ignores TERM"]
+)
 def test_what_is_left_in_the_group_is_ended(start: Start, pid_file: Path, left: str, prelude: str):
     """A background process does not outlive its node, and does not change the node's result."""
     script = f"""
-        sh -c 'echo $$ > {pid_file}; {left.replace("'", '"')}' &
+        sh -c '{left.format(pid=pid_file).replace("'", '"')}' &
         until [ -s {pid_file} ]; do :; done
         echo '{{"done": 1}}' > $FAIRLEAD_OUTPUTS
     """
@@ -119,7 +121,7 @@ while True:
 @pytest.mark.parametrize("prelude", ["", WITHOUT_PRCTL], ids=["adopting", "by group"])
 def test_stop_kills_after_the_grace(start: Start, pid_file: Path, prelude: str):
     """A node that ignores TERM is killed, with all that it started."""
-    runner = start(sh=f"echo $$ > {pid_file}; {IGNORES_TERM}", prelude=prelude)
+    runner = start(sh=IGNORES_TERM.format(pid=pid_file), prelude=prelude)
     pid = pid_in(pid_file)
 
     runner.stop(grace=0.05)
@@ -130,7 +132,7 @@ def test_stop_kills_after_the_grace(start: Start, pid_file: Path, prelude: str):
 
 def test_a_second_stop_shortens_the_grace(start: Start, pid_file: Path):
     """Whoever is in more of a hurry wins, and a later patient stop changes nothing."""
-    runner = start(sh=f"echo $$ > {pid_file}; {IGNORES_TERM}")
+    runner = start(sh=IGNORES_TERM.format(pid=pid_file))
     pid_in(pid_file)
 
     runner.stop(grace=3600)
@@ -140,10 +142,12 @@ def test_a_second_stop_shortens_the_grace(start: Start, pid_file: Path):
     assert runner.error()["exitCode"] == 137
 
 
-@pytest.mark.parametrize("script", ["sleep 60", IGNORES_TERM], ids=["obedient", "ignores TERM"])
+@pytest.mark.parametrize(
+    "script", ["echo $$ > {pid}; sleep 60", IGNORES_TERM], ids=["obedient", "ignores TERM"]
+)
 def test_nobody_waits_any_more(start: Start, pid_file: Path, script: str):
     """When whoever started the runner dies, runner and node end by themselves and the private folder goes."""
-    runner = start(sh=f"echo $$ > {pid_file}; {script}", grace=50_000)
+    runner = start(sh=script.format(pid=pid_file), grace=50_000)
     pid = pid_in(pid_file)
 
     runner.channel.close()
@@ -175,7 +179,7 @@ def test_an_abandoned_node_is_not_started(tmp_path: Path):
 
 def test_the_grace_of_an_orphan_is_short(start: Start, pid_file: Path):
     """A node with a long grace does not hold up its own redelivery: two seconds are the most."""
-    runner = start(sh=f"echo $$ > {pid_file}; {IGNORES_TERM}", grace=3_600_000_000)
+    runner = start(sh=IGNORES_TERM.format(pid=pid_file), grace=3_600_000_000)
     pid = pid_in(pid_file)
 
     runner.channel.close()
@@ -205,7 +209,7 @@ def test_a_node_that_kills_its_own_group(start: Start, number: str):
 
 def test_a_node_that_kills_its_parent(start: Start, pid_file: Path):
     """A runner that is killed reports nothing; what it reported nothing of is not a result."""
-    runner = start(sh=f"echo $$ > {pid_file}; kill -9 $PPID; sleep 60")
+    runner = start(sh=f"echo $$ > {pid_file}; kill -9 $PPID; exec sleep 60")
     pid = pid_in(pid_file)
 
     runner.process.wait(30)

@@ -70,6 +70,8 @@ class Engine:
         """The events that follow from a command; already folded into the state."""
         turn = self._turn
         turn.begin(now)
+        while turn.work:  # what a crash left comes before what is new, as it would have
+            starting.look(turn, turn.work.popleft())
         _HANDLERS[type(command)](turn, command)
         return self._settle(limit)
 

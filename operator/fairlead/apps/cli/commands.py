@@ -28,7 +28,9 @@ _HERE = "fairlead.apps.cli"
 
 COMMANDS: dict[str, Entry] = {
     "run": Entry(f"{_HERE}.run:run", "run a workflow here, or go on with a run"),
-    "validate": Entry(f"{_HERE}.validate:validate", "say all that is wrong with manifests, without running them"),
+    "validate": Entry(
+        f"{_HERE}.validate:validate", "say all that is wrong with manifests, without running them"
+    ),
     "graph": Entry(f"{_HERE}.graph:graph", "draw a workflow, or what a run of it has come to"),
     "test": Entry(f"{_HERE}.test_command:test", "run test cases of a workflow in virtual time"),
     "list": Entry(f"{_HERE}.listing:list_", "list executions"),
@@ -38,8 +40,12 @@ COMMANDS: dict[str, Entry] = {
     "suspend": Entry(f"{_HERE}.wishes:suspend", "pause an execution: what runs ends, nothing new starts"),
     "resume": Entry(f"{_HERE}.wishes:resume", "let a suspended execution go on"),
     "cancel": Entry(f"{_HERE}.wishes:cancel", "end an execution"),
-    "redrive": Entry(f"{_HERE}.wishes:redrive", "run the failed nodes of an execution again, and what follows"),
-    "replay": Entry(f"{_HERE}.replay:replay", "fold a log again and name the first difference to what was recorded"),
+    "redrive": Entry(
+        f"{_HERE}.wishes:redrive", "run the failed nodes of an execution again, and what follows"
+    ),
+    "replay": Entry(
+        f"{_HERE}.replay:replay", "fold a log again and name the first difference to what was recorded"
+    ),
     "crds": Entry(f"{_HERE}.crds:crds", "print the Kubernetes CRDs"),
 }
 
@@ -108,8 +114,12 @@ def _version(wanted: bool) -> None:
 
 
 def _options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
-    debug: bool = typer.Option(False, "--debug", help="Show where an error came from (anywhere on the line)."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+    debug: bool = typer.Option(
+        False, "--debug", help="Show where an error came from (anywhere on the line)."
+    ),
 ) -> None:
     """Fairlead, a durable workflow engine: graphs of nodes as manifests, run here or on Kubernetes.
 

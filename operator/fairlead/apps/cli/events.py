@@ -9,17 +9,26 @@ from typing import Annotated, Any
 import typer
 
 from fairlead.apps.cli.options import AsDocument, Local, Name, StorePath
-from fairlead.apps.cli.terminal import document, flush, out
+from fairlead.apps.cli.terminal import document, flush, lines, out
 
 Types = Annotated[
     list[str] | None,
-    typer.Option("--type", metavar="TYPE", help="Only events of this type; several times for several.", show_default=False),
+    typer.Option(
+        "--type",
+        metavar="TYPE",
+        help="Only events of this type; several times for several.",
+        show_default=False,
+    ),
 ]
 Nodes = Annotated[
     list[str] | None,
-    typer.Option("--node", metavar="NODE", help="Only events of this node, by name or instance id.", show_default=False),
+    typer.Option(
+        "--node", metavar="NODE", help="Only events of this node, by name or instance id.", show_default=False
+    ),
 ]
-Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens, until the run has ended.")]
+Follow = Annotated[
+    bool, typer.Option("--follow", "-f", help="Go on with what happens, until the run has ended.")
+]
 
 PAUSE = 0.1
 """Seconds between two looks at the store."""
@@ -57,15 +66,15 @@ def events(
             found = [form for form in _forms(executions.inline(opened.read(uid))) if wanted(form)]
             if output is not None:
                 document(found, output)
-            for form in found if output is None else ():
-                out(line(form))
+            else:
+                lines(map(line, found))
             return
         show = line if output is None else _one_line if output == "json" else _one_document
-        for form in _live(opened, uid):
-            if form is None:
+        for live in _live(opened, uid):
+            if live is None:
                 flush()
-            elif wanted(form):
-                out(show(form))
+            elif wanted(live):
+                out(show(live))
 
 
 def selection(types: list[str], nodes: list[str]) -> Callable[[Json], bool]:

@@ -1,8 +1,8 @@
 """Every error as one sentence on stderr and an exit code.
 
-    InvalidInput, NotFound, wrong options   2
-    Unavailable, Conflict, a damaged log    5
-    anything else                          70, with the way to see more
+InvalidInput, NotFound, wrong options   2
+Unavailable, Conflict, a damaged log    5
+anything else                          70, with the way to see more
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class Refused(InvalidInput):
     """Text of the user's has errors; `findings` are all that was found in it."""
 
     def __init__(self, findings: Sequence[Finding], message: str) -> None:
-        super().__init__(message, next((each.reason for each in findings if each.severity == "error"), "Refused"))
+        super().__init__(
+            message, next((each.reason for each in findings if each.severity == "error"), "Refused")
+        )
         self.findings = findings
 
 

@@ -57,7 +57,9 @@ def get(name: Name, output: AsListing = None, store: StorePath = None, local: Lo
         return
     facts = [("Name", name), ("Workflow", found.record.workflow or "-"), ("Phase", status["phase"])]
     if not found.state.ended:
-        facts.append(("Run by", f"process {owner}" if owner else "no process: `fairlead run --resume` goes on"))
+        facts.append(
+            ("Run by", f"process {owner}" if owner else "no process: `fairlead run --resume` goes on")
+        )
     if output is Listing.WIDE:
         facts += _more(found)
     states = table(nodes.HEADER, nodes.rows(found.graph, found.state, now), paint_status)

@@ -28,7 +28,9 @@ Name = Annotated[str, typer.Argument(metavar="ID", help="The execution's name.",
 
 AsDocument = Annotated[
     Document | None,
-    typer.Option("--output", "-o", help="Print one JSON or YAML document and nothing else.", show_default=False),
+    typer.Option(
+        "--output", "-o", help="Print one JSON or YAML document and nothing else.", show_default=False
+    ),
 ]
 
 AsListing = Annotated[

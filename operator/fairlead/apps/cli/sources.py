@@ -2,8 +2,8 @@
 
 Rules of this file
 - In a text of several documents the first Workflow or WorkflowExecution runs.
-- What a manifest refers to is found in the same text, else in the `*.yaml`, `*.yml`, `*.json` of its folder. These are not even read
-  unless a name is missing; one that cannot be read is passed over, and named if the name stays missing.
+- What a manifest refers to is found in the same text, else in the `*.yaml`, `*.yml`, `*.json` of its folder. These are not even
+  read unless a name is missing; one that cannot be read is passed over, and named if the name stays missing.
 - An error anywhere in the text, or about a manifest that is used, refuses it: nothing is started. Warnings do not.
 """
 
@@ -142,7 +142,9 @@ def refuse(findings: Sequence[Finding], beside: Beside | None = None) -> Refused
     errors = sum(1 for finding in findings if finding.severity == "error")
     file = next((finding.file for finding in findings if finding.file), "the text")
     missing = any(finding.reason in _UNRESOLVED for finding in findings)
-    passed_over = f"; passed over: {'; '.join(beside.unreadable)}" if beside and beside.unreadable and missing else ""
+    passed_over = (
+        f"; passed over: {'; '.join(beside.unreadable)}" if beside and beside.unreadable and missing else ""
+    )
     count = "an error" if errors == 1 else f"{errors} errors"
     return Refused(findings, f"{file} has {count}, nothing was started{passed_over}")
 
@@ -217,12 +219,16 @@ def _source(manifest: Workflow | WorkflowExecution, report: Report, file: Path, 
     return _from_beside(wanted, manifest, warnings, beside)
 
 
-def _from_beside(wanted: str, execution: WorkflowExecution, warnings: tuple[Finding, ...], beside: Beside) -> Source:
+def _from_beside(
+    wanted: str, execution: WorkflowExecution, warnings: tuple[Finding, ...], beside: Beside
+) -> Source:
     """The workflow of another file is looked at as closely as the file itself."""
     place = beside.workflow(wanted)
     assert place is not None, "validation has found it"
     path = place[1]
-    report = validate_documents(path.read_bytes(), str(path), siblings=[manifest for manifest, _ in beside.found])
+    report = validate_documents(
+        path.read_bytes(), str(path), siblings=[manifest for manifest, _ in beside.found]
+    )
     for other in report.documents:
         if isinstance(other, Workflow) and other.metadata.name == wanted:
             return Source(wanted, other.spec, (*warnings, *report.findings), execution)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 Files = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE...", help="Manifests, or folders to look for some; - is stdin.", show_default=False),
+    typer.Argument(
+        metavar="FILE...", help="Manifests, or folders to look for some; - is stdin.", show_default=False
+    ),
 ]
 
 _SKIPPED = frozenset({"node_modules", "__pycache__"})

@@ -131,7 +131,13 @@ def _wider(kind: str) -> tuple[str, ...]:
 def _kind(value: Any) -> str:
     if value is None:
         return "null"
-    for cls, kind in ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array")):
+    for cls, kind in (
+        (bool, "boolean"),
+        (int, "integer"),
+        (float, "number"),
+        (str, "string"),
+        (list, "array"),
+    ):
         if isinstance(value, cls):
             return kind
     return "object"

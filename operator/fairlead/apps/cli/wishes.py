@@ -15,9 +15,13 @@ from fairlead.apps.cli.terminal import out
 
 Timeout = Annotated[
     str | None,
-    typer.Option("--timeout", metavar="DURATION", help="Resume by itself after this time.", show_default=False),
+    typer.Option(
+        "--timeout", metavar="DURATION", help="Resume by itself after this time.", show_default=False
+    ),
 ]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the status.", show_default=False)]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the status.", show_default=False)
+]
 Force = Annotated[bool, typer.Option("--force", help="Skip compensation and `finally`.")]
 
 

@@ -23,11 +23,18 @@ def headline(name: str, status: Json) -> str:
         return texts.clean(f"{name} {status['phase']}{result}")
     counts = _counts(progress, ("done", "failed", "skipped")) or "none ended"
     took = f" in {words.duration(_took(status))}" if "finishedAt" in status and "startedAt" in status else ""
-    return texts.clean(f"{name} {status['phase']}{result}{took}: {words.count(progress['total'], 'node')}, {counts}")
+    return texts.clean(
+        f"{name} {status['phase']}{result}{took}: {words.count(progress['total'], 'node')}, {counts}"
+    )
 
 
 def described(
-    facts: Sequence[Fact], status: Json, metrics: Metrics, nodes: Sequence[str], now: int, heading: Callable[[str], str]
+    facts: Sequence[Fact],
+    status: Json,
+    metrics: Metrics,
+    nodes: Sequence[str],
+    now: int,
+    heading: Callable[[str], str],
 ) -> Iterator[str]:
     """All of it, section by section; `nodes` is the table of the graph's states."""
     all_facts = [*facts, *_of_status(status, now), *_of_metrics(metrics)]
@@ -76,7 +83,10 @@ def _of_status(status: Json, now: int) -> Iterator[Fact]:
         return
     ended = progress["done"] + progress["failed"] + progress["skipped"]
     counts = _counts(progress, ("done", "running", "failed", "skipped"))
-    yield "Progress", f"{progress['percent']}%, {ended} of {progress['total']}" + (f": {counts}" if counts else "")
+    yield (
+        "Progress",
+        f"{progress['percent']}%, {ended} of {progress['total']}" + (f": {counts}" if counts else ""),
+    )
     if "secondsLeft" in progress:
         yield "Time left", f"about {words.duration(progress['secondsLeft'] * 1_000_000)}"
 

@@ -1,6 +1,6 @@
 """Events as lines: the time, the type, the node and what there is to say of it. The format is stable.
 
-    2026-11-21T09:00:01.250Z NodeRetrying charge attempt 1 failed: NonZeroExit: exit code 3; the next in 2s
+2026-11-21T09:00:01.250Z NodeRetrying charge attempt 1 failed: NonZeroExit: exit code 3; the next in 2s
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ def _until(form: Json) -> str:
 
 
 _WORDS: dict[str, Any] = {
-    "ExecutionCreated": lambda f: f"{f['name']} of {f.get('workflow') or 'an inline definition'} {f['digest'][:19]}",
+    "ExecutionCreated": lambda f: (
+        f"{f['name']} of {f.get('workflow') or 'an inline definition'} {f['digest'][:19]}"
+    ),
     "ExecutionStarted": lambda f: words.count(f["nodes"], "node"),
     "ExecutionSuspended": _until,
     "ExecutionResumed": lambda f: f.get("reason", ""),
@@ -104,13 +106,17 @@ _WORDS: dict[str, Any] = {
     "PathCancelled": lambda f: f["reason"],
     "LateArrival": lambda f: f"path {f['path']} by {f['connection']}",
     "NodeReady": lambda f: f"held: {f['reason']}",
-    "NodeScheduled": lambda f: _attempt(f) + (f", delivery {f['delivery']}" if f.get("delivery", 1) > 1 else ""),
+    "NodeScheduled": lambda f: (
+        _attempt(f) + (f", delivery {f['delivery']}" if f.get("delivery", 1) > 1 else "")
+    ),
     "NodeStarted": _attempt,
     "DeliveryStarted": lambda f: f"{_attempt(f)}, delivery {f['delivery']}",
     "NodeRetrying": _retrying,
     "NodeTimedOut": lambda f: f"{_attempt(f)} {f['reason']} after {f['limit']}",
     "NodeStopping": lambda f: f"{_attempt(f)} {f['reason']}",
-    "NodeLost": lambda f: f"{_attempt(f)}, delivery {f['delivery']} {f['reason']}: {f.get('message', '')}".rstrip(": "),
+    "NodeLost": lambda f: (
+        f"{_attempt(f)}, delivery {f['delivery']} {f['reason']}: {f.get('message', '')}".rstrip(": ")
+    ),
     "DeadLettered": lambda f: f"{_attempt(f)} after {words.count(f['deliveries'], 'delivery')}",
     "NodeFallback": lambda f: f"{f['fallback']} stands in after {_error(f)}",
     "NodeCompleted": _completed,

@@ -66,7 +66,9 @@ def _why(node: NodeState) -> str:
         return "lost, is delivered again"
     if node.error is not None and node.status in (s.FAILED, s.RETRYING, s.FALLBACK):
         handled = " (handled)" if node.handled else ""
-        return f"{node.error.reason}: {node.error.message}{handled}" if node.error.message else node.error.reason
+        return (
+            f"{node.error.reason}: {node.error.message}{handled}" if node.error.message else node.error.reason
+        )
     return "by its fallback" if node.via else "-"
 
 
@@ -74,12 +76,9 @@ def _item(instance: str, node: NodeDef, found: NodeState) -> dict[str, Any]:
     item: dict[str, Any] = {"node": instance, "kind": node.kind, "status": status_of(found)}
     if found.attempt:
         item["attempts"] = found.attempt
-    for name, text in (("path", found.path), ("port", found.port)):
-        if text:
-            item[name] = text
-    for name, at in (("startedAt", found.started_at), ("finishedAt", found.finished_at)):
-        if at:
-            item[name] = format_time(at)
+    item |= {name: text for name, text in (("path", found.path), ("port", found.port)) if text}
+    times = (("startedAt", found.started_at), ("finishedAt", found.finished_at))
+    item |= {name: format_time(at) for name, at in times if at}
     if found.status == s.SKIPPED or found.held:
         item["reason"] = found.held or found.handled
     elif found.error is not None:

@@ -37,7 +37,9 @@ Settled = Mapping[str, EdgeState]
 """Connections that have been settled, by their id with the scope in front."""
 
 
-def graph_view(graph: Graph, title: str, state: State | None = None, settled: Settled | None = None) -> GraphView:
+def graph_view(
+    graph: Graph, title: str, state: State | None = None, settled: Settled | None = None
+) -> GraphView:
     """The view of a graph; `settled` comes from `settled_by` over the log of the execution."""
     drawing = _Drawing(graph, state, settled or {})
     drawing.body(graph.root, graph.spec.connections or (), "", None)
@@ -88,7 +90,9 @@ class _Drawing:
                 self.edges.append(
                     GraphEdge(
                         prefix + edge.source,
-                        None if edge.port == node.default_port and node.kind not in NAMED_PORTS else edge.port,
+                        None
+                        if edge.port == node.default_port and node.kind not in NAMED_PORTS
+                        else edge.port,
                         prefix + edge.target,
                         edge.when_source,
                         loopback=edge.id in loopbacks,
@@ -124,7 +128,12 @@ class _Drawing:
         """The bodies of a container."""
         inner = spec.while_ or spec.for_each
         if inner is not None:
-            self.body(Body(self.graph, inner.nodes, inner.connections or ()), inner.connections or (), f"{name}/", name)
+            self.body(
+                Body(self.graph, inner.nodes, inner.connections or ()),
+                inner.connections or (),
+                f"{name}/",
+                name,
+            )
         elif spec.parallel is not None:
             for branch in spec.parallel.branches:
                 place = f"{name}.{branch.name}"

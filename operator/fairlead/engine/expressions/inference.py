@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from fairlead.engine.expressions import kinds as kinds_of
 from fairlead.engine.expressions import shapes
 from fairlead.engine.expressions.diagnosis import OPERATORS, a_kind, nearest
 from fairlead.engine.expressions.errors import cut
+from fairlead.engine.expressions.kinds import NUMBERS
 from fairlead.engine.expressions.reads import static_path
 from fairlead.engine.expressions.shapes import ANY, Shape
 from fairlead.engine.expressions.syntax import (
@@ -31,21 +33,12 @@ from fairlead.engine.expressions.syntax import (
 from fairlead.engine.expressions.trees import Tree
 from fairlead.engine.expressions.values import compact
 
-_NUMBERS = ("int", "double", "uint")
 _TEXT_MEMBERS = frozenset(
     ("contains", "startsWith", "endsWith", "matches", "replace", "split", "lowerAscii", "upperAscii", "trim", "charAt",
      "substring", "indexOf", "lastIndexOf", "format")
 )  # fmt: skip
 _SAME_LIST = frozenset(("sort", "unique"))
 _PATHS = frozenset(("pluck", "sortBy", "groupBy"))
-_PLUS = {
-    ("string", "string"): "string", ("list", "list"): "list", ("bytes", "bytes"): "bytes", ("timestamp", "duration"): "timestamp",
-    ("duration", "timestamp"): "timestamp", ("duration", "duration"): "duration",
-}  # fmt: skip
-_MINUS = {
-    ("timestamp", "timestamp"): "duration", ("timestamp", "duration"): "timestamp", ("duration", "duration"): "duration",
-}  # fmt: skip
-_ORDERED = frozenset(("string", "bool", "bytes", "timestamp", "duration"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +250,9 @@ class Inference:
         left, right = given
         if left.kinds is None or right.kinds is None:
             return shapes.from_type(self.tree.type_of(node))
-        results = {_result(node.function, one, other) for one in left.kinds for other in right.kinds} - {None}
+        results = {
+            kinds_of.arithmetic(node.function, one, other) for one in left.kinds for other in right.kinds
+        } - {None}
         op = OPERATORS[node.function]
         if results:
             self.empty_sum(operands, given, op)
@@ -297,11 +292,7 @@ class Inference:
         left, right = given
         if left.kinds is None or right.kinds is None:
             return
-        fits = any(
-            (one in _NUMBERS and other in _NUMBERS) or (one == other and one in _ORDERED)
-            for one in left.kinds
-            for other in right.kinds
-        )
+        fits = any(kinds_of.ordered(one, other) for one in left.kinds for other in right.kinds)
         if not fits:
             self.error(
                 node,
@@ -312,7 +303,7 @@ class Inference:
         left, right = given
         if left.kinds is None or right.kinds is None:
             return
-        alike = left.kinds & right.kinds or (left.kinds & set(_NUMBERS) and right.kinds & set(_NUMBERS))
+        alike = any(kinds_of.alike(one, other) for one in left.kinds for other in right.kinds)
         if not alike and "null" not in left.kinds | right.kinds:
             self.warn(node, f"{a_kind(str(left))} is never equal to {a_kind(str(right))}", "NeverEqual")
         for index, operand in enumerate(operands):
@@ -372,7 +363,7 @@ class Inference:
         item = target.elements()
         if name in _PATHS and len(operands) > 1:
             return self.by_path(node, operands[1], target, item)
-        if name in ("sum", "avg") and item.never(*_NUMBERS):
+        if name in ("sum", "avg") and item.never(*NUMBERS):
             self.error(node, f"{name}() needs numbers, but {self.words(operands[0])} holds {item}")
         if name == "sum":
             return (
@@ -420,12 +411,3 @@ class Inference:
 
 
 LIST_FUNCTIONS = frozenset(("sum", "min", "max", "avg", "sort", "unique", "flatten", "zip", *_PATHS))
-
-
-def _result(function: str, left: str, right: str) -> str | None:
-    """The kind that an arithmetic operator gives for two kinds; None where it does not take them."""
-    if left == right and left in _NUMBERS:
-        return None if function == "_%_" and left == "double" else left
-    if function == "_+_":
-        return _PLUS.get((left, right))
-    return _MINUS.get((left, right)) if function == "_-_" else None

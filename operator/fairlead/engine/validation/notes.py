@@ -37,6 +37,11 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(every[:_LISTED]) + (", ..." if len(every) > _LISTED else "")
 
 
+def _first_indent(lines: Iterable[str]) -> int:
+    """How many spaces stand before the first line that is not blank."""
+    return next((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), 0)
+
+
 class Notes:
     """The findings about one document."""
 
@@ -116,7 +121,7 @@ class Notes:
     def _in_block(self, line: int, text: str, offset: int) -> tuple[int, int]:
         before = text[:offset]
         below = islice(self._lines, line, None)
-        indent = next((len(each) - len(each.lstrip(" ")) for each in below if each.strip()), 0)
+        indent = _first_indent(below) - _first_indent(text.split("\n"))
         return line + 1 + before.count("\n"), indent + offset - (before.rfind("\n") + 1) + 1
 
     def _find_token(self, line: int, begin: int, text: str, offset: int) -> tuple[int, int] | None:

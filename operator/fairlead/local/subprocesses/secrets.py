@@ -12,6 +12,7 @@ takes them out of what is kept of the node's output and out of messages.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -54,49 +55,56 @@ def contents(secret: str, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class Mask:
-    """Replaces secret values in a stream that comes in pieces, a value that is cut between two pieces too."""
+    """Replaces secret values in a stream that comes in pieces, a value that is cut between two pieces too.
+
+    What might be the beginning of a value is held back until it is known. Of values that begin at the same place the longest
+    is taken.
+    """
 
     def __init__(self, values: Iterable[str]) -> None:
         known = {value.strip("\n").encode("utf-8", "surrogateescape") for value in values}
-        # The longest first: a value that contains another one goes as a whole.
         self._values = sorted(
             (value for value in known if len(value) >= SHORTEST_MASKED), key=len, reverse=True
         )
+        self._pattern = re.compile(b"|".join(re.escape(value) for value in self._values))
         self._held: dict[int, bytes] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._values)
-
     def text(self, text: str) -> str:
-        """A text without the values."""
+        """A whole text without the values."""
         return self._replace(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
     def feed(self, stream: int, data: bytes) -> bytes:
-        """The next piece of a stream, without what may be the beginning of a value: that comes with the next
-        piece.
-        """
+        """What is certain of a stream after its next piece."""
         if not self._values:
             return data
-        data = self._replace(self._held.pop(stream, b"") + data)
-        keep = max((_overlap(data, value) for value in self._values), default=0)
-        if keep:
-            self._held[stream] = data[-keep:]
-            return data[:-keep]
-        return data
+        data = self._held.pop(stream, b"") + data
+        passed = []
+        position, held = 0, self._held_from(data, 0)
+        while (match := self._pattern.search(data, position)) and match.start() < held:
+            passed += [data[position : match.start()], _STARS]
+            position = match.end()
+            if position > held:
+                held = self._held_from(data, position)
+        passed.append(data[position:held])
+        if held < len(data):
+            self._held[stream] = data[held:]
+        return b"".join(passed)
 
     def rest(self, stream: int) -> bytes:
-        """What was held back and turned out to be no value."""
-        return self._held.pop(stream, b"")
+        """What was held back at the end of a stream."""
+        return self._replace(self._held.pop(stream, b""))
 
     def _replace(self, data: bytes) -> bytes:
-        for value in self._values:
-            data = data.replace(value, _STARS)
-        return data
+        return self._pattern.sub(_STARS, data) if self._values else data
+
+    def _held_from(self, data: bytes, start: int) -> int:
+        """Where the first beginning of a value stands that goes on beyond the end of the data."""
+        return len(data) - max(_overlap(data, value, start) for value in self._values)
 
 
-def _overlap(data: bytes, value: bytes) -> int:
-    """How many bytes at the end of `data` are the beginning of `value`."""
-    for size in range(min(len(value) - 1, len(data)), 0, -1):
+def _overlap(data: bytes, value: bytes, start: int) -> int:
+    """How many bytes at the end of `data`, from `start` on, are the beginning of `value` and not all of it."""
+    for size in range(min(len(value) - 1, len(data) - start), 0, -1):
         if data.endswith(value[:size]):
             return size
     return 0

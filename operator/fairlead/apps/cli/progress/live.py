@@ -1,0 +1,214 @@
+"""Progress on a terminal: what ended scrolls by, what is at work stands below with its clock, a bar closes the picture.
+
+Rules of this file
+- Everything is drawn in the event loop's own thread: the state that is drawn is never changed meanwhile.
+- Names and messages are made harmless and are never read as markup.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator
+from typing import TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from fairlead.apps.cli.progress import Tail
+from fairlead.apps.cli.progress.plain import failed_output
+from fairlead.apps.views import words
+from fairlead.apps.views.graphs.texts import clean
+from fairlead.engine import summary
+from fairlead.engine.graph import Graph
+from fairlead.model import events as e
+from fairlead.model import state as s
+from fairlead.model.events import Event
+from fairlead.model.ids import key_of
+from fairlead.model.state import State
+
+PAUSE = 0.1
+"""Seconds between two pictures."""
+
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_BAR = 30
+
+
+class LiveProgress:
+    """Draws on a terminal."""
+
+    def __init__(self, stream: TextIO, tail: Tail) -> None:
+        self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
+        self._live = Live(
+            get_renderable=self._picture,
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._tail = tail
+        self._shown: tuple[str, Graph, State] | None = None
+        self._frame = 0
+
+    def heard(self, name: str, events: list[Event], graph: Graph, state: State) -> None:
+        """Print what ended for good; the rest is drawn from the state."""
+        if self._shown is None:
+            self._shown = (name, graph, state)
+            self._live.start()
+        self._shown = (name, graph, state)
+        for event in events:
+            for text in self._lines(event, state):
+                self._console.print(text, soft_wrap=True)
+
+    async def keep_fresh(self) -> None:
+        """Draw anew, ten times a second."""
+        while True:
+            await asyncio.sleep(PAUSE)
+            self._frame += 1
+            if self._shown is not None:
+                self._live.refresh()
+
+    def close(self) -> None:
+        """Take the picture away; the lines stay."""
+        self._live.stop()
+
+    # --- lines that stay ---
+
+    def _lines(self, event: Event, state: State) -> Iterator[Text]:
+        line = _line_of(event, state)
+        if line is None:
+            return
+        yield line
+        for text in failed_output(event, state, self._tail):
+            yield Text(f"    {text}", style="red" if isinstance(event, e.NodeFailed) else "yellow")
+
+    # --- the picture ---
+
+    def _picture(self) -> RenderableType:
+        if self._shown is None:
+            return Text("")
+        _, _, state = self._shown
+        now = time.time_ns() // 1_000
+        room = max(3, self._console.height - 4)
+        lines = list(self._at_work(state, now))
+        if len(lines) > room:
+            lines = [*lines[: room - 1], Text(f"  and {len(lines) - room + 1} more", style="dim")]
+        return Group(*_cut(lines), self._bar(state, now))
+
+    def _at_work(self, state: State, now: int) -> Iterator[Text]:
+        spinner = _SPINNER[self._frame % len(_SPINNER)]
+        for key in state.active:
+            node = state.node(key)
+            elapsed = words.duration(max(0, now - node.scheduled_at))
+            attempt = f", attempt {node.attempt}" if node.attempt > 1 else ""
+            if node.status == s.STOPPING:
+                yield Text(
+                    f"{spinner} {clean(key)} is being ended ({node.stop}{attempt}) {elapsed}", style="yellow"
+                )
+            elif node.status == s.SCHEDULED:
+                yield Text(f"○ {clean(key)} waits for its start{attempt} {elapsed}", style="dim")
+            else:
+                yield Text.assemble((f"{spinner} ", "blue"), clean(key), (f"{attempt}  {elapsed}", "dim"))
+        for key, due in state.waiting.items():
+            node = state.node(key)
+            why = "lost" if node.status == s.LOST else node.error.reason if node.error else ""
+            left = _left(state, key, due, now)
+            yield Text(f"↻ {clean(key)} {why}, attempt {node.attempt} {left}", style="yellow")
+        if state.suspended_at:
+            yield Text(f"‖ suspended; `fairlead resume {state.name}` goes on", style="yellow")
+        elif state.ready:
+            yield Text(
+                f"○ {words.count(len(state.ready), 'node')} held: {next(iter(state.ready.values()))}",
+                style="dim",
+            )
+
+    def _bar(self, state: State, now: int) -> RenderableType:
+        progress = summary.progress(state, now)
+        ended = progress["done"] + progress["failed"] + progress["skipped"]
+        said = Text(f"{progress['percent']:3}%  {ended}/{progress['total']}")
+        if progress["failed"]:
+            said.append(f"  {progress['failed']} failed", style="red")
+        if state.started_at:
+            said.append(f"  {words.duration(max(0, now - state.started_at))}", style="dim")
+        if "secondsLeft" in progress:
+            said.append(f"  about {words.duration(progress['secondsLeft'] * 1_000_000)} left", style="dim")
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row(ProgressBar(max(1, progress["total"]), ended, width=_BAR), said)
+        return grid
+
+
+def _cut(lines: Iterable[Text]) -> list[Text]:
+    for line in (found := list(lines)):
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return found
+
+
+def _left(state: State, key: str, due: int, now: int) -> str:
+    """How long until the next attempt; a suspended run's delays stand still."""
+    if state.suspended_at:
+        return "goes on when the run is resumed"
+    wall = state.paused_timers.due.get(f"retry/{key}", due - state.suspended_total) + state.suspended_total
+    return f"goes on in {words.duration(max(0, wall - now))}"
+
+
+def _line_of(event: Event, state: State) -> Text | None:
+    """What stays on the screen of an event."""
+    match event:
+        case e.ExecutionStarted():
+            return Text(f"{clean(state.name)}: {words.count(event.nodes, 'node')}", style="bold")
+        case e.NodeCompleted():
+            return _completed(event, state)
+        case e.NodeFailed(handled="fallback"):
+            return Text(f"✗ {clean(event.node)} {_error(event.error)}", style="yellow")
+        case e.NodeFailed(handled=""):
+            return Text(f"✗ {clean(event.node)} {_error(event.error)}", style="bold red")
+        case e.NodeFailed():
+            return Text(f"✗ {clean(event.node)} {_error(event.error)} (handled)", style="red")
+        case e.NodeRetrying():
+            delay = words.duration(event.delay)
+            text = f"↻ {clean(event.node)} attempt {event.attempt} {_error(event.error)}; the next in {delay}"
+            return Text(text, style="yellow")
+        case e.NodeFallback():
+            return Text(
+                f"↻ {clean(event.node)} {_error(event.error)}; {clean(event.fallback)} stands in",
+                style="yellow",
+            )
+        case e.NodeLost():
+            return Text(f"↻ {clean(event.node)} was lost and is delivered again", style="yellow")
+        case e.NodeCancelled():
+            return Text(f"■ {clean(event.node)} {event.reason}", style="yellow")
+        case e.ExecutionSuspended():
+            return Text("‖ suspended", style="yellow")
+        case e.ExecutionResumed():
+            return Text("▶ resumed", style="green")
+        case e.CancelRequested():
+            return Text(f"■ cancel{': ' + clean(event.reason) if event.reason else ''}", style="yellow")
+        case e.ExecutionTimedOut():
+            return Text(f"✗ the run took longer than {words.duration(event.timeout)}", style="red")
+        case e.Redriven():
+            return Text(f"{clean(state.name)}: {words.count(len(event.reset), 'node')} again", style="bold")
+        case _:
+            return None
+
+
+def _completed(event: e.NodeCompleted, state: State) -> Text | None:
+    if event.message is not None:
+        style = {"warning": "yellow", "error": "red"}.get(event.level or "", "")
+        return Text(f"  {clean(event.message)}", style=style)
+    if event.result is not None:
+        reason = f": {clean(event.reason)}" if event.reason else ""
+        return Text(f"■ {clean(event.node)} {clean(event.result)}{reason}", style="bold")
+    if not event.attempt:
+        return None  # the engine's own nodes end in no time, and there may be thousands
+    node = state.node(key_of(event.node))
+    took = words.duration(max(0, event.at - node.started_at)) if node.started_at else ""
+    attempts = f" after {event.attempt} attempts" if event.attempt > 1 else ""
+    return Text.assemble(("✓ ", "green"), clean(event.node), (f"  {took}{attempts}", "dim"))
+
+
+def _error(error: e.Error) -> str:
+    return clean(f"{error.reason}: {error.message}" if error.message else error.reason)

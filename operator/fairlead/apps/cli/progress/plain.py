@@ -1,0 +1,68 @@
+"""Progress in a pipe: one line per noteworthy event, in the stable form of `views.events`, failures with their last output."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TextIO
+
+from fairlead.apps.cli.progress import Tail
+from fairlead.apps.cli.terminal import BrokenOutput, write
+from fairlead.apps.views.events import line
+from fairlead.engine.derived import readable
+from fairlead.engine.graph import Graph
+from fairlead.model import events as e
+from fairlead.model.events import Event
+from fairlead.model.ids import key_of
+from fairlead.model.state import State
+
+NOTEWORTHY = (
+    e.ExecutionCreated, e.ExecutionStarted, e.ExecutionSuspended, e.ExecutionResumed, e.ExecutionTimedOut,
+    e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled, e.CancelRequested, e.OutcomeDecided,
+    e.Redriven, e.RedriveRefused,
+    e.NodeStarted, e.DeliveryStarted, e.NodeRetrying, e.NodeTimedOut, e.NodeStopping, e.NodeLost, e.DeadLettered,
+    e.NodeFallback, e.NodeCompleted, e.NodeFailed, e.NodeSkipped, e.NodeCancelled,
+)  # fmt: skip
+
+
+class PlainProgress:
+    """Writes lines to a stream."""
+
+    def __init__(self, stream: TextIO, tail: Tail) -> None:
+        self._stream = stream
+        self._tail = tail
+        self._closed = False
+
+    def heard(self, name: str, events: list[Event], graph: Graph, state: State) -> None:
+        """Write the lines of a batch."""
+        if self._closed:
+            return
+        try:
+            for event in events:
+                if isinstance(event, NOTEWORTHY):
+                    write(self._stream, line(readable(event)) + "\n")
+                    self._output(event, state)
+            self._stream.flush()
+        except (BrokenOutput, BrokenPipeError):
+            self._closed = True
+
+    async def keep_fresh(self) -> None:
+        """Lines need nothing."""
+        await asyncio.get_running_loop().create_future()
+
+    def close(self) -> None:
+        """Flush."""
+        with suppress(BrokenPipeError):
+            self._stream.flush()
+
+    def _output(self, event: Event, state: State) -> None:
+        for text in failed_output(event, state, self._tail):
+            write(self._stream, f"    | {text}\n")
+
+
+def failed_output(event: Event, state: State, tail: Tail) -> list[str]:
+    """The last lines of the attempt that an event says has failed for a reason of its own."""
+    if not isinstance(event, (e.NodeRetrying, e.NodeFailed)) or not event.attempt:
+        return []
+    delivery = state.node(key_of(event.node)).delivery
+    return tail(state.uid, event.node, event.attempt, max(1, delivery))

@@ -1,0 +1,222 @@
+"""`fairlead run`."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fairlead.apps.cli.failures import CANCELLED, DONE, FAILED, UNFINISHED
+from fairlead.apps.cli.options import AsDocument, Document, StorePath
+from fairlead.apps.cli.terminal import document, out, painted, say
+
+if TYPE_CHECKING:
+    from fairlead.apps.cli.sources import Source
+    from fairlead.local.home import LocalHome
+    from fairlead.local.store import Store
+
+File = Annotated[
+    Path | None,
+    typer.Argument(metavar="FILE", help="A Workflow or a WorkflowExecution; - is stdin.", show_default=False),
+]
+RunName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NAME",
+        help="The execution's name. Default: the workflow's and five letters.",
+        show_default=False,
+    ),
+]
+Pairs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input", "-i", metavar="KEY=VALUE", help="An input, as the schema wants it.", show_default=False
+    ),
+]
+InputsFile = Annotated[
+    Path | None,
+    typer.Option("--inputs", metavar="FILE", help="A file with inputs, YAML or JSON.", show_default=False),
+]
+Resume = Annotated[
+    str | None,
+    typer.Option("--resume", metavar="ID", help="Go on with an execution of the store.", show_default=False),
+]
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Leave, with exit code 4, when it is suspended or waits.")
+]
+HostCommands = Annotated[
+    bool,
+    typer.Option(
+        "--host-commands", help="Run the commands of nodes with an image on this host, without the image."
+    ),
+]
+
+EXIT_CODES = {"Succeeded": DONE, "Failed": FAILED, "Cancelled": CANCELLED}
+"""Exit codes by final phase."""
+
+_LETTERS = "bcdfghjklmnpqrstvwxz"
+
+
+def run(  # noqa: PLR0913, PLR0917 - one argument per option
+    file: File = None,
+    name: RunName = None,
+    inputs: Pairs = None,
+    inputs_file: InputsFile = None,
+    resume: Resume = None,
+    no_wait: NoWait = False,
+    host_commands: HostCommands = False,
+    output: AsDocument = None,
+    store: StorePath = None,
+) -> int:
+    """Run a workflow here, without a cluster, and stay until it has ended.
+
+    The run is durable: after a crash, kill -9 or Ctrl-C, --resume goes on where it was, and no finished node runs again.
+    Progress is drawn live on a terminal and written as lines to a pipe; with -o json stdout holds only the final status.
+
+    Exit codes: 0 succeeded, 1 failed, 2 the input is wrong and nothing was started, 3 cancelled, 4 not finished,
+    5 the store cannot be reached.
+
+    Examples:
+      fairlead run order.yaml -i order=17 -i express=true
+      fairlead run order.yaml order-17 --inputs order-17.json -o json | jq .outputs
+      fairlead run --resume order-17
+    """
+    from fairlead.apps.cli import executions
+
+    if resume is not None:
+        _demand_alone(file, name, inputs, inputs_file)
+        with executions.open_store(store) as opened:
+            opened.get(resume)
+            return _drive(opened, resume, store, output, wait=not no_wait, host_commands=host_commands)
+    if file is None:
+        raise typer.BadParameter("neither FILE nor --resume is given")
+    from fairlead.apps.cli.failures import tell
+    from fairlead.apps.cli.sources import read_source
+
+    source = read_source(file)
+    tell(source.warnings)
+    given = _inputs(source, inputs or [], inputs_file)
+    with executions.open_store(store, create=True) as opened:
+        created = _create(opened, source, given, name, file)
+        return _drive(opened, created, store, output, wait=not no_wait, host_commands=host_commands)
+
+
+def _demand_alone(*others: object) -> None:
+    if any(others):
+        raise typer.BadParameter(
+            "--resume goes on with what was started; expected neither FILE, NAME nor inputs with it"
+        )
+
+
+def _inputs(source: Source, pairs: list[str], file: Path | None) -> dict[str, Any]:
+    """The inputs, checked and normalised. Raises Refused."""
+    from fairlead.apps.cli.failures import Refused
+    from fairlead.apps.cli.values import gathered
+    from fairlead.engine.validation import check_inputs
+
+    brought = dict(source.asked.inputs) if source.asked is not None else {}
+    schema = source.workflow.inputs
+    found, wrong = check_inputs(schema, gathered(pairs, file, brought, schema))
+    if wrong:
+        first = wrong[0]
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise Refused((), f"{first.path}: {first.message}{more}; nothing was started")
+    return found
+
+
+def _create(store: Store, source: Source, inputs: dict[str, Any], name: str | None, file: Path) -> str:
+    """Put the execution into the store; its name. Raises InvalidInput."""
+    from fairlead.local.home import LocalHome
+    from fairlead.model.errors import InvalidInput
+    from fairlead.model.manifests import plain
+
+    spec = {"workflow": {"name": source.name}} if source.asked is None else plain(source.asked)
+    spec["inputs"] = inputs
+    home = LocalHome(store)
+    chosen, generated = _chosen(source, name)
+    for last in (False, False, True):
+        try:
+            home.create(
+                manifest=source.workflow,
+                workflow_name=source.name,
+                name=chosen,
+                inputs=inputs,
+                execution_spec=spec,
+                source=str(file),
+            )
+        except InvalidInput as error:
+            if error.reason != "NameTaken" or not generated or last:
+                raise
+            chosen = _chosen(source, name)[0]
+        else:
+            break
+    return chosen
+
+
+def _chosen(source: Source, name: str | None) -> tuple[str, bool]:
+    """The execution's name, and whether five letters in it were drawn."""
+    from fairlead.model.errors import InvalidInput
+    from fairlead.model.manifests.scalars import OBJECT_NAME
+
+    if name is not None:
+        if len(name) > 253 or not OBJECT_NAME.match(name):
+            expected = "at most 253 lower-case letters, digits, dashes and dots"
+            raise InvalidInput(f"{name!r} cannot name an execution; expected {expected}", "BadName")
+        return name, False
+    base = source.name
+    if source.execution is not None:
+        metadata = source.execution.metadata
+        if metadata.name is not None:
+            return metadata.name, False
+        base = metadata.generate_name or source.name
+    drawn = "".join(secrets.choice(_LETTERS) for _ in range(5))
+    return f"{base.rstrip('-.')[:240]}-{drawn}", True
+
+
+def _drive(
+    store: Store, name: str, place: Path | None, output: Document | None, *, wait: bool, host_commands: bool
+) -> int:
+    """Own the execution, show how it goes, print what it came to; the exit code."""
+    from fairlead.apps.cli import executions
+    from fairlead.apps.cli.driving import drive
+    from fairlead.apps.cli.progress import progress_on
+    from fairlead.local.home import LocalHome
+
+    progress = progress_on(sys.stdout if output is None else sys.stderr, store.folder)
+    home: LocalHome = LocalHome(store, host_commands=host_commands, listener=progress.heard)
+    interrupted = drive(home, name, progress, wait=wait)
+    found = executions.load(store, name)
+    status = executions.status_of(found)
+    if output is not None:
+        document(status, output)
+    else:
+        _print(name, status)
+    _hint(name, status["phase"], executions.store_option(place), interrupted=interrupted)
+    return EXIT_CODES.get(status["phase"], UNFINISHED)
+
+
+def _print(name: str, status: dict[str, Any]) -> None:
+    """The end of a run for a person."""
+    from fairlead.apps.cli.terminal import COLOURS
+    from fairlead.apps.views import details
+
+    out(painted(details.headline(name, status), COLOURS.get(status["phase"], ""), sys.stdout))
+    for heading, lines in details.sections({**status, "variables": {}}):
+        out(f"{heading}:")
+        for line in lines:
+            out(f"  {line}")
+
+
+def _hint(name: str, phase: str, option: str, *, interrupted: bool) -> None:
+    """What to do next, where that is a question."""
+    if interrupted:
+        say(f"stopped; nothing is lost, `fairlead run --resume {name}{option}` goes on")
+    elif phase == "Failed":
+        say(
+            f"`fairlead logs {name}{option}` shows what its nodes printed, `fairlead redrive {name}{option}` runs it again"
+        )
+    elif phase not in EXIT_CODES:
+        say(f"not finished; `fairlead run --resume {name}{option}` goes on")
