@@ -1,5 +1,4 @@
-"""Runs one attempt of one node: reads the node document, does the work in a process of its own, reports one
-result.
+"""Runs one attempt of one node: reads its document, does the work in a process of its own, reports one result.
 
 Rules of this package
 - Standard library only, and nothing of `fairlead`: the two know each other by the node document alone.

@@ -1,5 +1,4 @@
-"""Starts the node's process: a shell with the text, a command, or a fork of this process that runs a Python
-script.
+"""Starts the node's process: a shell with the text, a command, or a fork of this process for a Python script.
 
 The child leads a process group of its own, reads nothing from stdin, writes to our stdout and into the stderr
 pipe, has no other descriptor of ours, and has all signals as the system has them.
@@ -20,8 +19,7 @@ PRIVATE = (
 )
 """What the home tells this process and not the node."""
 _COERCED = (b"C.UTF-8", b"C.utf8", b"UTF-8")
-"""What Python writes into LC_CTYPE at its start where the locale is C (PEP 538); the home did not ask for it.
-"""
+"""What Python writes into LC_CTYPE at its start where the locale is C (PEP 538), unasked."""
 _LONGEST_ARGUMENT = 100_000
 """Bytes of script text that go onto the command line; the kernel's limit for one argument is 128 KiB."""
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"

@@ -14,9 +14,7 @@ _ALL_DESCRIPTORS = 1024  # where there is no close_range(2) each of them is a ca
 
 
 def main() -> None:
-    """Run the attempt that the environment and stdin describe; returns only in the child that ran a Python
-    script.
-    """
+    """Run the attempt that the environment and stdin describe; returns only in the child that ran a Python script."""
     environ = posix.environ
     result_to = reporting.descriptor(environ, b"FAIRLEAD_RESULT_FD")
     control = reporting.descriptor(environ, b"FAIRLEAD_CONTROL_FD")
@@ -61,9 +59,7 @@ def _finish(node: Node, place: Scratch, env: dict[str, str], watch: Watch) -> di
 
 
 def _clean_up(node: Node, env: dict[str, str], watch: Watch) -> None:
-    """Run the node's cleanup command, silently and for a limited time; it runs also when nobody waits for the
-    result.
-    """
+    """Run the node's cleanup command, silently and for a limited time; it runs also when nobody waits for the result."""
     nowhere = posix.open("/dev/null", posix.O_WRONLY)
     try:
         pid = launching.command(node.cleanup, env, stderr=nowhere, stdout=nowhere)

@@ -29,9 +29,7 @@ def adopt_orphans() -> bool:
 
 
 def groups_of_children() -> set[int]:
-    """The process groups that our own children are in, ended ones that nobody waited for included; never our
-    own group.
-    """
+    """The process groups that our own children are in, ended ones that nobody waited for included; never our own group."""
     own, own_group = str(posix.getpid()).encode(), posix.getpgrp()
     groups = set()
     for name in posix.listdir("/proc"):

@@ -1,5 +1,4 @@
-"""The private folder of one attempt: the files that FAIRLEAD_INPUTS and FAIRLEAD_OUTPUTS name, and the
-script's own text.
+"""The private folder of one attempt: the files FAIRLEAD_INPUTS and FAIRLEAD_OUTPUTS, and the script's text.
 
 Created with mode 0700 and removed with all that is in it when the attempt has ended. A home that names the
 folder can remove it also after this process was killed.

@@ -1,5 +1,4 @@
-"""Runs a Python script, in the child that was forked for it, and hands its outputs over when the interpreter
-ends.
+"""Runs a Python script, in the child that was forked for it, and hands its outputs over at its end.
 
 Rules of this file
 - The script is `__main__`: a fresh namespace with `inputs` and `outputs`, its text in a file, so that

@@ -12,9 +12,7 @@ KILL: int = _signal.SIGKILL
 ENDING = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP)
 """What asks this process to end: it ends the node first and still reports."""
 DEFAULTS = (*ENDING, _signal.SIGQUIT, _signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGCHLD)
-"""What a node's process starts with as the system has it, whatever Python or a `nohup` in front of fairlead
-ignored.
-"""
+"""What a node's process starts with as the system has it, whatever Python or a `nohup` in front of fairlead ignored."""
 
 
 class Wakeups:

@@ -24,9 +24,7 @@ LINGER = 0.1
 LEFTOVER_GRACE = 2.0
 ORPHAN_GRACE = 2.0
 UNKILLABLE = 10.0
-"""Seconds after KILL when we stop waiting: a process in an uninterruptible system call holds the kernel, not
-us.
-"""
+"""Seconds after KILL when we stop waiting: a process in an uninterruptible system call holds the kernel, not us."""
 _LOOK_AGAIN = 0.05
 _NEVER = float("inf")
 
@@ -72,9 +70,7 @@ class Watch:
         self._give_up_at = _NEVER
 
     def wait(self, limit: float = _NEVER) -> int:
-        """The wait status of the node's process, once nothing of the node is left. `limit`: seconds until it
-        is killed.
-        """
+        """The wait status of the node's process, once nothing of it is left; it is killed after `limit` seconds."""
         if limit != _NEVER:
             self._kill_at = time.monotonic() + limit
         while not self._all_gone():
@@ -156,8 +152,7 @@ class Watch:
             self._signal(signals.TERM)  # orphans of those that have just ended
 
     def _signal(self, number: int) -> None:
-        """To every process group that a child of ours is in, TERM once each; orphans are children of ours
-        too.
+        """To every process group that a child of ours (an orphan too) is in, TERM once each.
 
         A group with a child that we have not waited for exists, so no stranger can have its id.
         """

@@ -103,7 +103,7 @@ def test_a_read_only_file_system_can_be_read_and_not_written(tmp_path):
         path,
         "with Store(path) as store:\n  store.create(record(), b'{}' and sys.argv[2].encode())\n"
         "  append(store, 'uid-demo', 0, [completed(n) for n in (1, 2, 3)])\n"
-        "import subprocess; subprocess.run(['mount', '-o', 'remount,ro', path.parent], check=True)\n"
+        "import subprocess; subprocess.run(['mount', '-o', 'remount,bind,ro', path.parent], check=True)\n"
         + WRITES,
         DEFINITION.decode(),
         prefix=_mounted(tmp_path, "size=1m"),

@@ -8,7 +8,8 @@
 Rules of this package
 - One command does one thing; a module per command or small group of them. Commands wire and print: what they know is in views.
 - Nothing heavy is imported before it is needed: `fairlead --help` answers in a quarter of a second.
-- Stdout holds results and nothing else; with `-o json|yaml` exactly one document. Errors are one sentence on stderr with what to do.
+- Stdout holds results and nothing else; with `-o json|yaml` exactly one document. Errors are one sentence on stderr, with what
+  to do.
 - Exit codes: 0 done, 1 the workflow (or the check) failed, 2 the input is wrong and nothing was started, 3 cancelled, 4 not
   finished, 5 the store cannot be reached; 70 is an error of our own, 130 an interrupted command.
 """

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
 import sys
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
@@ -129,8 +129,13 @@ def _options(
 
 def invoke(arguments: list[str]) -> int:
     """Run a command line; the exit code."""
-    app = typer.Typer(cls=Commands, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+    app = typer.Typer(
+        cls=Commands,
+        add_completion=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
     app.callback()(_options)
-    program = "kubectl fairlead" if os.path.basename(sys.argv[0]) == "kubectl-fairlead" else "fairlead"
-    code = typer.main.get_command(app).main(arguments, prog_name=program, standalone_mode=False)
+    program = "kubectl fairlead" if Path(sys.argv[0]).name == "kubectl-fairlead" else "fairlead"
+    code = typer.main.get_command(app).main(arguments or ["--help"], prog_name=program, standalone_mode=False)
     return code if isinstance(code, int) else 0

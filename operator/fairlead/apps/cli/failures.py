@@ -86,9 +86,10 @@ def usage_sentence(error: typer.TyperException) -> str:
     path = context.command_path if context is not None else "fairlead"
     option = getattr(error, "option_name", None)
     near = getattr(error, "possibilities", None)
-    if option is not None and near is not None:
-        hint = f"; did you mean {' or '.join(sorted(near))}?" if near else ""
-        return f"{option} is no option of `{path}`{hint or ';'} See `{path} --help`."
-    message = error.format_message().rstrip(".")
+    message = error.format_message().rstrip(".").replace("Value error, ", "")
+    if option is not None and (near or message.startswith("No such option")):
+        message = f"{option} is no option of `{path}`"
+        if near:
+            message += f"; did you mean {' or '.join(sorted(near))}?"
     message = message[:1].lower() + message[1:]
-    return f"{message}; see `{path} --help`"
+    return f"{message} See `{path} --help`." if message.endswith("?") else f"{message}; see `{path} --help`"

@@ -12,6 +12,7 @@ import typer
 from fairlead.apps.cli.failures import CANCELLED, DONE, FAILED, UNFINISHED
 from fairlead.apps.cli.options import AsDocument, Document, StorePath
 from fairlead.apps.cli.terminal import document, out, painted, say
+from fairlead.model.errors import InvalidInput
 
 if TYPE_CHECKING:
     from fairlead.apps.cli.sources import Source
@@ -92,7 +93,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument per option
             opened.get(resume)
             return _drive(opened, resume, store, output, wait=not no_wait, host_commands=host_commands)
     if file is None:
-        raise typer.BadParameter("neither FILE nor --resume is given")
+        raise InvalidInput("neither FILE nor --resume is given; see `fairlead run --help`")
     from fairlead.apps.cli.failures import tell
     from fairlead.apps.cli.sources import read_source
 
@@ -106,9 +107,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument per option
 
 def _demand_alone(*others: object) -> None:
     if any(others):
-        raise typer.BadParameter(
-            "--resume goes on with what was started; expected neither FILE, NAME nor inputs with it"
-        )
+        raise InvalidInput("--resume goes on with what was started; expected neither FILE, NAME nor inputs with it")
 
 
 def _inputs(source: Source, pairs: list[str], file: Path | None) -> dict[str, Any]:
@@ -130,7 +129,6 @@ def _inputs(source: Source, pairs: list[str], file: Path | None) -> dict[str, An
 def _create(store: Store, source: Source, inputs: dict[str, Any], name: str | None, file: Path) -> str:
     """Put the execution into the store; its name. Raises InvalidInput."""
     from fairlead.local.home import LocalHome
-    from fairlead.model.errors import InvalidInput
     from fairlead.model.manifests import plain
 
     spec = {"workflow": {"name": source.name}} if source.asked is None else plain(source.asked)
@@ -158,7 +156,6 @@ def _create(store: Store, source: Source, inputs: dict[str, Any], name: str | No
 
 def _chosen(source: Source, name: str | None) -> tuple[str, bool]:
     """The execution's name, and whether five letters in it were drawn."""
-    from fairlead.model.errors import InvalidInput
     from fairlead.model.manifests.scalars import OBJECT_NAME
 
     if name is not None:

@@ -88,7 +88,7 @@ def _of_status(status: Json, now: int) -> Iterator[Fact]:
         f"{progress['percent']}%, {ended} of {progress['total']}" + (f": {counts}" if counts else ""),
     )
     if "secondsLeft" in progress:
-        yield "Time left", f"about {words.duration(progress['secondsLeft'] * 1_000_000)}"
+        yield "Time left", words.left(progress["secondsLeft"]).removesuffix(" left")
 
 
 def _of_metrics(metrics: Metrics) -> Iterator[Fact]:

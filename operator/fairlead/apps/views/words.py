@@ -23,6 +23,11 @@ def duration(micros: int) -> str:
     return f"{micros // DAY}d{micros % DAY // HOUR}h"
 
 
+def left(seconds: int) -> str:
+    """An estimate of the time left, in whole seconds."""
+    return f"about {seconds}s left" if seconds < 60 else f"about {duration(seconds * SECOND)} left"
+
+
 def age(micros: int) -> str:
     """How long ago something was, in one unit or two: `12s`, `5m`, `3h`, `2d`."""
     for unit, name, below in ((SECOND, "s", 2 * MINUTE), (MINUTE, "m", 2 * HOUR), (HOUR, "h", 2 * DAY)):

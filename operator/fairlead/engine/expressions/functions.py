@@ -18,7 +18,7 @@ from fairlead.engine.expressions import budget
 from fairlead.engine.expressions.errors import cut
 from fairlead.engine.expressions.limits import INT_MAX, INT_MIN, RANGE, RESULT
 from fairlead.engine.expressions.numbers import normalise
-from fairlead.engine.expressions.values import canonical, compact, to_json, type_name
+from fairlead.engine.expressions.values import NUL, canonical, compact, holds_nul, to_json, type_name
 
 Number = int | float
 
@@ -236,6 +236,8 @@ def charged(function: Callable[..., Any]) -> Callable[..., Any]:
                 evaluation.charge(budget.weight(arg))
             result = function(*args)
             evaluation.charge(budget.weight(result) * _RESULT_COSTS)
+            if holds_nul(result):
+                raise ValueError(NUL)
             return result
         except Exception:
             raise

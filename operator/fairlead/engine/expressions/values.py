@@ -68,6 +68,8 @@ class Unfit(ValueError):
 
 MISSING: Any = object()
 
+NUL = "a string holds the character NUL, which the expression runtime cannot take; pass the value on as it is, or remove it"
+
 
 def follow(value: Any, path: tuple[str, ...]) -> Any:
     """What stands under a path of names, or MISSING."""
@@ -79,6 +81,19 @@ def follow(value: Any, path: tuple[str, ...]) -> Any:
         except KeyError:
             return MISSING
     return value
+
+
+def holds_nul(value: Any) -> bool:
+    """True where a string within a value, or a key, has the character NUL: the runtime cuts what it is given there."""
+    kind = type(value)
+    if kind is str:
+        return "\x00" in value
+    if kind is not list and kind is not dict:
+        return False
+    # Nearly all values are cleared by looking at their JSON; where it has the escape, it may still be a written-out backslash.
+    if b"\\u0000" not in _encoder.encode(value):
+        return False
+    return any(map(holds_nul, value)) or (kind is dict and any(map(holds_nul, value.values())))
 
 
 class Reader:
@@ -109,6 +124,8 @@ class Reader:
         kind = type(value)
         if kind is str:
             self.size += len(value)
+            if "\x00" in value:
+                raise Unfit(NUL)
             if not value.isascii():
                 check_text(value)
         elif kind is int:
@@ -144,7 +161,11 @@ class Reader:
             ) from None
         self.size += len(data)
         self._check()
-        return msgspec.json.decode(data) if lazy or type(value) is tuple else value
+        if lazy or type(value) is tuple:
+            value = msgspec.json.decode(data)
+        if b"\\u0000" in data and holds_nul(value):
+            raise Unfit(NUL)
+        return value
 
     def _check(self) -> None:
         if self.size > READ:

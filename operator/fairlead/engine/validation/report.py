@@ -13,7 +13,7 @@ from fairlead.engine.validation.spelling import corrected
 from fairlead.engine.validation.workflow import check_spec
 from fairlead.model.documents import Document, Path
 from fairlead.model.findings import Finding
-from fairlead.model.manifests import KINDS, Manifest, Workflow, WorkflowExecution
+from fairlead.model.manifests import GROUP, KINDS, Manifest, Workflow, WorkflowExecution
 from fairlead.model.shapes import Shaped, read_shapes
 
 
@@ -51,14 +51,21 @@ def validate_documents(
     lines = lines_of(text if isinstance(text, str) else text.decode(errors="replace"))
     spelt = [_corrected(shaped) for shaped in shapes]
     known = known_manifests([data for data, _ in spelt], siblings)
+    ours = [not _is_foreign(data) for data, _ in spelt]
     every = list(findings)
     documents: list[Manifest | None] = []
-    for shaped, (data, renamed) in zip(shapes, spelt, strict=True):
+    for shaped, (data, renamed), is_ours in zip(shapes, spelt, ours, strict=True):
         notes = Notes(shaped.document, file, lines, renamed)
-        _check_document(data, known, notes)
-        own = _without_echoes([*shaped.findings, *notes.findings])
+        if is_ours or not any(ours):
+            _check_document(data, known, notes)
+            own = _without_echoes([*shaped.findings, *notes.findings])
+        else:
+            message = f"{data['kind']} of {data['apiVersion']} is none of Fairlead's kinds and is passed over"
+            notes.warning("ForeignDocument", message, ("kind",))
+            own = notes.findings
         every += own
-        documents.append(None if any(finding.severity == "error" for finding in own) else shaped.manifest)
+        is_good = is_ours and all(finding.severity != "error" for finding in own)
+        documents.append(shaped.manifest if is_good else None)
     every += _repeated(shapes, file)
     return Report(tuple(in_order(every)), tuple(documents), tuple(shaped.document for shaped in shapes))
 
@@ -75,6 +82,14 @@ def validate_workflow(
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """Findings in the order of the text, each once; those without a place come first."""
     return sorted(dict.fromkeys(findings), key=lambda each: (each.line, each.column, each.path, each.reason))
+
+
+def _is_foreign(data: Any) -> bool:
+    """Whether a document belongs to somebody else, as a ConfigMap in the same file."""
+    version, kind = as_dict(data).get("apiVersion"), as_dict(data).get("kind")
+    if not isinstance(version, str) or not isinstance(kind, str):
+        return False
+    return kind not in KINDS and not version.startswith(f"{GROUP}/")
 
 
 def _corrected(shaped: Shaped) -> tuple[Any, dict[Path, str]]:

@@ -91,7 +91,9 @@ def _responsible(node: RawNode) -> Iterator[RawNode]:
 def _check_order(graph: BodyGraph, writers: _Writers, notes: Notes) -> None:
     exclusive: list[int] | None = None
     for name, places in writers.items():
-        paths = {graph.of(node): path for node, path in reversed(places)}
+        paths: dict[int, Path] = {}
+        for node, path in places:
+            paths.setdefault(graph.of(node), path)
         if len(paths) < 2:
             continue
         exclusive = exclusive if exclusive is not None else exclusive_sets(graph)

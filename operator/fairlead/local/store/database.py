@@ -136,9 +136,8 @@ def _prepared(path: Path, mode: str, patience: float) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?{mode}"
     connection = sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None)
     try:
-        connection.execute(
-            "BEGIN"
-        )  # the marks of the file as of one moment: another process may be making it just now
+        # The marks of the file as of one moment: another process may be making it just now.
+        connection.execute("BEGIN")
         current = schema.is_current(connection, path)
         connection.execute("ROLLBACK")
         if not current:

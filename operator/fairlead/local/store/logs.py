@@ -87,7 +87,7 @@ def first_bad(database: Database, uid: str) -> LogDamaged | None:
 
 def last_seq(database: Database, uid: str) -> int:
     """The number of the last event, 0 for an unknown uid."""
-    row = database.row("SELECT last_seq FROM logs WHERE uid = ?", uid)
+    row = database.row("SELECT CAST(last_seq AS INTEGER) FROM logs WHERE uid = ?", uid)
     return int(row[0]) if row else 0
 
 

@@ -5,8 +5,7 @@
     process       one runner process and its descriptors               output, output_log, output_reading   what is printed
     leftovers     what a killed fairlead left, by process_table        places      where things lie in the workspace
 
-Imports of the package go upward in this list alone: `process` knows nothing of queues, `output_log` nothing
-of processes.
+`process` knows nothing of queues, `output_log` nothing of processes, and none of it anything of the engine.
 """
 
 from fairlead.local.subprocesses.attempts import Attempt, Ended, RunnerEvent, Started

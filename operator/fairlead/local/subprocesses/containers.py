@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fairlead.local.subprocesses.refusals import Refusal
+from fairlead.model import reasons
 
 TOOLS: dict[str, tuple[str, ...]] = {"podman": ("info",), "docker": ("version",)}
 """What is looked for, in this order, and the command that fails if the tool cannot run anything."""
@@ -95,9 +96,7 @@ def wrap(
     secret_names: Iterable[str],
     mounts: Sequence[tuple[str, str]],
 ) -> dict[str, Any]:
-    """The node document whose command runs the node's image; `mounts` are (folder of the host, path in the
-    container).
-    """
+    """The node document whose command runs the node's image; `mounts` are (folder of the host, path in the container)."""
     run = document["run"]
     name = name_of(key)
     env = document.get("env") or {}
@@ -123,7 +122,7 @@ def wrap(
     for variable in secret_names:
         if _steers_tool(variable):
             raise Refusal(
-                "SecretUnusable",
+                reasons.SECRET_UNUSABLE,
                 f"a Secret cannot become {variable} in a container here: it would steer {tool.path} itself",
             )
         line += ["--env", variable]
@@ -131,7 +130,7 @@ def wrap(
         line += ["--workdir", str(document["workingDir"])]
     if run["image"].startswith("-"):
         raise Refusal(
-            "ImagePullFailed",
+            reasons.IMAGE_PULL_FAILED,
             f"image {run['image']!r} is no image name; it would be an option of {tool.path}",
         )
     command = [*(run.get("command") or ())]
@@ -151,9 +150,7 @@ def removal(tool: Tool, name: str) -> list[str]:
 
 
 def remove(tool: Tool, name: str) -> str:
-    """End and remove a container; half a sentence that says why it could not be done, empty if there is none
-    any more.
-    """
+    """End and remove a container; half a sentence that says why it could not be done, empty if there is none any more."""
     try:
         answer = subprocess.run(
             removal(tool, name),

@@ -29,9 +29,7 @@ _LOOK_AGAIN = 0.02
 
 
 async def end_leftovers(workspace: Path, uid: str) -> list[str]:
-    """Return once no process of earlier attempts of this execution is left; the keys of attempts of which
-    something was.
-    """
+    """Return once nothing of earlier attempts of this execution is left: the keys of those of which something was."""
     keys = await end_processes({"FAIRLEAD_EXECUTION_UID": uid})
     await _wait_for_runners(scratch_folder(workspace, uid))
     await asyncio.to_thread(_remove_containers, containers_folder(workspace, uid))
@@ -40,9 +38,7 @@ async def end_leftovers(workspace: Path, uid: str) -> list[str]:
 
 
 async def end_processes(marks: dict[str, str], session: int = 0) -> set[str]:
-    """TERM, then KILL whatever carries these marks or is in this session, until it is gone; a living runner
-    does that itself.
-    """
+    """End whatever carries these marks or is in this session: TERM, then KILL; a living runner does that itself."""
     keys: set[str] = set()
     told: set[int] = set()
     start = time.monotonic()
@@ -80,9 +76,7 @@ def _holds_something(folder: Path) -> bool:
 
 
 def _remove_containers(folder: Path) -> None:
-    """The containers that attempts of a killed fairlead may have left; each file is named as its container
-    and holds its tool.
-    """
+    """Each file is named as a container that a killed fairlead may have left, and holds the path of its tool."""
     for marker in folder.glob("*"):
         problem = remove(Tool(marker.read_text()), marker.name)
         if problem:

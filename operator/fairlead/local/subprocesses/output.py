@@ -1,6 +1,4 @@
-"""What one attempt prints, on its way from its pipes to the log: masked, stamped with the time, the last of
-it at hand.
-"""
+"""What one attempt prints, on its way from its pipes to the log: masked, stamped with the time, the last of it at hand."""
 
 from __future__ import annotations
 

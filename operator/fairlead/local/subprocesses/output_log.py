@@ -72,9 +72,7 @@ class OutputLog:
         self._written += len(data)
 
     def _next_tail(self, at: int) -> None:
-        """Go on in the other file. A new one takes its name: a reader that has the old one open still reads
-        it whole.
-        """
+        """Go on in the other file. A new one takes its name: a reader that has the old one open still reads it whole."""
         if self._tail >= 0:
             os.close(self._tail)
         self._suffix = ".a" if self._suffix == ".b" else ".b"

@@ -68,9 +68,7 @@ def pieces(path: Path) -> Iterator[Piece]:
 
 
 def last_bytes(found: Iterable[Piece], count: int) -> list[Piece]:
-    """The last `count` bytes of some pieces, behind one gap for all that was left out before them, if
-    anything was.
-    """
+    """The last `count` bytes of some pieces, behind one gap for all that was left out before them, if anything was."""
     kept: deque[Piece] = deque()
     size = 0
     begin: int | None = None

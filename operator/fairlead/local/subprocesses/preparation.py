@@ -1,6 +1,4 @@
-"""Turns an attempt into what is started: document, environment, folders, Secrets, and the container around
-it.
-"""
+"""Turns an attempt into what is started: document, environment, folders, Secrets, a container around it."""
 
 from __future__ import annotations
 

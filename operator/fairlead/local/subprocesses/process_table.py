@@ -50,9 +50,7 @@ class Found(NamedTuple):
 
 @contextmanager
 def marked(marks: Mapping[str, str], session: int = 0) -> Iterator[list[Found]]:
-    """The living processes that carry all these marks, and those of a session; this process and its ancestors
-    left out.
-    """
+    """The living processes that carry all these marks, and those of a session; never our own or an ancestor."""
     wanted = {name.encode(): value.encode() for name, value in marks.items()}
     found: list[Found] = []
     try:

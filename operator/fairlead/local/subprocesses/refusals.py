@@ -1,6 +1,4 @@
-"""The one error of this package: an attempt that cannot be started, with the reason and sentence of its
-result.
-"""
+"""The one error of this package: an attempt that cannot be started, with the reason and sentence of its result."""
 
 from __future__ import annotations
 

@@ -34,11 +34,8 @@ from fairlead.model import reasons
 from fairlead.model.errors import Unavailable
 from fairlead.model.times import SECOND
 
-RUNNER_FAILED = "RunnerFailed"
 ANSWER_TIME = 25.0
-"""Seconds beyond the grace that a stopped runner has to report, before it is killed itself; it gives up
-sooner than that.
-"""
+"""Seconds beyond the grace until a stopped runner that has not reported is killed; it gives up sooner itself."""
 CROWDED = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 """What the system says when there are too many descriptors, processes or bytes in use for one more."""
 
@@ -117,9 +114,7 @@ class SubprocessRunner:
         self._fill()
 
     def stop(self, key: str, grace: int) -> None:
-        """End an attempt: TERM to its processes, KILL after `grace` microseconds. One that waits never
-        starts.
-        """
+        """End an attempt: TERM, KILL after `grace` microseconds. One that waits never starts."""
         if key in self._queued:
             self._queued.remove(key)
             self._emit(Ended(key, self._clock(), error=_never_started(), stopped=True))
@@ -189,7 +184,8 @@ class SubprocessRunner:
                 self._put_back(live)
                 return
             self._end(
-                live, error={"reason": RUNNER_FAILED, "message": f"the node could not be started: {error}"}
+                live,
+                error={"reason": reasons.RUNNER_FAILED, "message": f"the node could not be started: {error}"},
             )
         else:
             self._emit(Started(live.attempt.key, at, live.pid))

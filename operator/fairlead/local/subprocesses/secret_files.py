@@ -17,8 +17,7 @@ from typing import Any
 
 from fairlead.local.subprocesses import secrets
 from fairlead.local.subprocesses.refusals import Refusal
-
-REASON = "SecretUnusable"
+from fairlead.model import reasons
 
 
 class SecretFiles:
@@ -84,7 +83,8 @@ class SecretFiles:
         target = self.folder(secret)
         if not path.startswith("/"):
             raise Refusal(
-                REASON, f"files path {path!r} of Secret {secret!r} is relative; expected an absolute path"
+                reasons.SECRET_UNUSABLE,
+                f"files path {path!r} of Secret {secret!r} is relative; expected an absolute path",
             )
         place = Path(path)
         if path in self._users and place.is_symlink() and place.readlink() == target:
@@ -97,7 +97,7 @@ class SecretFiles:
             place.symlink_to(target)
         except OSError as error:
             raise Refusal(
-                REASON,
+                reasons.SECRET_UNUSABLE,
                 f"Secret {secret!r} cannot be put at {path!r} on this host ({error.strerror}); expected a path that does not "
                 "exist, in a folder you may write to, or use envFrom, or an image with podman or docker",
             ) from None
@@ -115,9 +115,7 @@ class SecretFiles:
 
 
 def _identity(pid: int) -> str:
-    """A process's pid and start time, or its pid alone where the system does not say; `PID-` for none that
-    lives.
-    """
+    """A process's pid and start time, or its pid alone where the system does not say; `PID-` for none that lives."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:

@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fairlead.apps.cli.progress import Tail
+from fairlead.apps.cli.progress.lines import line_of
 from fairlead.apps.cli.progress.plain import failed_output
 from fairlead.apps.views import words
 from fairlead.apps.views.graphs.texts import clean
@@ -27,7 +28,6 @@ from fairlead.engine.graph import Graph
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.events import Event
-from fairlead.model.ids import key_of
 from fairlead.model.state import State
 
 PAUSE = 0.1
@@ -41,6 +41,9 @@ class LiveProgress:
     """Draws on a terminal."""
 
     def __init__(self, stream: TextIO, tail: Tail) -> None:
+        self._tail = tail
+        self._shown: State | None = None
+        self._frame = 0
         self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
         self._live = Live(
             get_renderable=self._picture,
@@ -50,16 +53,12 @@ class LiveProgress:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._tail = tail
-        self._shown: tuple[str, Graph, State] | None = None
-        self._frame = 0
 
     def heard(self, name: str, events: list[Event], graph: Graph, state: State) -> None:
         """Print what ended for good; the rest is drawn from the state."""
-        if self._shown is None:
-            self._shown = (name, graph, state)
+        first, self._shown = self._shown is None, state
+        if first:
             self._live.start()
-        self._shown = (name, graph, state)
         for event in events:
             for text in self._lines(event, state):
                 self._console.print(text, soft_wrap=True)
@@ -79,7 +78,7 @@ class LiveProgress:
     # --- lines that stay ---
 
     def _lines(self, event: Event, state: State) -> Iterator[Text]:
-        line = _line_of(event, state)
+        line = line_of(event, state)
         if line is None:
             return
         yield line
@@ -91,8 +90,7 @@ class LiveProgress:
     def _picture(self) -> RenderableType:
         if self._shown is None:
             return Text("")
-        _, _, state = self._shown
-        now = time.time_ns() // 1_000
+        state, now = self._shown, time.time_ns() // 1_000
         room = max(3, self._console.height - 4)
         lines = list(self._at_work(state, now))
         if len(lines) > room:
@@ -115,9 +113,9 @@ class LiveProgress:
                 yield Text.assemble((f"{spinner} ", "blue"), clean(key), (f"{attempt}  {elapsed}", "dim"))
         for key, due in state.waiting.items():
             node = state.node(key)
-            why = "lost" if node.status == s.LOST else node.error.reason if node.error else ""
-            left = _left(state, key, due, now)
-            yield Text(f"↻ {clean(key)} {why}, attempt {node.attempt} {left}", style="yellow")
+            lost = node.status == s.LOST
+            what = "lost, delivered again" if lost else f"attempt {node.attempt} failed, the next"
+            yield Text(f"↻ {clean(key)} {what} {_left(state, key, due, now)}", style="yellow")
         if state.suspended_at:
             yield Text(f"‖ suspended; `fairlead resume {state.name}` goes on", style="yellow")
         elif state.ready:
@@ -135,7 +133,7 @@ class LiveProgress:
         if state.started_at:
             said.append(f"  {words.duration(max(0, now - state.started_at))}", style="dim")
         if "secondsLeft" in progress:
-            said.append(f"  about {words.duration(progress['secondsLeft'] * 1_000_000)} left", style="dim")
+            said.append(f"  {words.left(progress['secondsLeft'])}", style="dim")
         grid = Table.grid(padding=(0, 1))
         grid.add_row(ProgressBar(max(1, progress["total"]), ended, width=_BAR), said)
         return grid
@@ -150,65 +148,6 @@ def _cut(lines: Iterable[Text]) -> list[Text]:
 def _left(state: State, key: str, due: int, now: int) -> str:
     """How long until the next attempt; a suspended run's delays stand still."""
     if state.suspended_at:
-        return "goes on when the run is resumed"
+        return "when the run is resumed"
     wall = state.paused_timers.due.get(f"retry/{key}", due - state.suspended_total) + state.suspended_total
-    return f"goes on in {words.duration(max(0, wall - now))}"
-
-
-def _line_of(event: Event, state: State) -> Text | None:
-    """What stays on the screen of an event."""
-    match event:
-        case e.ExecutionStarted():
-            return Text(f"{clean(state.name)}: {words.count(event.nodes, 'node')}", style="bold")
-        case e.NodeCompleted():
-            return _completed(event, state)
-        case e.NodeFailed(handled="fallback"):
-            return Text(f"✗ {clean(event.node)} {_error(event.error)}", style="yellow")
-        case e.NodeFailed(handled=""):
-            return Text(f"✗ {clean(event.node)} {_error(event.error)}", style="bold red")
-        case e.NodeFailed():
-            return Text(f"✗ {clean(event.node)} {_error(event.error)} (handled)", style="red")
-        case e.NodeRetrying():
-            delay = words.duration(event.delay)
-            text = f"↻ {clean(event.node)} attempt {event.attempt} {_error(event.error)}; the next in {delay}"
-            return Text(text, style="yellow")
-        case e.NodeFallback():
-            return Text(
-                f"↻ {clean(event.node)} {_error(event.error)}; {clean(event.fallback)} stands in",
-                style="yellow",
-            )
-        case e.NodeLost():
-            return Text(f"↻ {clean(event.node)} was lost and is delivered again", style="yellow")
-        case e.NodeCancelled():
-            return Text(f"■ {clean(event.node)} {event.reason}", style="yellow")
-        case e.ExecutionSuspended():
-            return Text("‖ suspended", style="yellow")
-        case e.ExecutionResumed():
-            return Text("▶ resumed", style="green")
-        case e.CancelRequested():
-            return Text(f"■ cancel{': ' + clean(event.reason) if event.reason else ''}", style="yellow")
-        case e.ExecutionTimedOut():
-            return Text(f"✗ the run took longer than {words.duration(event.timeout)}", style="red")
-        case e.Redriven():
-            return Text(f"{clean(state.name)}: {words.count(len(event.reset), 'node')} again", style="bold")
-        case _:
-            return None
-
-
-def _completed(event: e.NodeCompleted, state: State) -> Text | None:
-    if event.message is not None:
-        style = {"warning": "yellow", "error": "red"}.get(event.level or "", "")
-        return Text(f"  {clean(event.message)}", style=style)
-    if event.result is not None:
-        reason = f": {clean(event.reason)}" if event.reason else ""
-        return Text(f"■ {clean(event.node)} {clean(event.result)}{reason}", style="bold")
-    if not event.attempt:
-        return None  # the engine's own nodes end in no time, and there may be thousands
-    node = state.node(key_of(event.node))
-    took = words.duration(max(0, event.at - node.started_at)) if node.started_at else ""
-    attempts = f" after {event.attempt} attempts" if event.attempt > 1 else ""
-    return Text.assemble(("✓ ", "green"), clean(event.node), (f"  {took}{attempts}", "dim"))
-
-
-def _error(error: e.Error) -> str:
-    return clean(f"{error.reason}: {error.message}" if error.message else error.reason)
+    return f"in {words.duration(max(0, wall - now))}"

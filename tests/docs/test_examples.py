@@ -1,0 +1,85 @@
+"""The examples run: for real where they have real steps, by their cases where they have cases."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+BIN = Path(sys.executable).parent
+
+pytestmark = pytest.mark.local
+
+
+def fairlead(*arguments: str | Path, cwd: Path, store: Path) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ,
+        "FAIRLEAD_STORE": str(store),
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+    }
+    return subprocess.run(
+        [BIN / "fairlead", *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=55,
+        check=False,
+    )
+
+
+def test_all_examples_are_valid(tmp_path):
+    """Validation finds nothing to say about them."""
+    done = fairlead("validate", EXAMPLES, "-o", "json", cwd=tmp_path, store=tmp_path / "s.db")
+
+    assert (0, []) == (done.returncode, json.loads(done.stdout))
+
+
+def test_hello_runs(tmp_path):
+    """Outputs as its text promises."""
+    done = fairlead(
+        "run", EXAMPLES / "hello.yaml", "-i", "name=Ada", "-o", "json", cwd=tmp_path, store=tmp_path / "s.db"
+    )
+
+    assert {"greeting": "Hello, Ada!"} == json.loads(done.stdout)["outputs"]
+
+
+def test_order_runs_and_its_cases_pass(tmp_path):
+    """For real, and in virtual time."""
+    inputs = tmp_path / "inputs.json"
+    inputs.write_text('{"items": [{"sku": "a", "qty": 2, "price": 700}]}', encoding="utf-8")
+    store = tmp_path / "s.db"
+    done = fairlead(
+        "run", EXAMPLES / "order.yaml", "--inputs", inputs, "-o", "json", cwd=tmp_path, store=store
+    )
+    cases = fairlead(
+        "test", EXAMPLES / "order.yaml", EXAMPLES / "order-cases.yaml", cwd=tmp_path, store=store
+    )
+
+    assert 1400.0 == json.loads(done.stdout)["outputs"]["total"]
+    assert 0 == cases.returncode, cases.stdout
+
+
+@pytest.mark.timeout(120)
+def test_the_release_check_runs_on_a_clone_of_this_repository(tmp_path):
+    """The main job on real input: history, manifests, wheel, report; and it leaves nothing else behind."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, clone], check=True)
+    before = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=clone, capture_output=True, text=True, check=True
+    )
+
+    done = fairlead("run", "examples/release-check.yaml", "-o", "json", cwd=clone, store=tmp_path / "s.db")
+
+    status = json.loads(done.stdout)
+    assert "allowed" == status["result"], done.stderr
+    assert before.stdout.strip() == status["outputs"]["commit"]
+    report = (clone / "release-report.md").read_text(encoding="utf-8")
+    assert status["outputs"]["sha256"] in report
+    assert not (clone / "build" / "release-check").exists()
