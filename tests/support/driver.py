@@ -84,7 +84,19 @@ class Driver:
 
     def create(self, inputs: dict[str, Any] | None = None, **more: Any) -> Driver:
         """Begin the run."""
-        command = c.Create(
+        return self.tell(self._create(inputs, **more))
+
+    def create_part(self, inputs: dict[str, Any]) -> None:
+        """Begin the run and commit the first part of its first turn."""
+        self._commit(self.engine.decide(self._create(inputs), self.now, self.limit))
+
+    def decide_part(self) -> None:
+        """Commit the next part of the turn, if there is one."""
+        if self.engine.unfinished:
+            self._commit(self.engine.decide_more(self.now, self.limit))
+
+    def _create(self, inputs: dict[str, Any] | None, **more: Any) -> c.Create:
+        return c.Create(
             name="run",
             uid="uid-1",
             workflow="flow",
@@ -93,7 +105,6 @@ class Driver:
             inputs=inputs or {},
             **more,
         )
-        return self.tell(command)
 
     def tell(self, *commands: c.Command) -> Driver:
         for command in commands:
@@ -138,6 +149,8 @@ class Driver:
     def crash(self) -> Driver:
         """The process dies and another folds the log; attempts in hand go on or are gone, as the test says next."""
         self.engine = Engine(self.graph, fold(self.events))
+        while self.engine.unfinished:
+            self._commit(self.engine.decide_more(self.now, self.limit))
         return self
 
     def wait_for_timer(self) -> bool:

@@ -8,12 +8,13 @@
 Rules of this file
 - Pure: no clock, no chance, no IO. `now` comes with the command; ids and jitter from hashes.
 - `decide` folds what it returns. If the append is refused, the caller throws the engine away and loads it again from the log.
-- A long cascade is handed out in parts of about `limit` events: append, act, then `decide_more`. A crash between two parts loses
-  nothing: a loaded engine looks at whatever is Pending with settled connections.
+- A long cascade is handed out in parts of about `limit` events: append, act, then `decide_more`. Each part but the last ends with
+  TurnPaused, which says what is still to be looked at, so that a crash between two parts changes nothing.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -24,12 +25,13 @@ from fairlead.engine.turn import Turn
 from fairlead.model import commands as c
 from fairlead.model import events as e
 from fairlead.model import reasons
-from fairlead.model import state as s
 from fairlead.model.state import State
 from fairlead.model.times import parse_duration
 
 BATCH = 1_000
 """Events after which a turn pauses to be committed."""
+GROWTH = 4
+"""How often the parts of one turn double."""
 
 
 class Engine:
@@ -39,6 +41,7 @@ class Engine:
         self.graph = graph
         self.state = State() if state is None else state
         self._turn = Turn(graph, self.state, Computed(graph, self.state))
+        self._parts = 0
         every = graph.spec.checkpoint.every
         self._every_nodes = 1 if every == "node" else every if isinstance(every, int) else None
         self._every_time = (
@@ -48,18 +51,15 @@ class Engine:
             self._take_up()
 
     def _take_up(self) -> None:
-        """After loading: queue what is ready, and look at what a crash may have left between two appends."""
+        """After loading: queue what is held for a slot, and go on with a turn of which only a part was committed."""
         turn, state = self._turn, self.state
         for key, held in state.ready.items():
             if held == reasons.MAX_NODES:
                 turn.queue.push(key, starting.priority(turn, self.graph.find(key)))
         turn.queue.take_unsaid()
-        for key, node in state.nodes.items():
-            settled = node.taken or node.dead or node.arrivals
-            if (node.status == s.PENDING and settled) or (
-                node.status == s.READY and node.held == reasons.SUSPENDED and not state.suspended_at
-            ):
-                turn.work.append(key)
+        if state.paused == state.seq:
+            turn.work.extend(state.work)
+            self._parts = state.part - 1
 
     @property
     def unfinished(self) -> bool:
@@ -70,14 +70,16 @@ class Engine:
         """The events that follow from a command; already folded into the state."""
         turn = self._turn
         turn.begin(now)
+        self._parts = 0
         while turn.work:  # what a crash left comes before what is new, as it would have
             starting.look(turn, turn.work.popleft())
         _HANDLERS[type(command)](turn, command)
         return self._settle(limit)
 
     def decide_more(self, now: int, limit: int = BATCH) -> list[e.Event]:
-        """The next part of a turn that is `unfinished`."""
+        """The next part of a turn that is `unfinished`; parts grow, so that what they must remember stays in proportion."""
         self._turn.begin(now)
+        self._parts += 1
         return self._settle(limit)
 
     def next_due(self, now: int) -> int | None:
@@ -86,6 +88,7 @@ class Engine:
 
     def _settle(self, limit: int) -> list[e.Event]:
         turn = self._turn
+        limit <<= min(self._parts, GROWTH)
         while True:
             while turn.work and len(turn.events) < limit:
                 starting.look(turn, turn.work.popleft())
@@ -95,6 +98,10 @@ class Engine:
             if not turn.work and not lifecycle.conclude(turn):
                 break
         self._mark()
+        if turn.work:
+            left = list(dict.fromkeys(turn.work))
+            turn.work = deque(left)
+            turn.emit(e.TurnPaused, part=self._parts + 1, work=left)
         return turn.events
 
     def _mark(self) -> None:

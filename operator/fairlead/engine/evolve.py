@@ -51,6 +51,7 @@ _HANDLERS: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.Redriven: runs.redriven,
     e.RedriveRefused: runs.redrive_refused,
     e.CheckpointTaken: runs.checkpoint,
+    e.TurnPaused: runs.paused,
     e.ProgressUpdated: runs.progress,
     e.PathStarted: paths.path_started,
     e.PathJoined: paths.path_joined,

@@ -23,7 +23,6 @@ from fairlead.model import state as s
 from fairlead.model.ids import connection_target, prefix_of
 from fairlead.model.state import NodeState, State
 
-
 STREAK = 16
 """How many nodes of one path are looked at before others have their turn: what was just touched is still in the CPU's cache."""
 

@@ -168,6 +168,13 @@ class CheckpointTaken(Event, frozen=True, kw_only=True, gc=False):
     """The state up to here is worth a checkpoint, as `spec.checkpoint` or a node's `checkpoint` asks."""
 
 
+class TurnPaused(Event, frozen=True, kw_only=True, gc=False):
+    """Part `part` of a long turn; `work` are the instances still to be looked at, in their order."""
+
+    part: int
+    work: list[str]
+
+
 class ProgressUpdated(Event, frozen=True, kw_only=True, gc=False):
     """Another tenth of the known instances has ended."""
 
@@ -404,6 +411,7 @@ AnyEvent = (
     | Redriven
     | RedriveRefused
     | CheckpointTaken
+    | TurnPaused
     | ProgressUpdated
     | PathStarted
     | PathJoined

@@ -223,6 +223,9 @@ class State(msgspec.Struct):
     finally_failure: Failure | None = None
     timed_out: bool = False
     counters: Counters = msgspec.field(default_factory=Counters)
+    work: list[str] = []  # of the last TurnPaused; counts only while that is the last event
+    paused: int = 0  # its seq
+    part: int = 0
     checkpoint: int = 0
     checkpoint_at: int = 0
     outputs: dict[str, Any] = {}

@@ -129,6 +129,8 @@ class Actor:
     async def _decide(self, commands: list[c.Command]) -> None:
         engine, now = self.engine, self._clock.now()
         events: list[Event] = []
+        while engine.unfinished:  # a turn of which a crash let only a part be committed
+            await self._commit(engine.decide_more(now))
         for command in commands:
             events += engine.decide(command, now)
             while engine.unfinished:

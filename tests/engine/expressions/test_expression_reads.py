@@ -28,11 +28,14 @@ from fairlead.engine.expressions import ExpressionError, compile_expression
         ("inputs.a.b + inputs.a + inputs.a.c", (("inputs", "a"),)),
         ("inputs.ab + inputs.a", (("inputs", "a"), ("inputs", "ab"))),
         ("now > timestamp(inputs.at)", (("inputs", "at"), ("now",))),
-        ("inputs.xs.exists(x, inputs.ys.all(y, y == x + index))", (("index",), ("inputs", "xs"), ("inputs", "ys"))),
+        (
+            "inputs.xs.exists(x, inputs.ys.all(y, y == x + index))",
+            (("index",), ("inputs", "xs"), ("inputs", "ys")),
+        ),
     ],
 )
 def test_the_reads_are_the_shortest_static_paths(source, reads):
-    """Dots, quoted keys, optional steps and has() make a path; what is only known later ends it; comprehension names are no reads."""
+    """Dots, quoted keys, optional steps and has() make a path; what is known later ends it; loop variables are no reads."""
     assert compile_expression(source).reads == reads
 
 
@@ -88,7 +91,9 @@ def test_a_lookup_may_evaluate_another_expression():
     total = compile_expression("[uuid(), inputs.a]")
     computed = Lazy(lambda _: total.evaluate({"inputs": {"a": 2}}, "computed"))
 
-    value = compile_expression("[uuid(), computed.total[0], computed.total[1]]").evaluate({"computed": computed}, "node")
+    value = compile_expression("[uuid(), computed.total[0], computed.total[1]]").evaluate(
+        {"computed": computed}, "node"
+    )
 
     assert value == [
         compile_expression("uuid()").evaluate({}, "node"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +27,7 @@ SCOPE = {
 }
 
 
-def value(source: str) -> object:
+def value(source: str) -> Any:
     return compile_expression(source).evaluate(SCOPE, "seed")
 
 
@@ -120,7 +122,7 @@ def test_a_map_is_walked_in_the_order_of_its_keys():
         ("type(1)", "no JSON value"),
         ("18446744073709551615u", "beyond the 64 bits of an int"),
         ("inputs.order.items[5]", "index 5 is outside of a list of 2 elements"),
-        ("inputs.nn", "inputs has no key 'nn' (did you mean 'n'?)"),
+        ("inputs.tex", "inputs has no key 'tex' (did you mean 'text'?)"),
         ("inputs.order.items.map(i, i.sku)", 'there is no key "sku"'),
         ("nodes.signoff.status == 'x'", "nodes has no key 'signoff' (did you mean 'sign_off'?)"),
         ("nodes.later.outputs.x + 1", "nodes.later.outputs has no key 'x' (it is empty)"),
@@ -161,7 +163,9 @@ def test_an_int_beside_a_double_says_where_to_write_double():
 def test_an_error_shows_the_values_that_were_read():
     """The values are JSON by path, each cut to 200 characters, a kilobyte in all."""
     scope = {"inputs": {"a": 1, "b": 0, "long": "x" * 5_000} | {f"v{i}": "y" * 190 for i in range(20)}}
-    source = "[inputs.long, " + ", ".join(f"inputs.v{i}" for i in range(20)) + "].size() + inputs.a / inputs.b"
+    source = (
+        "[inputs.long, " + ", ".join(f"inputs.v{i}" for i in range(20)) + "].size() + inputs.a / inputs.b"
+    )
 
     with pytest.raises(ExpressionError) as caught:
         compile_expression(source).evaluate(scope)
@@ -178,7 +182,9 @@ def test_a_condition_that_is_no_bool_at_run_time_is_an_error():
     with pytest.raises(ExpressionError, match=r"must be true or false, but this one is 3 \(int\)"):
         compile_condition("inputs.n").evaluate(SCOPE)
     with pytest.raises(ExpressionError, match=r"but this one is \"yes\" \(string\)"):
-        compile_condition("inputs.flag ? inputs.word : false").evaluate({"inputs": {"flag": True, "word": "yes"}})
+        compile_condition("inputs.flag ? inputs.word : false").evaluate(
+            {"inputs": {"flag": True, "word": "yes"}}
+        )
 
 
 @pytest.mark.parametrize(
@@ -198,9 +204,30 @@ def test_values_that_are_no_json_are_refused(bad, message, source):
         compile_expression(source).evaluate({"inputs": {"bad": bad}})
 
 
+@pytest.mark.parametrize("bad", ["a\x00b", ["\x00"], {"k": {"\x00": 1}}])
+def test_text_with_nul_is_never_cut(bad):
+    """The runtime ends a text at NUL without a word: an expression that would hand one over fails, a path passes it on."""
+    assert compile_expression("inputs.bad").evaluate({"inputs": {"bad": bad}}) == bad
+    with pytest.raises(ExpressionError, match="NUL"):
+        compile_expression("[inputs.bad].size()").evaluate({"inputs": {"bad": bad}})
+    with pytest.raises(ExpressionError, match="NUL"):
+        compile_expression("['a\\x00b'].sort()").evaluate({})
+
+    written = {"inputs": {"fine": {"text": "\\u0000"}}}
+    assert (
+        compile_expression("inputs.fine.text + toJson(inputs.fine)").evaluate(written)
+        == '\\u0000{"text":"\\\\u0000"}'
+    )
+
+
+texts = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(INT_MIN, INT_MAX) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(INT_MIN, INT_MAX)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=20,
 )
 
@@ -217,7 +244,9 @@ def test_json_comes_back_through_the_runtime_as_it_went_in(given_value):
 @given(json_values)
 def test_text_and_back(given_value):
     """parseJson(toJson(x)) is x, but for integral doubles, which are ints wherever there is no schema."""
-    found = compile_expression("parseJson(toJson(inputs.x)) == inputs.x").evaluate({"inputs": {"x": _small(given_value)}})
+    found = compile_expression("parseJson(toJson(inputs.x)) == inputs.x").evaluate(
+        {"inputs": {"x": _small(given_value)}}
+    )
 
     assert found is True
 

@@ -27,11 +27,20 @@ def now() -> int:
 
 
 def open_store(path: Path | None, *, create: bool = False) -> Store:
-    """The store that `--store` names, else the usual one. Raises NotFound if there is none and none is to be made."""
-    place = path if path is not None else default_store_path(os.environ)
-    if not create and not place.exists():
-        raise NotFound(f"there is no store {place}; expected one that `fairlead run` made, see --store")
-    return Store(place, create=create)
+    """The store that `--store` names, else the usual one. Raises NotFound if the usual one was never made, and Unavailable."""
+    if path is not None:
+        return Store(path, create=create)
+    usual = default_store_path(os.environ)
+    if not create and not usual.exists():
+        raise NotFound(
+            f"nothing was ever run here: there is no store {usual}; expected `fairlead run` before, or --store"
+        )
+    return Store(usual, create=create)
+
+
+def usual_store_is_missing(path: Path | None) -> bool:
+    """Whether no store is named and none was ever made."""
+    return path is None and not default_store_path(os.environ).exists()
 
 
 def store_option(path: Path | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fairlead.apps.cli.options import AsListing, Listing, Local, Name, StorePath
-from fairlead.apps.cli.terminal import document, lines, paint_heading, paint_status
+from fairlead.apps.cli.terminal import document, lines, paint_heading, paint_status, say
 
 
 def list_(output: AsListing = None, store: StorePath = None, local: Local = False) -> None:
@@ -20,6 +20,12 @@ def list_(output: AsListing = None, store: StorePath = None, local: Local = Fals
     from fairlead.apps.views import executions as views
     from fairlead.apps.views.tables import table
 
+    if executions.usual_store_is_missing(store):
+        if output in (Listing.JSON, Listing.YAML):
+            document([], output)
+        else:
+            say("no executions: nothing was ever run here")
+        return
     with executions.open_store(store) as opened:
         rows, now = opened.list(), executions.now()
         if output in (Listing.JSON, Listing.YAML):

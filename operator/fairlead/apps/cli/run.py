@@ -107,7 +107,9 @@ def run(  # noqa: PLR0913, PLR0917 - one argument per option
 
 def _demand_alone(*others: object) -> None:
     if any(others):
-        raise InvalidInput("--resume goes on with what was started; expected neither FILE, NAME nor inputs with it")
+        raise InvalidInput(
+            "--resume goes on with what was started; expected neither FILE, NAME nor inputs with it"
+        )
 
 
 def _inputs(source: Source, pairs: list[str], file: Path | None) -> dict[str, Any]:
@@ -146,8 +148,11 @@ def _create(store: Store, source: Source, inputs: dict[str, Any], name: str | No
                 source=str(file),
             )
         except InvalidInput as error:
-            if error.reason != "NameTaken" or not generated or last:
+            if error.reason != "NameTaken":
                 raise
+            if not generated or last:
+                how = f"`fairlead run {file} NAME` gives one, `fairlead run --resume {chosen}` goes on with that one"
+                raise InvalidInput(f"{error}; {how}", error.reason) from None
             chosen = _chosen(source, name)[0]
         else:
             break
@@ -190,7 +195,7 @@ def _drive(
     if output is not None:
         document(status, output)
     else:
-        _print(name, status)
+        _print(name, {**status, "waitingFor": ()} if interrupted else status)
     _hint(name, status["phase"], executions.store_option(place), interrupted=interrupted)
     return EXIT_CODES.get(status["phase"], UNFINISHED)
 

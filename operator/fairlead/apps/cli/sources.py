@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fairlead.apps.cli.failures import Refused
@@ -21,7 +21,6 @@ from fairlead.model.errors import InvalidInput
 from fairlead.model.findings import Finding
 from fairlead.model.manifests import (
     GROUP,
-    KINDS,
     ExecutionSpec,
     Manifest,
     Workflow,
@@ -105,36 +104,9 @@ def validated(text: bytes, file: Path) -> tuple[Report, Beside]:
     """All that is wrong with a text; the folder is looked at only if a name is missing."""
     report = validate_documents(text, str(file))
     if not any(finding.reason in _UNRESOLVED for finding in report.findings):
-        return _without_foreign(report), Beside()
+        return report, Beside()
     beside = look_beside(file)
-    report = validate_documents(text, str(file), siblings=[manifest for manifest, _ in beside.found])
-    return _without_foreign(report), beside
-
-
-def _without_foreign(report: Report) -> Report:
-    """The report without what it says of objects of others (a Namespace, a Deployment) that stand beside ours in a text."""
-    foreign = [_is_foreign(document) for document in report.sources]
-    if all(foreign) or not any(foreign):
-        return report
-    lines = [document.value_place(())[0] for document in report.sources]
-    spans = [
-        range(line, following)
-        for line, following, other in zip(lines, [*lines[1:], sys.maxsize], foreign, strict=True)
-        if other
-    ]
-    kept = (
-        finding
-        for finding in report.findings
-        if not finding.path or not any(finding.line in span for span in spans)
-    )
-    return replace(report, findings=tuple(kept))
-
-
-def _is_foreign(document: Document) -> bool:
-    data = document.data
-    if not isinstance(data, dict) or not isinstance(data.get("apiVersion"), str):
-        return False
-    return not data["apiVersion"].startswith(f"{GROUP}/") and data.get("kind") not in KINDS
+    return validate_documents(text, str(file), siblings=[manifest for manifest, _ in beside.found]), beside
 
 
 def refuse(findings: Sequence[Finding], beside: Beside | None = None) -> Refused:
@@ -253,13 +225,15 @@ def _same(path: Path, other: Path) -> bool:
 
 
 def _near(file: Path) -> str:
-    from fairlead.model.wording import nearest_name
+    """A file beside with nearly that name."""
+    from difflib import get_close_matches
 
     try:
-        near = nearest_name(file.name, [other.name for other in file.parent.iterdir()])
+        names = [other.name for other in file.parent.iterdir()]
     except OSError:
         return ""
-    return f", perhaps {file.parent / near}" if near else ""
+    near = get_close_matches(file.name, names, n=1, cutoff=0.8)
+    return f", perhaps {file.parent / near[0]}" if near else ""
 
 
 def errors_of(findings: Iterable[Finding]) -> int:

@@ -14,6 +14,9 @@ from fairlead.model.times import format_duration, parse_time
 Json = dict[str, Any]
 Fact = tuple[str, str]
 
+MOST = 10
+"""How many things that a run waits for are shown to a person."""
+
 
 def headline(name: str, status: Json) -> str:
     """What became of a run, in one line."""
@@ -124,9 +127,13 @@ def _error(where: str, error: Json) -> str:
 
 
 def waiting_lines(status: Json) -> Iterator[str]:
-    """What it waits for."""
-    for entry in status.get("waitingFor", ()):
+    """What it waits for, the first few."""
+    waiting = status.get("waitingFor", ())
+    for entry in waiting[:MOST]:
         yield texts.clean(f"{entry.get('node') or entry['kind']}: {entry['message']}")
+
+    if len(waiting) > MOST:
+        yield f"and {len(waiting) - MOST} more"
 
 
 def value_lines(values: Json) -> Iterator[str]:

@@ -78,7 +78,10 @@ def _compile_error(
     overload = _OVERLOAD.search(text)
     if overload:
         return ExpressionSyntaxError(
-            overload_message(overload.group(1), overload.group(2)), source, offset, reason="TypeMismatch"
+            overload_message(overload.group(1), overload.group(2)[1:-1]),
+            source,
+            offset,
+            reason="TypeMismatch",
         )
     text = re.sub(r"expecting \{.*\}", "expected a value", text.removeprefix("Syntax error: "))
     text = text.replace("mismatched input '<EOF>'", "the expression ends too early:").replace("  ", " ")
@@ -100,6 +103,9 @@ def _undeclared(
         and re.match(r"\.\s*\w+\s*\(", source[offset:]) is not None
         and "." not in name
     )
+    if is_call and name in functions:
+        message = f"{name!r} cannot be called like this; look at its arguments, and whether it is {name}(x) or x.{name}()"
+        return ExpressionSyntaxError(message, source, offset, reason="TypeMismatch", name=name)
     if is_call:
         suggestion = nearest(root, functions)
         hint = (
@@ -131,22 +137,24 @@ def _undeclared(
 
 def overload_message(function: str, applied: str) -> str:
     """The sentence for an operator or function that does not take what it was given."""
-    given = [_TYPES.get(each, each) for each in split_types(applied.strip("()"))]
+    given = [_type_words(each) for each in split_types(applied)]
     if function in _ARITHMETIC and set(given) == {"int", "double"}:
-        left, right = ("double(...)", "…") if given[0] == "int" else ("…", "double(...)")
-        side = "left" if given[0] == "int" else "right"
+        int_first = given[0] == "int"
+        side, written = ("left", "double(...) {} …") if int_first else ("right", "… {} double(...)")
         op = OPERATORS[function]
         return (
-            f"{op!r} was given an {given[0]} and a {given[1]}, and CEL does not mix them: write double(...) around the {side} "
-            f"side ({left} {op} {right}), or say `type: number` in the value's schema"
-            if given[0] == "int"
-            else f"{op!r} was given a {given[0]} and an {given[1]}, and CEL does not mix them: write double(...) around the "
-            f"{side} side ({left} {op} {right}), or say `type: number` in the value's schema"
+            f"{op!r} was given {a_type(given[0])} and {a_type(given[1])}, and CEL does not mix them: write double(...) around "
+            f"the {side} side ({written.format(op)}), or say `type: number` in the value's schema"
         )
     if function in OPERATORS:
         return f"{OPERATORS[function]!r} does not take {_and(given)}"
-    target = f" on a {given[0]}" if applied.find(").") >= 0 and given else ""
-    return f"{function}() does not take {_and(given) if given else 'no arguments'}{target}"
+    return f"{function}() does not take {_and(given) if given else 'no arguments'}"
+
+
+def _type_words(said: str) -> str:
+    """A type as the runtime writes it, in the words of these messages."""
+    said = re.sub(r"optional_type\(.*\)", "optional", re.sub(r"\(T%\d+\)", "", said))
+    return _TYPES.get(said, said)
 
 
 def _and(given: list[str]) -> str:

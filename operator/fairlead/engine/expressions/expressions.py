@@ -18,6 +18,7 @@ from fairlead.engine.expressions.limits import INT_MAX, INT_MIN, RESULT, SHOWN_V
 from fairlead.engine.expressions.reads import Path, as_tree, read_paths, static_path
 from fairlead.engine.expressions.values import (
     MISSING,
+    NUL,
     Reader,
     Unfit,
     Writer,
@@ -72,6 +73,8 @@ class Expression:
                     evaluation.given += reader.size
                     return value
             data = reader.pick(scope, self._wanted)
+            if reader.nul:
+                raise Unfit(NUL)
         except TooExpensive as error:
             raise ExpressionTooExpensive(self.source, str(error), self._seen(scope)) from None
         except Unfit as error:

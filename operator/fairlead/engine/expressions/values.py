@@ -85,24 +85,34 @@ def follow(value: Any, path: tuple[str, ...]) -> Any:
 
 def holds_nul(value: Any) -> bool:
     """True where a string within a value, or a key, has the character NUL: the runtime cuts what it is given there."""
-    kind = type(value)
-    if kind is str:
-        return "\x00" in value
-    if kind is not list and kind is not dict:
-        return False
-    # Nearly all values are cleared by looking at their JSON; where it has the escape, it may still be a written-out backslash.
-    if b"\\u0000" not in _encoder.encode(value):
-        return False
-    return any(map(holds_nul, value)) or (kind is dict and any(map(holds_nul, value.values())))
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        kind = type(item)
+        if kind is str:
+            if "\x00" in item:
+                return True
+        elif kind is list:
+            pending.extend(item)
+        elif kind is dict:
+            pending.extend(item)
+            pending.extend(item.values())
+    return False
+
+
+def may_hold_nul(data: bytes) -> bool:
+    """False where the JSON of a value shows that it has no NUL; where it has the escape, it may be a written-out backslash."""
+    return b"\\u0000" in data
 
 
 class Reader:
     """Picks what one expression reads out of a scope, and counts its bytes."""
 
-    __slots__ = ("size",)
+    __slots__ = ("nul", "size")
 
     def __init__(self) -> None:
         self.size = 0
+        self.nul = False
 
     def pick(self, value: Any, wanted: Mapping[str, Any] | None) -> Any:
         """The parts of a value that a tree of names wants (None: all of it). Missing keys are left out for CEL to miss them."""
@@ -124,8 +134,7 @@ class Reader:
         kind = type(value)
         if kind is str:
             self.size += len(value)
-            if "\x00" in value:
-                raise Unfit(NUL)
+            self.nul = self.nul or "\x00" in value
             if not value.isascii():
                 check_text(value)
         elif kind is int:
@@ -163,8 +172,7 @@ class Reader:
         self._check()
         if lazy or type(value) is tuple:
             value = msgspec.json.decode(data)
-        if b"\\u0000" in data and holds_nul(value):
-            raise Unfit(NUL)
+        self.nul = self.nul or (may_hold_nul(data) and holds_nul(value))
         return value
 
     def _check(self) -> None:

@@ -91,6 +91,7 @@ def close(state: State, event: e.Event) -> None:
     move_run(state, event)
     state.stage = s.ENDED
     state.finished_at = event.at
+    state.work = []
     state.timers = s.Timers()
     state.paused_timers = s.Timers()
 
@@ -170,6 +171,10 @@ def checkpoint(state: State, event: e.CheckpointTaken) -> None:
     state.checkpoint = event.seq
     state.checkpoint_at = event.at
     state.counters.since_checkpoint = 0
+
+
+def paused(state: State, event: e.TurnPaused) -> None:
+    state.work, state.paused, state.part = event.work, event.seq, event.part
 
 
 def progress(state: State, event: e.ProgressUpdated) -> None:

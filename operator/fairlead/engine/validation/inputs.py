@@ -56,7 +56,7 @@ def input_problems(schema: dict[str, Any] | None, inputs: Any) -> list[Problem]:
     return problems_against(schema, inputs)
 
 
-def problems_against(schema: dict[str, Any] | None, inputs: Any) -> list[Problem]:
+def problems_against(schema: dict[str, Any] | None, inputs: Any, max_steps: int = MAX_STEPS) -> list[Problem]:
     """As `input_problems`, for a schema that was found to be one."""
     if not isinstance(inputs, dict):
         return [((), f"{shown(inputs)} stands for the inputs; expected an object")]
@@ -66,13 +66,13 @@ def problems_against(schema: dict[str, Any] | None, inputs: Any) -> list[Problem
         return [((), str(error))]
     if schema is None:
         return []
-    return _against(schema, inputs)
+    return _against(schema, inputs, max_steps)
 
 
-def _against(schema: dict[str, Any], inputs: dict[str, Any]) -> list[Problem]:
+def _against(schema: dict[str, Any], inputs: dict[str, Any], max_steps: int) -> list[Problem]:
     found: list[Problem] = []
     try:
-        for error in _validator(without_dialect(schema)).iter_errors(inputs):
+        for error in _validator(without_dialect(schema), max_steps).iter_errors(inputs):
             problem = (tuple(error.absolute_path), words_of(error))
             if problem not in found:
                 found.append(problem)
@@ -84,9 +84,9 @@ def _against(schema: dict[str, Any], inputs: dict[str, Any]) -> list[Problem]:
     return sorted(found, key=lambda problem: path_text(problem[0]))
 
 
-def _validator(schema: dict[str, Any]) -> Any:
+def _validator(schema: dict[str, Any], max_steps: int) -> Any:
     cls, steps = _validator_class()
-    steps[0] = 0
+    steps[0] = max_steps
     return cls(schema)
 
 
@@ -95,15 +95,15 @@ Keyword = Callable[[Any, Any, Any, Any], Iterator[Any]]
 
 @lru_cache(maxsize=1)
 def _validator_class() -> tuple[Any, list[int]]:
-    """The validator with our keywords, each counted; and the counter."""
+    """The validator with our keywords, each counted; and how many steps are left."""
     from jsonschema import Draft202012Validator, validators
 
     steps = [0]
 
     def counted(keyword: Keyword) -> Keyword:
         def check(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-            steps[0] += 1
-            if steps[0] > MAX_STEPS:
+            steps[0] -= 1
+            if steps[0] < 0:
                 raise _TooMuch
             return keyword(validator, value, instance, schema)
 

@@ -83,9 +83,9 @@ class Notes:
         if not known:
             return none
         near = self.nearest(name, known)
-        return (
-            f"did you mean {near} (known: {listed(known)})?" if near else f"expected one of {listed(known)}"
-        )
+        if near:
+            return f"did you mean {near}?" if len(known) == 1 else f"did you mean {near} (known: {listed(known)})?"
+        return f"expected {known[0]}" if len(known) == 1 else f"expected one of {listed(known)}"
 
     def line_of(self, path: Path) -> int:
         """The line at which a value stands; 0 if that is not known."""

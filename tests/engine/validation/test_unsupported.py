@@ -1,0 +1,90 @@
+"""What this release knows and does not run yet is refused field by field."""
+
+from __future__ import annotations
+
+import pytest
+
+from fairlead.engine.validation import unsupported, validate_documents
+from fairlead.model.manifests import ExecutionSpec, WorkflowSpec, parse_spec
+from tests.engine.validation.validation_support import workflow
+
+NODE = "nodes: [{name: n, log: {message: x}}]\n"
+FIELDS = {
+    "concurrency.maxExecutions": NODE + "concurrency: {maxExecutions: 2}",
+    "concurrency.key": NODE + 'concurrency: {key: "${inputs.x}"}',
+    "concurrency.whenFull": NODE + "concurrency: {whenFull: reject}",
+    "compensation": NODE + "compensation: {trigger: never}",
+    "retention": NODE + "retention: {failed: 1h}",
+    "triggers": NODE + 'triggers: [{name: t, schedule: {cron: "* * * * *"}}]',
+    "runOnChange": NODE + "runOnChange: true",
+    "notifications": NODE + 'notifications: [{"on": [failed], secret: s}]',
+    "connections[0].loopback": "nodes: [{name: n, run: {sh: ls}}]\nconnections: [{from: n.failed, to: n, loopback: {}}]",
+    "nodes[0].compensate": "nodes: [{name: n, run: {sh: ls}, compensate: {set: {}}}]",
+    "nodes[0].guards": "nodes: [{name: n, run: {sh: ls}, guards: [g]}]",
+    "nodes[0].breaker": "nodes: [{name: n, run: {sh: ls}, breaker: {}}]",
+    "nodes[0].rateLimit": "nodes: [{name: n, run: {sh: ls}, rateLimit: {tokens: 1}}]",
+    "nodes[0].concurrency": "nodes: [{name: n, run: {sh: ls}, concurrency: 1}]",
+    "nodes[0].cache": "nodes: [{name: n, run: {sh: ls}, cache: {key: k}}]",
+    "nodes[0].http": "nodes: [{name: n, http: {url: u}}]",
+    "nodes[0].notify": "nodes: [{name: n, notify: {secret: s, body: b}}]",
+    "nodes[0].resource": "nodes: [{name: n, resource: {manifest: {}}}]",
+    "nodes[0].while": "nodes: [{name: n, while: {condition: 'true', nodes: [{name: m, log: {message: x}}]}}]",
+    "nodes[0].forEach": "nodes: [{name: n, forEach: {items: [], nodes: [{name: m, log: {message: x}}]}}]",
+    "nodes[0].parallel": "nodes: [{name: n, parallel: {branches: [{name: b, nodes: [{name: m, log: {message: x}}]}]}}]",
+    "nodes[0].wait": "nodes: [{name: n, wait: {for: 1s}}]",
+    "nodes[0].approval": "nodes: [{name: n, approval: {roles: [r]}}]",
+    "nodes[0].emit": "nodes: [{name: n, emit: {type: t}}]",
+    "nodes[0].workflow": "nodes: [{name: n, workflow: {name: w}}]",
+    "finally[0].wait": NODE + "finally: [{name: f, wait: {for: 1s}}]",
+}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_field_that_is_not_run_yet_is_named(field: str):
+    """One finding says which field, with its place in the file, and the manifest is otherwise good."""
+    text = workflow("\n" + FIELDS[field])
+    report = validate_documents(text, "w.yaml")
+    assert report.runnable is not None, report.findings
+    (finding,) = unsupported(*report.runnable)
+    assert (finding.severity, finding.reason, finding.path) == ("error", "NotSupportedYet", f"spec.{field}")
+    assert "not supported yet" in finding.message
+    name = field.rsplit(".", 1)[-1]
+    assert text.split("\n")[finding.line - 1][finding.column - 1 :].startswith(name)
+
+
+def test_all_of_this_release_is_run():
+    """Every field that item 3 of the issue lists passes, also those that only the cluster heeds."""
+    spec = """
+        inputs: {type: object}
+        variables: {v: 1}
+        computed: {c: vars.v}
+        defaults: {timeout: 10m, retry: {maxAttempts: 3}}
+        timeout: 1h
+        failFast: false
+        priority: 3
+        concurrency: {maxNodes: 2}
+        checkpoint: {every: 10}
+        outputs: {o: "${vars.v}"}
+        finally: [{name: f, log: {message: x}}]
+        finallyTimeout: 1m
+        nodes:
+        - {name: a, run: {python: pass, resources: {cpu: 1}, serviceAccountName: s, pod: {nodeSelector: {a: b}}}, fallback: b, onError: continue}
+        - {name: b, run: {image: i, command: [c]}, store: {v: 2}, priority: 2, checkpoint: true, startTimeout: 1s}
+        - {name: c, if: "vars.v == 1", after: [a]}
+        - {name: d, switch: {value: 1, cases: [{name: x, equals: 1}]}, after: [c.true]}
+        - {name: e, set: {w: 1}, join: any, after: [c.false, d.x], when: "true"}
+        - {name: g, finish: {result: done}, join: {atLeast: 1}, after: [d.default, e]}
+    """
+    report = validate_documents(workflow(spec))
+    assert report.runnable is not None, report.findings
+    assert unsupported(*report.runnable) == []
+
+
+def test_bare_specs_and_executions():
+    """A spec of a workflow and one of an execution are taken too; what an execution adds is told."""
+    spec = parse_spec(WorkflowSpec, {"nodes": [{"name": "n", "wait": {"for": "1s"}}]})
+    assert [finding.path for finding in unsupported(spec)] == ["spec.nodes[0].wait"]
+    data = {"workflow": {"name": "w"}, "from": {"execution": "e", "seq": 1}, "migrate": {}}
+    assert [finding.path for finding in unsupported(parse_spec(ExecutionSpec, data))] == ["spec.from", "spec.migrate"]
+    data = {"definition": {"nodes": [{"name": "n", "emit": {"type": "t"}}]}}
+    assert [finding.path for finding in unsupported(parse_spec(ExecutionSpec, data))] == ["spec.definition.nodes[0].emit"]
