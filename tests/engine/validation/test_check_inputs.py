@@ -24,7 +24,10 @@ ORDER = {
                     "minItems": 1,
                     "items": {
                         "type": "object",
-                        "properties": {"sku": {"type": "string", "pattern": "^[a-z]"}, "qty": {"type": "integer", "minimum": 1}},
+                        "properties": {
+                            "sku": {"type": "string", "pattern": "^[a-z]"},
+                            "qty": {"type": "integer", "minimum": 1},
+                        },
                         "additionalProperties": False,
                     },
                 },
@@ -50,9 +53,17 @@ WRONG = [
     (order(items=[]), "inputs.order.items", "the length of the list is 0; expected at least 1"),
     (order(items=[{"qty": "2"}]), "inputs.order.items[0].qty", "'2' stands here; expected a whole number"),
     (order(items=[{"qty": 0}]), "inputs.order.items[0].qty", "0 does not fit; expected at least 1"),
-    (order(items=[{}, {"quantity": 1}]), "inputs.order.items[1]", "'quantity' is not known here; expected sku, qty"),
+    (
+        order(items=[{}, {"quantity": 1}]),
+        "inputs.order.items[1]",
+        "'quantity' is not known here; expected sku, qty",
+    ),
     (order(items=[{"sk": "a"}]), "inputs.order.items[0]", "'sk' is not known here; did you mean sku?"),
-    (order(items=[{"sku": "X"}]), "inputs.order.items[0].sku", "'X' does not fit; expected text that matches ^[a-z]"),
+    (
+        order(items=[{"sku": "X"}]),
+        "inputs.order.items[0].sku",
+        "'X' does not fit; expected text that matches ^[a-z]",
+    ),
     (order(kind="old"), "inputs.order.kind", "'old' is not allowed; expected one of 'new', 'used'"),
     (order(tags=[1, 2, 1]), "inputs.order.tags", "items 0 and 2 are both 1; expected each item once"),
     (order(tags=[1, 2, 3, 4]), "inputs.order.tags", "the length of the list is 4; expected at most 3"),
@@ -85,7 +96,9 @@ def test_without_a_schema_any_object_fits():
 
 def test_everything_is_told_at_once_up_to_twenty():
     """Of a hundred mistakes twenty are told."""
-    _, findings = check_inputs({"items": {}, "additionalProperties": {"type": "integer"}}, {f"k{i}": "x" for i in range(100)})
+    _, findings = check_inputs(
+        {"items": {}, "additionalProperties": {"type": "integer"}}, {f"k{i}": "x" for i in range(100)}
+    )
     assert len(findings) == 20
 
 
@@ -97,9 +110,16 @@ DOUBLING = {f"a{i}": {"anyOf": [{"$ref": f"#/$defs/a{i + 1}"}] * 2} for i in ran
     [
         ({"$ref": "#"}, {}),
         ({"$defs": {**DOUBLING, "a40": False}, "$ref": "#/$defs/a0"}, {}),
-        ({"properties": {"x": {"items": {"anyOf": [*[{"type": "string"}] * 50, {}]}}}}, {"x": list(range(20_000))}),
+        (
+            {"properties": {"x": {"items": {"anyOf": [*[{"type": "string"}] * 50, {}]}}}},
+            {"x": list(range(20_000))},
+        ),
     ],
-    ids=["a schema that is itself", "twice as much at each of forty levels", "many alternatives for many items"],
+    ids=[
+        "a schema that is itself",
+        "twice as much at each of forty levels",
+        "many alternatives for many items",
+    ],
 )
 def test_a_schema_that_would_take_for_ever_is_given_up(schema: dict[str, Any], inputs: dict[str, Any]):
     """The work is counted; beyond the limit there is one finding that says so."""
@@ -119,7 +139,9 @@ def test_alternatives_name_the_nearest():
     """Where none of several schemas fits, what the nearest one says is told."""
     kinds = [{"properties": {"a": {"type": "string"}}, "required": ["a"]}, {"type": "string"}]
     _, (finding,) = check_inputs({"properties": {"x": {"anyOf": kinds}}}, {"x": {"a": 1}})
-    assert finding.message.startswith("{a: ...} fits none of 2 alternatives; the nearest says: 1 stands here; expected text")
+    assert finding.message.startswith(
+        "{a: ...} fits none of 2 alternatives; the nearest says: 1 stands here; expected text"
+    )
 
 
 def test_a_schema_that_is_none_is_told_instead():
@@ -141,15 +163,23 @@ def test_dialect_and_base_do_not_matter():
 
 
 _VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([0.5, 1.0]) | st.sampled_from(["", "a", "ab"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "ab"]), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.sampled_from([0.5, 1.0])
+    | st.sampled_from(["", "a", "ab"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "ab"]), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 _SUBSCHEMAS = st.recursive(
     st.fixed_dictionaries(
         {},
         optional={
-            "type": st.sampled_from(["object", "array", "string", "integer", "number", "null", ["string", "null"]]),
+            "type": st.sampled_from(
+                ["object", "array", "string", "integer", "number", "null", ["string", "null"]]
+            ),
             "minimum": st.integers(-2, 2),
             "pattern": st.sampled_from(["^a", "b$"]),
             "required": st.lists(st.sampled_from(["a", "b"]), unique=True),

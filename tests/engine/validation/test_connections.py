@@ -1,9 +1,11 @@
 """Connections name nodes and ports that exist, once each, within one body."""
 
+# A line of a manifest and what is found there stand side by side.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import pytest
-
 from tests.engine.validation.validation_support import check
 
 CASES = {

@@ -1,9 +1,11 @@
 """A cycle needs a loopback, a loopback a cycle; loops have one way in, and nest (semantics 20)."""
 
+# A line of a manifest and what is found there stand side by side.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import pytest
-
 from tests.engine.validation.validation_support import check
 
 CASES = {
@@ -127,5 +129,9 @@ def test_cycles_and_loopbacks_belong_together(spec: str):
 def test_a_long_cycle_is_cut_in_its_message():
     """The message names the first and the last nodes of a cycle of 500."""
     nodes = "".join(f"- {{name: n{i}, run: {{sh: ls}}, after: [n{(i - 1) % 500}]}}\n" for i in range(500))
-    report = check("nodes:\n" + nodes, (6, "error", "NoEntryPoint", "n0, n1"), (505, "error", "Cycle", "n9 -> ... -> n499 -> n0"))
+    report = check(
+        "nodes:\n" + nodes,
+        (6, "error", "NoEntryPoint", "n0, n1"),
+        (505, "error", "Cycle", "n9 -> ... -> n499 -> n0"),
+    )
     assert max(len(finding.message) for finding in report.findings) < 400

@@ -1,9 +1,11 @@
 """Where a name of the scope makes sense (api.md Expressions), and which nodes may be read there (semantics 2, 16, 18, 34)."""
 
+# A line of a manifest and what is found there stand side by side.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import pytest
-
 from tests.engine.validation.validation_support import check
 
 NAMES = {

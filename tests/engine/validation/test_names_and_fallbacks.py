@@ -1,9 +1,11 @@
 """Names stand once in their body and those around it (semantics 18); a fallback is outside of the graph (semantics 2)."""
 
+# A line of a manifest and what is found there stand side by side.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import pytest
-
 from tests.engine.validation.validation_support import check
 
 CASES = {

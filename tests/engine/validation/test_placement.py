@@ -1,9 +1,11 @@
 """Fields stand on the nodes they are meant for (semantics 8, 11, 24, 25, 38)."""
 
+# A line of a manifest and what is found there stand side by side.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import pytest
-
 from tests.engine.validation.validation_support import check
 
 CASES = {

@@ -1,9 +1,11 @@
 """Nodes that no entry point leads to, and nodes that can never run (semantics 2, 14)."""
 
+# A line of a manifest and what is found there stand side by side.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import pytest
-
 from tests.engine.validation.validation_support import check
 
 CASES = {

@@ -1,11 +1,14 @@
 """Every name in an expression means something, and every expression compiles."""
 
+# A line of a manifest and what is found there stand side by side.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import pytest
+from tests.engine.validation.validation_support import check, workflow
 
 from fairlead.engine.validation import validate_documents
-from tests.engine.validation.validation_support import check, workflow
 
 CASES = {
     "expressions that do not compile": """
@@ -102,9 +105,19 @@ def test_what_stands_behind_a_node():
     """Misspelt nodes, their fields, their outputs and their errors are told with the nearest name."""
     check(
         CASES["nodes"],
-        (13, "error", "UnknownNode", "nodes.reserv is read in node z, and there is no such node; did you mean reserve"),
+        (
+            13,
+            "error",
+            "UnknownNode",
+            "nodes.reserv is read in node z, and there is no such node; did you mean reserve",
+        ),
         (15, "error", "UnknownNode", "a dash in a name is an underscore here, expected nodes.sign_off"),
-        (16, "warning", "UnknownOutput", "approval sign-off has no output 'decision'; did you mean decisions"),
+        (
+            16,
+            "warning",
+            "UnknownOutput",
+            "approval sign-off has no output 'decision'; did you mean decisions",
+        ),
         (17, "error", "UnknownProperty", "did you mean 'status'"),
         (18, "error", "UnknownProperty", "did you mean 'reason'"),
         (20, "error", "UnknownProperty", "did you mean 'name'"),

@@ -1,14 +1,18 @@
 """Validation says all it finds at once, in the order of the text, and a misspelt field hides nothing."""
 
+# A line of a manifest and what is found there stand side by side.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import json
+
+from tests.engine.validation.validation_support import check, compare, expected, workflow
 
 from fairlead.engine.validation import validate_documents
 from fairlead.engine.validation.report import validate_workflow
 from fairlead.model.documents import read_documents
 from fairlead.model.manifests import Workflow, WorkflowExecution
-from tests.engine.validation.validation_support import check, compare, expected, workflow
 
 TEN = """
     timeuot: 1h  # UnknownField: did you mean timeout
@@ -48,7 +52,11 @@ def test_a_misspelt_field_is_checked_as_the_one_that_was_meant():
         - {name: b, run: {sh: ls}, with: {x: "${nodes.a.status}"}}
         otputs: {o: "${nodes.c.status}"}  # UnknownField: did you mean outputs # UnknownNode: nodes.c
     """)
-    assert {finding.path for finding in report.findings} >= {"spec.conections[1].to", "spec.nodes[0].wth.x", "spec.otputs.o"}
+    assert {finding.path for finding in report.findings} >= {
+        "spec.conections[1].to",
+        "spec.nodes[0].wth.x",
+        "spec.otputs.o",
+    }
 
 
 def test_warnings_do_not_stop_a_run():
@@ -65,7 +73,12 @@ SECOND = workflow("nodes: [{name: b, run: {sh: ls}}]\n").replace("sample", "othe
 
 def test_several_documents():
     """Each document has its manifest and its findings; the first that can be run is the one to run."""
-    execution = FIRST.replace("kind: Workflow\n", "kind: WorkflowExecution\n").replace("nodes:", "definition: {nodes:").rstrip() + "}\n"
+    execution = (
+        FIRST.replace("kind: Workflow\n", "kind: WorkflowExecution\n")
+        .replace("nodes:", "definition: {nodes:")
+        .rstrip()
+        + "}\n"
+    )
     report = validate_documents("---\n".join([execution.replace("sample", "run"), FIRST, SECOND]))
     assert report.findings == ()
     assert [type(each) for each in report.documents] == [WorkflowExecution, Workflow, Workflow]
@@ -74,7 +87,13 @@ def test_several_documents():
 
 def test_a_broken_document_does_not_hide_the_others():
     """The findings of each document are told, and the good ones are there."""
-    text = FIRST.replace("run:", "rum:") + "---\n" + SECOND.replace("name: b", "name: b, after: [c]") + "---\n" + SECOND.replace("other", "third")
+    text = (
+        FIRST.replace("run:", "rum:")
+        + "---\n"
+        + SECOND.replace("name: b", "name: b, after: [c]")
+        + "---\n"
+        + SECOND.replace("other", "third")
+    )
     report = validate_documents(text)
     assert [finding.reason for finding in report.findings] == ["UnknownField", "UnknownNode"]
     assert [each is None for each in report.documents] == [True, True, False]
@@ -92,7 +111,9 @@ def test_documents_of_others_are_passed_over():
     """A ConfigMap beside a workflow is a warning; alone it is an error."""
     config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: b}\n"
     report = validate_documents(FIRST + "---\n" + config)
-    compare(report.findings, [(8, "warning", "ForeignDocument", "ConfigMap of v1 is none of Fairlead's kinds")])
+    compare(
+        report.findings, [(8, "warning", "ForeignDocument", "ConfigMap of v1 is none of Fairlead's kinds")]
+    )
     assert not report.errors
     assert validate_documents(config).errors
     assert validate_documents(FIRST.replace("fairlead.dev", "fairled.dev") + "---\n" + SECOND).errors
@@ -100,7 +121,19 @@ def test_documents_of_others_are_passed_over():
 
 def test_texts_that_are_no_manifest():
     """Whatever the text is, there is an error and no manifest."""
-    for text in ("", "---\n", "[]", "3", "{", "a: b: c", "\x00", b"\xff\xfe\x00", b"\xff", "kind: Workflow", "x" * 5_000_000):
+    for text in (
+        "",
+        "---\n",
+        "[]",
+        "3",
+        "{",
+        "a: b: c",
+        "\x00",
+        b"\xff\xfe\x00",
+        b"\xff",
+        "kind: Workflow",
+        "x" * 5_000_000,
+    ):
         report = validate_documents(text)
         assert report.errors, text[:10]
         assert set(report.documents) <= {None}
@@ -111,7 +144,13 @@ def test_ten_thousand_nodes_and_one_more():
 
     def chain(count: int) -> str:
         nodes = [
-            {"name": f"n{i}", "set": {"v": 1}, "when": "vars.v > 0", **({"after": [f"n{i - 1}"]} if i else {})} for i in range(count)
+            {
+                "name": f"n{i}",
+                "set": {"v": 1},
+                "when": "vars.v > 0",
+                **({"after": [f"n{i - 1}"]} if i else {}),
+            }
+            for i in range(count)
         ]
         head = {"apiVersion": "fairlead.dev/v1alpha1", "kind": "Workflow", "metadata": {"name": "w"}}
         return json.dumps({**head, "spec": {"nodes": nodes}})
@@ -124,7 +163,9 @@ def test_ten_thousand_nodes_and_one_more():
 
 def test_a_large_definition_is_refused():
     """More than 1 MiB of canonical JSON is one finding."""
-    (finding,) = validate_documents(workflow("nodes: [{name: a, run: {sh: %s}}]" % ("x" * 1_100_000))).findings
+    (finding,) = validate_documents(
+        workflow("nodes: [{name: a, run: {sh: %s}}]" % ("x" * 1_100_000))
+    ).findings
     assert finding.reason == "DefinitionTooLarge"
 
 

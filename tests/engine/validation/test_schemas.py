@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from tests.engine.validation.validation_support import check
 
 from fairlead.engine.validation.schemas import schema_problems
-from tests.engine.validation.validation_support import check
 
 CASES = {
     "a good one": """
@@ -101,7 +101,8 @@ _KEYWORDS: dict[str, list[Any]] = {
     "default": [{"type": "nope"}],
 }
 _SCHEMAS = st.recursive(
-    st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in _KEYWORDS.items()}) | st.booleans(),
+    st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in _KEYWORDS.items()})
+    | st.booleans(),
     lambda inner: st.fixed_dictionaries(
         {},
         optional={

@@ -1,12 +1,15 @@
 """What this release knows and does not run yet is refused field by field."""
 
+# A line of a manifest and what is found there stand side by side.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import pytest
+from tests.engine.validation.validation_support import workflow
 
 from fairlead.engine.validation import unsupported, validate_documents
 from fairlead.model.manifests import ExecutionSpec, WorkflowSpec, parse_spec
-from tests.engine.validation.validation_support import workflow
 
 NODE = "nodes: [{name: n, log: {message: x}}]\n"
 FIELDS = {
@@ -85,6 +88,11 @@ def test_bare_specs_and_executions():
     spec = parse_spec(WorkflowSpec, {"nodes": [{"name": "n", "wait": {"for": "1s"}}]})
     assert [finding.path for finding in unsupported(spec)] == ["spec.nodes[0].wait"]
     data = {"workflow": {"name": "w"}, "from": {"execution": "e", "seq": 1}, "migrate": {}}
-    assert [finding.path for finding in unsupported(parse_spec(ExecutionSpec, data))] == ["spec.from", "spec.migrate"]
+    assert [finding.path for finding in unsupported(parse_spec(ExecutionSpec, data))] == [
+        "spec.from",
+        "spec.migrate",
+    ]
     data = {"definition": {"nodes": [{"name": "n", "emit": {"type": "t"}}]}}
-    assert [finding.path for finding in unsupported(parse_spec(ExecutionSpec, data))] == ["spec.definition.nodes[0].emit"]
+    assert [finding.path for finding in unsupported(parse_spec(ExecutionSpec, data))] == [
+        "spec.definition.nodes[0].emit"
+    ]

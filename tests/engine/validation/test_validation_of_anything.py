@@ -17,22 +17,63 @@ GOOD: dict[str, Any] = {
     "kind": "Workflow",
     "metadata": {"name": "order"},
     "spec": {
-        "inputs": {"type": "object", "properties": {"order": {"type": "object"}, "n": {"$ref": "#/$defs/n"}}, "$defs": {"n": {"type": "integer"}}},
+        "inputs": {
+            "type": "object",
+            "properties": {"order": {"type": "object"}, "n": {"$ref": "#/$defs/n"}},
+            "$defs": {"n": {"type": "integer"}},
+        },
         "variables": {"currency": "EUR"},
         "computed": {"total": "inputs.order.total", "more": "computed.total + 1"},
         "defaults": {"timeout": "10m", "retry": {"maxAttempts": 3, "retryOn": "error.exitCode == 1"}},
         "timeout": "48h",
         "concurrency": {"maxNodes": 3},
         "nodes": [
-            {"name": "reserve", "run": {"python": "pass"}, "with": {"x": "${inputs.order}"}, "store": {"r": "${outputs.r}"}},
+            {
+                "name": "reserve",
+                "run": {"python": "pass"},
+                "with": {"x": "${inputs.order}"},
+                "store": {"r": "${outputs.r}"},
+            },
             {"name": "big", "if": "computed.total > 1000.0", "after": ["reserve"]},
-            {"name": "kind", "switch": {"value": "${vars.r}", "cases": [{"name": "red", "equals": 1}, {"name": "blue", "when": "true"}]}},
+            {
+                "name": "kind",
+                "switch": {
+                    "value": "${vars.r}",
+                    "cases": [{"name": "red", "equals": 1}, {"name": "blue", "when": "true"}],
+                },
+            },
             {"name": "ask", "approval": {"roles": ["finance"], "expires": "24h", "form": {"type": "object"}}},
-            {"name": "charge", "join": {"atLeast": 2}, "run": {"image": "i", "args": ["${vars.r}"]}, "fallback": "other", "guards": ["g"]},
+            {
+                "name": "charge",
+                "join": {"atLeast": 2},
+                "run": {"image": "i", "args": ["${vars.r}"]},
+                "fallback": "other",
+                "guards": ["g"],
+            },
             {"name": "other", "run": {"sh": "true"}, "with": {"e": "${error.reason}"}},
-            {"name": "loop", "while": {"condition": "pass.index < 2", "nodes": [{"name": "inner", "set": {"w": "${pass.index}"}}]}},
-            {"name": "each", "forEach": {"items": "${inputs.order.items}", "as": "line", "nodes": [{"name": "p", "log": {"message": "${line}"}}]}},
-            {"name": "both", "parallel": {"branches": [{"name": "l", "nodes": [{"name": "x", "wait": {"for": "1s"}}], "outputs": {"o": 1}}]}},
+            {
+                "name": "loop",
+                "while": {
+                    "condition": "pass.index < 2",
+                    "nodes": [{"name": "inner", "set": {"w": "${pass.index}"}}],
+                },
+            },
+            {
+                "name": "each",
+                "forEach": {
+                    "items": "${inputs.order.items}",
+                    "as": "line",
+                    "nodes": [{"name": "p", "log": {"message": "${line}"}}],
+                },
+            },
+            {
+                "name": "both",
+                "parallel": {
+                    "branches": [
+                        {"name": "l", "nodes": [{"name": "x", "wait": {"for": "1s"}}], "outputs": {"o": 1}}
+                    ]
+                },
+            },
             {"name": "call", "workflow": {"name": "order", "inline": True, "inputs": {"n": 1}}},
             {"name": "end", "finish": {"result": "blocked"}},
         ],
@@ -62,15 +103,71 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 PLACES = places(GOOD)
 NAMES = ["reserve", "big", "big.true", "charge", "inner", "clean", "nowhere", "", ".", "a b", "x.y.z"]
-TEXTS = ["${", "${}", "${nodes.inner.outputs}", "${vars[inputs.x]}", "true", "1 +", "pass.index", "x" * 300, "\u00e4\U0001f600", "$${", "10m", "all"]
-JUNK = st.one_of(
-    st.sampled_from([None, True, 0, -1, 2**62, 1.5, [], {}, [[]], [None], {"": 1}, {"name": {}}, {"atLeast": "x"}, {"$ref": "#/a/b"}]),
+TEXTS = [
+    "${",
+    "${}",
+    "${nodes.inner.outputs}",
+    "${vars[inputs.x]}",
+    "true",
+    "1 +",
+    "pass.index",
+    "x" * 300,
+    "\u00e4\U0001f600",
+    "$${",
+    "10m",
+    "all",
+]
+JUNK: st.SearchStrategy[Any] = st.one_of(
+    st.sampled_from(
+        [
+            None,
+            True,
+            0,
+            -1,
+            2**62,
+            1.5,
+            [],
+            {},
+            [[]],
+            [None],
+            {"": 1},
+            {"name": {}},
+            {"atLeast": "x"},
+            {"$ref": "#/a/b"},
+        ]
+    ),
     st.sampled_from(NAMES),
     st.sampled_from(TEXTS),
-    st.sampled_from([GOOD["spec"], GOOD["spec"]["nodes"], GOOD["spec"]["nodes"][6], GOOD["spec"]["connections"][0]]),
+    st.sampled_from(
+        [GOOD["spec"], GOOD["spec"]["nodes"], GOOD["spec"]["nodes"][6], GOOD["spec"]["connections"][0]]
+    ),
 )
-KEYS = ["nodes", "name", "run", "if", "after", "fallback", "join", "with", "whn", "conections", "outputs", "type", "properties", "$ref", ""]
-CHANGES = st.lists(st.tuples(st.sampled_from(PLACES), st.sampled_from(["replace", "remove", "rename", "repeat"]), JUNK, st.sampled_from(KEYS)), max_size=4)
+KEYS = [
+    "nodes",
+    "name",
+    "run",
+    "if",
+    "after",
+    "fallback",
+    "join",
+    "with",
+    "whn",
+    "conections",
+    "outputs",
+    "type",
+    "properties",
+    "$ref",
+    "",
+]
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(PLACES),
+        st.sampled_from(["replace", "remove", "rename", "repeat"]),
+        JUNK,
+        st.sampled_from(KEYS),
+    ),
+    max_size=4,
+)
 
 
 def changed(changes: list[tuple[tuple[Any, ...], str, Any, str]]) -> Any:
@@ -79,7 +176,12 @@ def changed(changes: list[tuple[tuple[Any, ...], str, Any, str]]) -> Any:
     for path, how, junk, key in changes:
         owner: Any = data
         for step in path[:-1]:
-            owner = owner[step] if (isinstance(owner, dict) and step in owner) or (isinstance(owner, list) and step < len(owner)) else None
+            owner = (
+                owner[step]
+                if (isinstance(owner, dict) and step in owner)
+                or (isinstance(owner, list) and isinstance(step, int) and step < len(owner))
+                else None
+            )
             if not isinstance(owner, (dict, list)):
                 break
         else:
@@ -106,7 +208,12 @@ def _change(owner: Any, step: Any, how: str, junk: Any, key: str) -> None:
 
 def is_whole(finding: Finding) -> bool:
     """Whether a finding has its parts: a reason, a sentence that fits on a few lines, a place."""
-    return finding.reason.isidentifier() and 5 < len(finding.message) < 1500 and finding.line > 0 and "\n" not in finding.message
+    return (
+        finding.reason.isidentifier()
+        and 5 < len(finding.message) < 1500
+        and finding.line > 0
+        and "\n" not in finding.message
+    )
 
 
 @given(CHANGES)

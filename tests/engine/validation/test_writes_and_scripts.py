@@ -1,9 +1,11 @@
 """Writes that race (semantics 19), and scripts that look like templates (semantics 7)."""
 
+# A line of a manifest and what is found there stand side by side.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import pytest
-
 from tests.engine.validation.validation_support import check
 
 CASES = {
@@ -89,5 +91,8 @@ def test_each_place_of_a_script_is_told():
                 echo "${i}" "${outputs["x"]}"
               done
     """
-    first, second = (11, "error", "ScriptTemplate", "${execution...}"), (12, "error", "ScriptTemplate", "${outputs...}")
+    first, second = (
+        (11, "error", "ScriptTemplate", "${execution...}"),
+        (12, "error", "ScriptTemplate", "${outputs...}"),
+    )
     check(spec, first, second)

@@ -104,7 +104,7 @@ def _nothing(store: Store, name: str, node: str, attempt: int | None) -> Excepti
         return NotFound(f"{name} has no node {node}; {hint}")
     if not graph.find(node).in_pod:
         return InvalidInput(
-            f"{node} is a {graph.find(node).kind} node, which prints nothing; see `fairlead events`"
+            f"{node} is of kind {graph.find(node).kind}, which prints nothing; see `fairlead events`"
         )
     which = f"attempt {attempt} of {node}" if attempt is not None else node
     return NotFound(f"{which} has not run in {name}; see `fairlead get {name}`")

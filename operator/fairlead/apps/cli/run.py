@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,8 +101,9 @@ def run(  # noqa: PLR0913, PLR0917 - one argument per option
     source = read_source(file)
     tell(source.warnings)
     given = _inputs(source, inputs or [], inputs_file)
+    names = _names(source, name)
     with executions.open_store(store, create=True) as opened:
-        created = _create(opened, source, given, name, file)
+        created = _create(opened, source, given, file, names)
         return _drive(opened, created, store, output, wait=not no_wait, host_commands=host_commands)
 
 
@@ -128,21 +130,20 @@ def _inputs(source: Source, pairs: list[str], file: Path | None) -> dict[str, An
     return found
 
 
-def _create(store: Store, source: Source, inputs: dict[str, Any], name: str | None, file: Path) -> str:
-    """Put the execution into the store; its name. Raises InvalidInput."""
+def _create(store: Store, source: Source, inputs: dict[str, Any], file: Path, names: Sequence[str]) -> str:
+    """Put the execution into the store under the first of the names that is free; that name. Raises InvalidInput."""
     from fairlead.local.home import LocalHome
     from fairlead.model.manifests import plain
 
     spec = {"workflow": {"name": source.name}} if source.asked is None else plain(source.asked)
     spec["inputs"] = inputs
     home = LocalHome(store)
-    chosen, generated = _chosen(source, name)
-    for last in (False, False, True):
+    for name in names:
         try:
             home.create(
                 manifest=source.workflow,
                 workflow_name=source.name,
-                name=chosen,
+                name=name,
                 inputs=inputs,
                 execution_spec=spec,
                 source=str(file),
@@ -150,32 +151,30 @@ def _create(store: Store, source: Source, inputs: dict[str, Any], name: str | No
         except InvalidInput as error:
             if error.reason != "NameTaken":
                 raise
-            if not generated or last:
-                how = f"`fairlead run {file} NAME` gives one, `fairlead run --resume {chosen}` goes on with that one"
-                raise InvalidInput(f"{error}; {how}", error.reason) from None
-            chosen = _chosen(source, name)[0]
         else:
-            break
-    return chosen
+            return name
+    taken = f"an execution named {names[-1]} exists already; expected another name"
+    how = f"`fairlead run {file} NAME` gives one, `fairlead run --resume {names[-1]}` goes on with that one"
+    raise InvalidInput(f"{taken}: {how}", "NameTaken")
 
 
-def _chosen(source: Source, name: str | None) -> tuple[str, bool]:
-    """The execution's name, and whether five letters in it were drawn."""
+def _names(source: Source, name: str | None) -> list[str]:
+    """What the execution may be called: one name that was given, or several that were drawn. Raises InvalidInput."""
     from fairlead.model.manifests.scalars import OBJECT_NAME
 
     if name is not None:
         if len(name) > 253 or not OBJECT_NAME.match(name):
             expected = "at most 253 lower-case letters, digits, dashes and dots"
             raise InvalidInput(f"{name!r} cannot name an execution; expected {expected}", "BadName")
-        return name, False
+        return [name]
     base = source.name
     if source.execution is not None:
         metadata = source.execution.metadata
         if metadata.name is not None:
-            return metadata.name, False
+            return [metadata.name]
         base = metadata.generate_name or source.name
-    drawn = "".join(secrets.choice(_LETTERS) for _ in range(5))
-    return f"{base.rstrip('-.')[:240]}-{drawn}", True
+    letters = ("".join(secrets.choice(_LETTERS) for _ in range(5)) for _ in range(3))
+    return [f"{base.rstrip('-.')[:240]}-{drawn}" for drawn in letters]
 
 
 def _drive(

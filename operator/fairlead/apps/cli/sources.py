@@ -203,7 +203,8 @@ def _from_beside(
     )
     for other in report.documents:
         if isinstance(other, Workflow) and other.metadata.name == wanted:
-            return Source(wanted, other.spec, (*warnings, *report.findings), execution)
+            told = [finding for finding in report.findings if finding.reason != "ForeignDocument"]
+            return Source(wanted, other.spec, (*warnings, *told), execution)
     raise refuse(report.findings)
 
 

@@ -84,7 +84,11 @@ class Notes:
             return none
         near = self.nearest(name, known)
         if near:
-            return f"did you mean {near}?" if len(known) == 1 else f"did you mean {near} (known: {listed(known)})?"
+            return (
+                f"did you mean {near}?"
+                if len(known) == 1
+                else f"did you mean {near} (known: {listed(known)})?"
+            )
         return f"expected {known[0]}" if len(known) == 1 else f"expected one of {listed(known)}"
 
     def line_of(self, path: Path) -> int:

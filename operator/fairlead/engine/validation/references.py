@@ -141,9 +141,7 @@ class References:
         name, what = read.path[1], field.place.what
         elsewhere = self._sight.anywhere(name)
         if elsewhere is not None and elsewhere.body.kind == "finally":
-            message = (
-                f"nodes.{name} is read in {what}, and it runs in finally; expected a node that has ended before"
-            )
+            message = f"nodes.{name} is read in {what}, and it runs in finally; expected a node that has ended before"
             self._say(field, read.offset, "NotUpstream", message)
             return
         if elsewhere is not None and elsewhere.body.owner is not None:
