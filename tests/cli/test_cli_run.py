@@ -157,7 +157,7 @@ def test_a_workflow_that_is_nowhere_is_refused_with_the_files_passed_over(cli):
     assert done.returncode == 2
     first, last = done.stderr.splitlines()
     assert (
-        f"{file}:5: error UnknownWorkflow: there is no Workflow 'order-flwo'; did you mean order-flow?"
+        f"{file}:7: error UnknownWorkflow: there is no Workflow 'order-flwo'; did you mean order-flow?"
         in first
     )
     assert "passed over: " in last

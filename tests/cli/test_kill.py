@@ -7,14 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.waiting import until
 
 FAIRLEAD = Path(sys.executable).parent / "fairlead"
 DEADLINE = 20.0
@@ -58,14 +57,6 @@ def here(tmp_path: Path) -> Here:
     return Here(tmp_path)
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    """Until the condition holds; fails after the deadline."""
-    end = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < end, f"waited {DEADLINE} s for {what}"
-        time.sleep(0.005)
-
-
 def moved(here: Here, process: subprocess.Popen[bytes], enough: int) -> bool:
     """Whether so many nodes have run, or the process has ended."""
     return sum(here.ran().values()) >= enough or process.poll() is not None
@@ -96,7 +87,7 @@ def test_a_killed_run_goes_on_where_it_was(here):
         ]
     )
     first = here.start("run", manifest, "killed")
-    wait_for(lambda: here.ran()["two"] == 1, "the second node")
+    until(lambda: here.ran()["two"] == 1, "the second node")
     first.send_signal(signal.SIGKILL)
     first.wait()
     (here.folder / "go").touch()
@@ -116,11 +107,11 @@ def test_nothing_of_a_killed_run_goes_on_working(here):
     """The killed process takes its runners with it, children and those that ignore TERM included."""
     manifest = here.manifest([here.write("deaf", "trap '' TERM\nsleep 600 &\nsleep 600")])
     first = here.start("run", manifest, "killed")
-    wait_for(lambda: here.ran()["deaf"] == 1, "the node")
+    until(lambda: here.ran()["deaf"] == 1, "the node")
     first.send_signal(signal.SIGKILL)
     first.wait()
 
-    wait_for(lambda: not alive(here.folder), f"the end of {alive(here.folder)}")
+    until(lambda: not alive(here.folder), f"the end of {alive(here.folder)}")
 
 
 @pytest.mark.parametrize("kills", [1, 2, 3, 4])
@@ -135,7 +126,7 @@ def test_killed_over_and_over_it_ends_all_the_same(here, kills):
     finished: Counter[str] = Counter()
     for kill in range(kills):
         enough = 2 * kill + 1
-        wait_for(partial(moved, here, process, enough), "progress")
+        until(partial(moved, here, process, enough), "progress")
         process.send_signal(signal.SIGKILL)
         process.wait()
         done = [event["node"] for event in here.ask("events", "killed", "--type", "NodeCompleted")]
@@ -154,7 +145,7 @@ def test_a_run_owned_by_a_live_process_is_refused(here):
     """Exit 2, with the pid; the owner is not disturbed."""
     manifest = here.manifest([here.write("one", "until test -e go; do sleep 0.05; done")])
     owner = here.start("run", manifest, "owned")
-    wait_for(lambda: here.ran()["one"] == 1, "the node")
+    until(lambda: here.ran()["one"] == 1, "the node")
 
     command = [str(FAIRLEAD), "run", "--resume", "owned", "--store", str(here.folder / "store.db")]
     second = subprocess.run(
@@ -179,17 +170,17 @@ def test_wishes_reach_a_running_process_through_the_store(here):
         ]
     )
     process = here.start("run", manifest, "wished")
-    wait_for(lambda: here.ran()["one"] == 1, "the first node")
+    until(lambda: here.ran()["one"] == 1, "the first node")
     store = ["--store", str(here.folder / "store.db")]
     subprocess.run([FAIRLEAD, "suspend", "wished", *store], check=True, capture_output=True)
-    wait_for(lambda: here.ask("get", "wished")["status"]["phase"] == "Suspended", "the suspension")
+    until(lambda: here.ask("get", "wished")["status"]["phase"] == "Suspended", "the suspension")
     (here.folder / "go").touch()
-    wait_for(lambda: here.ask("events", "wished", "--type", "NodeReady") != [], "the held node")
+    until(lambda: here.ask("events", "wished", "--type", "NodeReady") != [], "the held node")
 
     assert not here.ran()["two"]
 
     subprocess.run([FAIRLEAD, "resume", "wished", *store], check=True, capture_output=True)
-    wait_for(lambda: here.ran()["two"] == 1, "the second node")
+    until(lambda: here.ran()["two"] == 1, "the second node")
     subprocess.run([FAIRLEAD, "cancel", "wished", *store], check=True, capture_output=True)
 
     assert 3 == process.wait(DEADLINE)

@@ -127,23 +127,24 @@ class Actor:
                 await self.load()
 
     async def _decide(self, commands: list[c.Command]) -> None:
-        engine, now = self.engine, self._clock.now()
+        now = self._clock.now()
+        await self._commit_turn([], now)  # a turn of which a crash let only a part be committed
         events: list[Event] = []
-        while engine.unfinished:  # a turn of which a crash let only a part be committed
-            await self._commit(engine.decide_more(now))
         for command in commands:
-            events += engine.decide(command, now)
-            while engine.unfinished:
-                await self._commit(events)
-                events = engine.decide_more(now)
-        if engine.state.phase:
-            events += engine.decide(c.Tick(), now)
-        while True:
-            await self._commit(events)
-            if not engine.unfinished:
-                break
-            events = engine.decide_more(now)
+            events += self.engine.decide(command, now)
+            if self.engine.unfinished:
+                await self._commit_turn(events, now)
+                events = []
+        if self.state.phase:
+            events += self.engine.decide(c.Tick(), now)
+        await self._commit_turn(events, now)
         await self._show(now)
+
+    async def _commit_turn(self, events: list[Event], now: int) -> None:
+        """Commit events, and the further parts of a turn that is too long for one append."""
+        await self._commit(events)
+        while self.engine.unfinished:
+            await self._commit(self.engine.decide_more(now))
 
     async def _show(self, now: int) -> None:
         """Publish the status: at once on a change of phase, else at most once in a while."""

@@ -16,14 +16,16 @@ import pytest
 from fairlead.engine.expressions import ExpressionTooExpensive, compile_expression
 from fairlead.engine.expressions.costs import regex_program
 
-SCOPE = {"inputs": {"xs": list(range(2_001)), "ok": list(range(2_000)), "map": {f"k{i}": i for i in range(2_001)}}}
+SCOPE = {
+    "inputs": {"xs": list(range(2_001)), "ok": list(range(2_000)), "map": {f"k{i}": i for i in range(2_001)}}
+}
 
 
 @pytest.mark.parametrize(
     "source, advice",
     [
         ("inputs.xs.map(i, i + 1)", "map() would walk 2001 elements"),
-        ("inputs.xs.map(i, i > 3, i)", "map() would walk 2001 elements"),
+        ("inputs.xs.map(i, i > 3, i + 1)", "map() would walk 2001 elements"),
         ("inputs.xs.filter(i, i > 1)", "use groupBy()"),
         ("inputs.xs.all(i, i >= 0)", "`run` node"),
         ("inputs.xs.exists(i, i == 3)", "use `in`"),
@@ -93,14 +95,18 @@ REFUSED = {
     "replacing letters by long texts": "inputs.text.replace('a', inputs.almost).size()",
     "replacing nothing by long texts": "inputs.text.replace('', inputs.text).size()",
     "replacing in a chain": "'aaaaaaaaaa'" + ".replace('a', 'aaaaaaaaaa')" * 9,
-    "doubling text": "optional.of('aaaaaaaa')" + ".optMap(a, a+a+a+a+a+a+a+a+a+a+a+a+a+a+a+a)" * 6 + ".value().size()",
-    "lists of lists that share": "optional.of([1])" + f".optMap(a, [{','.join(['a'] * 12)}])" * 6 + ".value()",
+    "doubling text": "optional.of('aaaaaaaa')"
+    + ".optMap(a, a+a+a+a+a+a+a+a+a+a+a+a+a+a+a+a)" * 6
+    + ".value().size()",
+    "lists of lists that share": "optional.of([1])"
+    + f".optMap(a, [{','.join(['a'] * 12)}])" * 6
+    + ".value()",
     "lists of lists made by map": "[range(1000)].map(a, range(300).map(i, a)).map(b, range(300).map(i, b))",
     "a map of large lists": "range(2000).map(i, inputs.ints).map(i, i)",
     "a regular expression that is large": "range(2000).exists(i, 'a'.matches('(\\\\pL{30}){30}'))",
     "a regular expression with repetitions": "inputs.text.matches('.*a.{900}c')",
     "sorting again and again": "range(2000).map(i, inputs.ints.sort().size()).size()",
-    "sorting what cannot be sorted": "range(2000).exists(i, inputs.objects.sort().size() == 1 || true)",
+    "sorting what cannot be sorted": "range(2000).exists(i, inputs.objects.sort().size() == 1)",
     "writing JSON again and again": "range(2000).map(i, toJson(inputs.objects)).size()",
     "making lists again and again": "range(2000).map(i, range(10000).size()).size()",
     "many maps": "range(5).map(i, range(1900).map(j, j)).size()",
@@ -158,7 +164,7 @@ def test_large_but_linear_expressions_are_not(source):
 
 
 def test_json_nested_without_end_is_an_error():
-    """parseJson of a hundred thousand brackets gives a sentence."""
+    """ParseJson of a hundred thousand brackets gives a sentence."""
     code, found, stderr = run("parseJson(inputs.brackets)")
 
     assert (code, stderr) == (0, "")
@@ -168,14 +174,39 @@ def test_json_nested_without_end_is_an_error():
 
 @pytest.mark.parametrize(
     "pattern, at_least",
-    [("abc", 3), ("a{100}", 100), ("(a{30}){30}", 900), ("\\pL{10}", 5_000), ("\\p{Greek}{10}", 5_000), ("[\\pL]{10}", 5_000)],
+    [
+        ("abc", 3),
+        ("a{100}", 100),
+        ("(a{30}){30}", 900),
+        ("\\pL{10}", 5_000),
+        ("\\p{Greek}{10}", 5_000),
+        ("[\\pL]{10}", 5_000),
+    ],
 )
 def test_repetitions_count(pattern, at_least):
     """A regular expression is as expensive as what it is written out to."""
     assert regex_program(pattern) >= at_least
 
 
-@pytest.mark.parametrize("pattern", ["", "\\", "\\p", "\\p{", "[", "[\\", "(", "((", ")", "{", "a{", "a{,}", "a{99999999999999999999}", "a{²}"])  # fmt: skip
+NO_PATTERNS = [
+    "",
+    "\\",
+    "\\p",
+    "\\p{",
+    "[",
+    "[\\",
+    "(",
+    "((",
+    ")",
+    "{",
+    "a{",
+    "a{,}",
+    "a{99999999999999999999}",
+    "a{²}",
+]
+
+
+@pytest.mark.parametrize("pattern", NO_PATTERNS)
 def test_patterns_that_are_none_have_a_cost_too(pattern):
     """What RE2 will refuse must not stop or break the estimate."""
     assert regex_program(pattern) >= 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import datetime, timezone
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from cel_expr_python import cel  # type: ignore[import-untyped]
@@ -13,19 +15,20 @@ import fairlead.engine.expressions as package
 from fairlead.engine.expressions import compile_expression, runtime
 
 
-def environment(**impls: object) -> object:
+def environment(**impls: tuple[Any, Callable[[Any], Any]]) -> Any:
     """A plain environment with functions of one parameter: name=(kind, implementation)."""
     functions = [
         cel.FunctionDecl(
-            name, [cel.Overload(f"{name}_one", return_type=cel.Type.DYN, parameters=[kind], impl=implementation)]
+            name,
+            [cel.Overload(f"{name}_one", return_type=cel.Type.DYN, parameters=[kind], impl=implementation)],
         )
-        for name, (kind, implementation) in impls.items()  # type: ignore[misc]
+        for name, (kind, implementation) in impls.items()
     ]
     return cel.NewEnv(variables={"x": cel.Type.DYN}, functions=functions)
 
 
-def run(env: object, source: str, **data: object) -> object:
-    return env.compile(source).eval(data=data).plain_value()  # type: ignore[attr-defined]
+def run(env: Any, source: str, **data: object) -> Any:
+    return env.compile(source).eval(data=data).plain_value()
 
 
 def test_a_parameter_of_any_kind_matches_nothing():
@@ -36,14 +39,14 @@ def test_a_parameter_of_any_kind_matches_nothing():
 
 def test_an_error_looks_like_a_string():
     """Why the type of each string is asked for."""
-    result = environment().compile("1 / x").eval(data={"x": 0})  # type: ignore[attr-defined]
+    result = environment().compile("1 / x").eval(data={"x": 0})
 
     assert (result.type(), type(result.plain_value())) == (cel.Type.ERROR, str)
 
 
 def test_a_time_cannot_come_back_from_a_function():
     """Why our functions give JSON alone."""
-    moment = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
 
     with pytest.raises(RuntimeError, match="Non-CEL value type"):
         run(environment(f=(cel.Type.INT, lambda _: moment)), "f(1)")
@@ -61,7 +64,11 @@ def test_a_failed_condition_spares_its_branches():
     def refuse(_: int) -> bool:
         raise ValueError("no")
 
-    env = environment(f=(cel.Type.INT, refuse), g=(cel.Type.INT, lambda value: called.append(value) or True))
+    def note(value: int) -> bool:
+        called.append(value)
+        return True
+
+    env = environment(f=(cel.Type.INT, refuse), g=(cel.Type.INT, note))
 
     assert "no" in str(run(env, "[1].map(i, f(1) ? g(2) : g(3))"))
     assert called == []

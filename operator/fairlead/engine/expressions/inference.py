@@ -127,8 +127,9 @@ class Inference:
     def property(self, node: Node, operand: Node, shape: Shape, name: str, *, unsure: bool) -> Shape:
         """What stands under a name; `unsure` where the author asks whether it is there."""
         offset = self.tree.offset_of(node)
-        for mark in (".", "?"):
-            offset += 1 if self.source.startswith(mark, offset) else 0
+        if not self.source.startswith(("[", "'", '"'), offset):
+            # The runtime points at the dot, or at the parenthesis of has(…): the name comes after it.
+            offset = max(offset, self.source.find(name, offset))
         if shape.never("map", "optional"):
             what = self.words(operand)
             self.error(node, f"{what} is {a_kind(str(shape))}, and only a map has a {name!r}", offset=offset)

@@ -1,7 +1,7 @@
 """The numbers that keep an expression from holding the process up.
 
 One *unit* of work is about 20 ns or ten bytes of memory, which the runtime frees only at the end: a byte (as JSON) of a list
-or map that is handed from the runtime to Python, or eight bytes of text that are copied. `WORK` is therefore less than half a
+or map that is handed from the runtime to Python, or four bytes of text that are copied. `WORK` is therefore less than half a
 second and 200 MB, the most that any expression can take. What is over a limit is refused with `ExpressionTooExpensive`, never
 cut.
 """
@@ -34,7 +34,7 @@ RESULT: Final = 1024 * 1024
 WORK: Final = 20_000_000
 """Units of work of one evaluation."""
 
-BYTES_PER_UNIT: Final = 8
+BYTES_PER_UNIT: Final = 4
 """Bytes of text that count as one unit when they are copied or compared."""
 
 DEPTH: Final = 200

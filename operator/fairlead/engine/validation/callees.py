@@ -39,11 +39,15 @@ class Callee:
 
 @dataclass(slots=True)
 class Known:
-    """The manifests that can be referred to. `complete`: there are no others."""
+    """The manifests that can be referred to.
+
+    `complete`: there are no others. `more_inputs`: the inputs of an execution are not all in its manifest.
+    """
 
     workflows: dict[str, Callee] = field(default_factory=dict)
     guards: set[str] = field(default_factory=set)
     complete: bool = False
+    more_inputs: bool = False
 
     def take(self, data: Any) -> None:
         """A manifest's plain data; the first of a name counts."""
@@ -92,7 +96,7 @@ def check_run(spec: dict[str, Any], known: Known, notes: Notes) -> None:
         return
     target = known.workflows[name] if name else Callee("", as_dict(definition))
     inputs = spec.get("inputs", {})
-    if isinstance(inputs, dict):
+    if isinstance(inputs, dict) and not known.more_inputs:
         for place, message in problems_against(target.schema, inputs):
             notes.error("InputsInvalid", message, ("spec", "inputs", *place))
 

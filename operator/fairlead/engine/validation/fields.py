@@ -81,7 +81,7 @@ class Fields:
         users = tuple(body.stand_ins.get(node.name, ()))
         if users:
             names |= {"error"}
-        in_finally = any(outer.kind == "finally" for outer in body.outward())
+        in_finally = body.inside("finally")
         sight: places.Sight = "all" if in_finally else "upstream"
         return Place(node.label, body, node, places.ALWAYS | names, locals_, sight, False, users)
 

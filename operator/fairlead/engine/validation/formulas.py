@@ -35,7 +35,7 @@ _NODE = _fixed(
     finishedAt=_TEXT,
     error=_ERROR,
 )
-_PASS = {**_fixed(index=_NUMBER, parent={"$ref": "#"})}
+_PASS = _fixed(index=_NUMBER, parent={"$ref": "#"})
 TYPES: dict[str, Any] = {
     "nodes": {"type": "object", "additionalProperties": _NODE},
     "execution": _fixed(name=_TEXT, uid=_TEXT, phase=_PHASE, createdAt=_TEXT, startedAt=_TEXT),

@@ -51,7 +51,7 @@ _INSTEAD = {
 def check_placement(graph: RawGraph, notes: Notes) -> None:
     """Fields out of their place, on every node at every depth."""
     for body in graph.bodies:
-        in_finally = any(outer.kind == "finally" for outer in body.outward())
+        in_finally = body.inside("finally")
         for node in body.nodes:
             _check_node(node, notes)
             _check_items(node, notes)

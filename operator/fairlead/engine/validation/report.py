@@ -40,17 +40,22 @@ class Report:
 
 
 def validate_documents(
-    text: str | bytes, file: str = "", *, siblings: Iterable[Manifest] | None = None
+    text: str | bytes,
+    file: str = "",
+    *,
+    siblings: Iterable[Manifest] | None = None,
+    more_inputs: bool = False,
 ) -> Report:
     """All that can be known of the manifests in a text before they run.
 
     `siblings` are the manifests beside the file, if the caller looked for them: then a Workflow that is found nowhere is an
-    error, else a warning.
+    error, else a warning. `more_inputs`: an execution gets more inputs than its manifest has, so these are not checked here.
     """
     shapes, findings = read_shapes(text, file)
     lines = lines_of(text if isinstance(text, str) else text.decode(errors="replace"))
     spelt = [_corrected(shaped) for shaped in shapes]
     known = known_manifests([data for data, _ in spelt], siblings)
+    known.more_inputs = more_inputs
     ours = [not _is_foreign(data) for data, _ in spelt]
     every = list(findings)
     documents: list[Manifest | None] = []

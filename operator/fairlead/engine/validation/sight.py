@@ -52,7 +52,7 @@ class Sight:
         if users and node is not place.reader:
             owner = underscored(users[0].name)
             return f"it stands in for {users[0].name}, whose outputs are its own: read nodes.{owner}"
-        if place.sight == "all" or any(body.kind == "finally" for body in place.body.outward()):
+        if place.sight == "all" or place.body.inside("finally"):
             return ""
         readers = place.stands_for or (place.reader,)
         if place.stands_for and node in (*readers, place.reader):
@@ -78,8 +78,7 @@ class Sight:
     def _ordered(self, body: RawBody, reader: RawNode, node: RawNode) -> bool:
         graph = self._graphs[id(body)]
         number, other = graph.of(reader), graph.of(node)
-        allowed = graph.upstream[number] | graph.ordered_after(number)
-        if allowed >> other & 1:
+        if graph.upstream[number] >> other & 1 or graph.ordered_after(number) >> other & 1:
             return True
         # Something unknown may lie between them: its own finding is enough.
         return bool(graph.lost_targets >> number & 1 or graph.lost_sources >> other & 1)
