@@ -18,6 +18,7 @@ from fairlead.engine.graph import compile_workflow
 from fairlead.model import commands as c
 from fairlead.model.events import encode
 from fairlead.model.manifests import WorkflowSpec, parse_spec
+from fairlead.runtime.collector import tune_collector
 
 SIZES = (1_000, 10_000, 100_000)
 
@@ -70,6 +71,7 @@ def run(spec: WorkflowSpec, count: int, *, stored: bool) -> float:
 
 def main() -> int:
     """Measure all shapes and sizes."""
+    tune_collector()
     worst_rate, worst_ratio = float("inf"), 0.0
     for shape in (chain, fan, chains):
         base = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -11,18 +12,21 @@ from tests.support.cli import Cli, gate, manifest, sh
 from tests.support.stores import tamper
 from tests.support.waiting import pid_in
 
+from fairlead.local.store import Store
+from fairlead.model import state as states
 from fairlead.model.manifests import parse_spec
 from fairlead.model.manifests.status import ExecutionStatus
 
 
 @pytest.fixture
-def ended(cli) -> Cli:
+def ended(cli: Cli) -> Cli:
     """A command line with two ended runs: `good` and `bad`."""
     good = cli.workflow(
         sh("a", "exit 0", checkpoint=True),
         {"name": "b", "if": "true", "after": ["a"]},
         {"name": "c", "set": {"x": 1}, "after": ["b.true"]},
         sh("d", after=["b.false"]),
+        sh("e", after=["c"]),
         file="good.yaml",
         outputs={"x": "${vars.x}"},
     )
@@ -35,7 +39,7 @@ def test_a_list_has_a_line_an_execution_the_newest_last(ended):
     """Name, workflow, phase, progress; -o wide has more; -o json has whole objects."""
     header, good, bad = ended.ok("list").splitlines()
     assert header.split() == ["NAME", "WORKFLOW", "PHASE", "PROGRESS", "DURATION", "AGE"]
-    assert good.split()[:4] == ["good", "flow", "Succeeded", "4/4"]
+    assert good.split()[:4] == ["good", "flow", "Succeeded", "5/5"]
     assert bad.split()[:4] == ["bad", "worse", "Failed", "2/2"]
 
     objects = ended.json("list")
@@ -62,7 +66,7 @@ def test_get_shows_figures_states_and_results(ended):
         "Total time:",
         "Mean node time:",
         "Queue depth:     0",
-        "Progress:        100%, 4 of 4: 3 done, 1 skipped",
+        "Progress:        100%, 5 of 5: 4 done, 1 skipped",
     ):
         assert fact in shown
     rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if re.match(r"[abcd] ", line)}
@@ -94,6 +98,7 @@ def test_get_as_json_is_the_whole_object(ended):
         ("b", "Succeeded"),
         ("c", "Succeeded"),
         ("d", "Skipped"),
+        ("e", "Succeeded"),
     ]
 
 
@@ -149,7 +154,6 @@ def test_a_graph_is_drawn_of_what_this_release_does_not_run(cli):
 
 def test_a_replay_finds_everything_as_it_was(ended):
     """Hashes, checkpoint, recorded phase and times; of a file the log in the store."""
-    assert "a" in {event["node"] for event in ended.json("events", "good", "--type", "NodeCompleted")}
     found = ended.json("replay", "good")
     assert found["same"] is True
     assert found["phase"] == "Succeeded"
@@ -193,21 +197,18 @@ def test_a_replay_names_the_first_event_that_is_wrong(cli, statement, words, seq
 
 def test_a_replay_names_what_differs_from_the_checkpoint(ended):
     """A checkpoint that fits the log and holds another state is a difference, with the place and both values."""
-    script = (
-        "import asyncio; from fairlead.local.store import Store; from fairlead.model import state as s\n"
-        f"with Store({str(ended.store)!r}) as store:\n"
-        " uid = store.get('good').uid; seq, data = asyncio.run(store.latest(uid)); state = s.decode(data)\n"
-        " state.variables['x'] = 7; asyncio.run(store.save(uid, seq, s.encode(state)))\n"
-    )
-    import subprocess
-    import sys
-
-    subprocess.run([sys.executable, "-c", script], env=ended.env, check=True)
+    with Store(ended.store) as store:
+        uid = store.get("good").uid
+        kept = asyncio.run(store.latest(uid))
+        assert kept is not None
+        state = states.decode(kept[1])
+        state.inputs = {"n": 7}
+        asyncio.run(store.save(uid, kept[0], states.encode(state)))
 
     done = ended("replay", "good")
 
     assert done.returncode == 1
-    assert "the fold differs from the checkpoint: variables" in done.stdout
+    assert "the fold differs from the checkpoint: inputs.n is null; recorded 7" in done.stdout
 
 
 def test_a_replay_names_what_is_wrong_with_a_file(ended):

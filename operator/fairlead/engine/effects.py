@@ -1,6 +1,8 @@
 """What is to be done in the world once events are committed.
 
 Effects follow from the events of the batch and the state after it: what a later event of the same batch took back is not done.
+An attempt that is being ended before it was started is started all the same and then stopped: only its runner can say that it has
+ended, and a runner says nothing of what it never had.
 After a crash the same function is asked about the attempts that the fold says are at work.
 """
 
@@ -38,7 +40,7 @@ def _start(graph: Graph, state: State, event: e.NodeScheduled) -> StartAttempt |
     key = key_of(event.node)
     instance = state.node(key)
     current = instance.attempt == event.attempt and instance.delivery == event.delivery
-    if not current or instance.status != s.SCHEDULED:
+    if not current or instance.status not in (s.SCHEDULED, s.STOPPING):
         return None
     node = graph.find(key)
     own = node.spec.priority

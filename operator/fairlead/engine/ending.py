@@ -17,7 +17,7 @@ from typing import Any
 
 from fairlead.engine import joins
 from fairlead.engine.expressions import ExpressionError
-from fairlead.engine.graph import NodeDef
+from fairlead.engine.graph import Edge, NodeDef
 from fairlead.engine.retry import delay_after, may_retry
 from fairlead.engine.scope import Scope
 from fairlead.engine.turn import Turn
@@ -31,16 +31,20 @@ Choice = tuple[list[str], list[str]]
 """Connections taken, and dead, by id."""
 
 
-def choose(node: NodeDef, ports: tuple[str, ...], scope: Scope | None) -> Choice:
+def choose(node: NodeDef, ports: tuple[str, ...], scope: Scope | None, seed: str) -> Choice:
     """Which connections of the ports are taken. Raises ExpressionError from a connection's `when`."""
     taken: list[str] = []
     dead: list[str] = []
     for edge in node.outgoing:
-        if edge.port in ports and (edge.when is None or (scope is not None and edge.when.evaluate(scope))):
+        if edge.port in ports and (edge.when is None or _holds(edge, scope, seed)):
             taken.append(edge.id)
         else:
             dead.append(edge.id)
     return taken, dead
+
+
+def _holds(edge: Edge, scope: Scope | None, seed: str) -> bool:
+    return scope is not None and edge.when is not None and bool(edge.when.evaluate(scope, f"{seed}{edge.id}"))
 
 
 def complete(
@@ -65,7 +69,7 @@ def complete(
             if needs_scope
             else None
         )
-        taken, dead = choose(node, (port, "ended"), scope)
+        taken, dead = choose(node, (port, "ended"), scope, turn.seed(key, ""))
     except ExpressionError as error:
         attempt_failed(turn, key, path, expression_failure(error))
         return
@@ -91,7 +95,9 @@ def complete(
 def _stored(turn: Turn, node: NodeDef, key: str, outputs: dict[str, Any]) -> dict[str, Any]:
     if not node.spec.store:
         return {}
-    scope = turn.scope(node, key, outputs=outputs, status=s.SUCCEEDED)
+    stands_for = turn.state.node(key).stands_for
+    error = turn.state.node(stands_for).error if stands_for else None
+    scope = turn.scope(node, key, outputs=outputs, extra_error=error, status=s.SUCCEEDED)
     template = node.template("store", node.spec.store)
     stored: dict[str, Any] = template.evaluate(scope, turn.seed(key, "store"))
     return stored
@@ -121,7 +127,7 @@ def attempt_failed(turn: Turn, key: str, path: str, error: e.Error) -> None:
             fail(turn, key, path, error)
         return
     try:
-        policy = may_retry(turn, node, state, error) if state.status in s.HOLDS_SLOT else None
+        policy = may_retry(turn, key, node, state, error) if state.status in s.HOLDS_SLOT else None
     except ExpressionError as broken:
         error = e.Error(reason=broken.reason, message=str(broken), causes=[error])
         policy = None
@@ -160,11 +166,12 @@ def fail(turn: Turn, key: str, path: str, error: e.Error) -> None:
         _fallback_failed(turn, state, path, error)
         return
     scope = turn.scope(node, key, outputs={}, error=error, status=s.FAILED)
+    seed = turn.seed(key, "")
     handled, port = "port", "failed"
-    taken, dead, error = _choose_safely(node, ("failed", "ended"), scope, error)
+    taken, dead, error = _choose_safely(node, ("failed", "ended"), scope, seed, error)
     if not taken and node.spec.on_error == "continue":
         handled, port = "continue", node.default_port
-        taken, dead, error = _choose_safely(node, (port,), scope, error)
+        taken, dead, error = _choose_safely(node, (port,), scope, seed, error)
     elif not taken:
         handled, port = "", ""
         dead = [edge.id for edge in node.outgoing]
@@ -187,11 +194,11 @@ def fail(turn: Turn, key: str, path: str, error: e.Error) -> None:
 
 
 def _choose_safely(
-    node: NodeDef, ports: tuple[str, ...], scope: Scope, error: e.Error
+    node: NodeDef, ports: tuple[str, ...], scope: Scope, seed: str, error: e.Error
 ) -> tuple[list[str], list[str], e.Error]:
     """Like `choose`; a `when` that fails on top of a failure leaves all connections dead and is added to the causes."""
     try:
-        taken, dead = choose(node, ports, scope)
+        taken, dead = choose(node, ports, scope, seed)
     except ExpressionError as broken:
         both = e.Error(
             reason=error.reason,
@@ -231,7 +238,7 @@ def skip(turn: Turn, key: str, reason: str, path: str = "") -> None:
         return
     try:
         scope = turn.scope(node, key, outputs={}, status=s.SKIPPED)
-        taken, dead = choose(node, (node.default_port, "ended"), scope)
+        taken, dead = choose(node, (node.default_port, "ended"), scope, turn.seed(key, ""))
     except ExpressionError as error:
         fail(turn, key, path, expression_failure(error))
         return

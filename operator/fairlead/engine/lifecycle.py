@@ -21,7 +21,8 @@ from fairlead.model import commands as c
 from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model import state as s
-from fairlead.model.state import NodeState
+from fairlead.model.ids import key_of
+from fairlead.model.state import State
 
 SWEPT = (reasons.EXECUTION_FAILED, reasons.CANCELLED, reasons.FINISHED, reasons.FINALLY_TIMEOUT)
 """Reasons of instances that were skipped because the run ended, not because no path led there."""
@@ -80,8 +81,8 @@ def _enter(turn: Turn, body: Body) -> None:
 def wish(turn: Turn, wanted: c.Wish) -> None:
     """Take up what changed in the spec."""
     _wish_cancel(turn, wanted)
-    _wish_suspend(turn, wanted)
     _wish_redrive(turn, wanted)
+    _wish_suspend(turn, wanted)
 
 
 def _wish_cancel(turn: Turn, wanted: c.Wish) -> None:
@@ -121,7 +122,7 @@ def _wish_redrive(turn: Turn, wanted: c.Wish) -> None:
     if wanted.redrive <= state.redrive:
         return
     if state.phase in (s.FAILED, s.CANCELLED) and state.scopes:
-        redrive(turn, wanted.redrive)
+        redrive(turn, wanted.redrive, cancel=wanted.cancel)
     else:
         reason = f"the run is {state.phase}; expected Failed or Cancelled after it had started"
         turn.emit(e.RedriveRefused, redrive=wanted.redrive, reason=reason)
@@ -130,10 +131,10 @@ def _wish_redrive(turn: Turn, wanted: c.Wish) -> None:
 # --- redrive ---------------------------------------------------------------------------------------------------------
 
 
-def redrive(turn: Turn, number: int) -> None:
+def redrive(turn: Turn, number: int, *, cancel: bool) -> None:
     """Run again what failed unhandled or was cancelled, and what the end of the run kept from starting (semantics 31).
 
-    What only those would have led to (DeadPath) is open again as well. A join that other connections had met stays as it is.
+    A finish with result failed is an unhandled failure (semantics 25). What only those would have led to (DeadPath) is open again as well. A join that other connections had met stays as it is.
     """
     state, root = turn.state, turn.graph.root
     again = _to_run_again(turn)
@@ -147,15 +148,17 @@ def redrive(turn: Turn, number: int) -> None:
         reset=reset,
         finally_nodes=finally_nodes,
         deadline=None if timeout is None else turn.now + timeout,
+        cancel=cancel,
     )
     turn.queue.clear()
+    turn.drained = ""
     turn.work.extend(again)
 
 
 def _to_run_again(turn: Turn) -> dict[str, None]:
     state, root = turn.state, turn.graph.root
     again: dict[str, None] = {}
-    work = [name for name, node in root.nodes.items() if _ends_open(state.node(name), root.nodes[name])]
+    work = [name for name in root.nodes if _ends_open(state, name)]
     while work:
         name = work.pop()
         if name in again:
@@ -168,16 +171,19 @@ def _to_run_again(turn: Turn) -> dict[str, None]:
     return {name: None for name in root.nodes if name in again}
 
 
-def _ends_open(state: NodeState, node: NodeDef) -> bool:
-    if state.status == s.FAILED:
-        return not state.handled
-    return state.status == s.CANCELLED or (state.status == s.SKIPPED and state.handled in SWEPT)
+def _ends_open(state: State, name: str) -> bool:
+    node, finish = state.node(name), state.finish
+    if node.status == s.FAILED:
+        return not node.handled
+    if node.status == s.SUCCEEDED:
+        return finish is not None and finish.result == "failed" and key_of(finish.node) == name
+    return node.status == s.CANCELLED or (node.status == s.SKIPPED and node.handled in SWEPT)
 
 
 def _reset_node(turn: Turn, node: NodeDef, again: dict[str, None]) -> e.ResetNode:
     state = turn.state.node(node.name)
     undone = sum(1 for edge in node.incoming if edge.source in again)
-    arrivals = [state.path] if state.status in (s.FAILED, s.CANCELLED) else list(state.arrivals or ())
+    arrivals = list(state.arrivals or ()) if state.status == s.SKIPPED else [state.path]
     return e.ResetNode(
         node=turn.state.instance(node.name), taken=state.taken, dead=state.dead - undone, arrivals=arrivals
     )
@@ -227,9 +233,12 @@ def _all_ended(turn: Turn) -> bool:
 
 def _drain(turn: Turn, reason: str) -> None:
     state = turn.state
+    unsaid = {key_of(event.node) for event in turn.events if isinstance(event, e.NodeScheduled)}
     for key in list(state.active):
         node = state.node(key)
-        if node.stop != reason:
+        if node.status == s.SCHEDULED and key in unsaid:
+            ending.cancel(turn, key, reason)  # no runner has been told of it yet
+        elif node.stop != reason:
             turn.emit(
                 e.NodeStopping, node=state.instance(key), path=node.path, attempt=node.attempt, reason=reason
             )
@@ -297,9 +306,16 @@ def _outputs(turn: Turn) -> dict[str, Any]:
                 absent |= state.node(names[path[1]]).status != s.SUCCEEDED
             elif len(path) > 1 and path[0] == "vars":
                 absent |= path[1] not in state.variables
-        if not absent:
+        if absent:
+            continue
+        try:
             outputs[name] = template.evaluate(scope, f"{state.uid}/{state.epoch}/outputs.{name}")
+        except ExpressionError:
+            if not _absent_behind(turn, template.reads):
+                raise
     return outputs
+
+
 
 
 def _end(turn: Turn, phase: str, outputs: dict[str, Any], error: e.Error | None = None) -> None:

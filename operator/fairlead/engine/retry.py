@@ -43,7 +43,7 @@ def redelivery_delay(lost: int) -> int:
     return 0 if lost <= 1 else min(SECOND << min(lost - 2, 10), MINUTE)
 
 
-def may_retry(turn: Turn, node: NodeDef, state: NodeState, error: e.Error) -> Retry | None:
+def may_retry(turn: Turn, key: str, node: NodeDef, state: NodeState, error: e.Error) -> Retry | None:
     """The policy by which the failed attempt is tried again, or None. Raises ExpressionError from retryOn or noRetryOn."""
     policy = node.retry
     failed = state.attempt - state.attempts_before
@@ -52,9 +52,13 @@ def may_retry(turn: Turn, node: NodeDef, state: NodeState, error: e.Error) -> Re
     if policy.retry_on is None and error.reason in NOT_RETRIED:
         return None
     scope = turn.scope(error=error)
-    if policy.retry_on is not None and not compile_condition(policy.retry_on).evaluate(scope):
+    if policy.retry_on is not None and not compile_condition(policy.retry_on).evaluate(
+        scope, turn.seed(key, "retryOn")
+    ):
         return None
-    if policy.no_retry_on is not None and compile_condition(policy.no_retry_on).evaluate(scope):
+    if policy.no_retry_on is not None and compile_condition(policy.no_retry_on).evaluate(
+        scope, turn.seed(key, "noRetryOn")
+    ):
         return None
     counters = turn.state.counters
     if policy.budget is not None and counters.retries >= max(

@@ -19,6 +19,7 @@ from fairlead.model.state import NodeState, State
 from fairlead.model.times import format_time
 
 _UNKNOWN = NodeState()
+_MISSING = object()
 
 
 def error_value(error: Error) -> dict[str, Any]:
@@ -124,7 +125,7 @@ class Computed(_View):
         scope = Scope(self._graph, self._state, computed=self, extra=extra)
         self._busy.add(name)
         try:
-            seen = tuple(_value_at(scope, path) for path in expression.reads)
+            seen = tuple(_seen_at(scope, path) for path in expression.reads)
             cached = self._cache.get(name)
             if (
                 cached is not None
@@ -139,16 +140,21 @@ class Computed(_View):
             self._busy.discard(name)
 
 
-def _value_at(scope: Mapping[str, Any], path: tuple[str, ...]) -> Any:
-    """What a read path gives now, for comparing by identity; a fresh object where it can not be told."""
+def _seen_at(scope: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    """What a read path gives now, for comparing by identity; a fresh object where it can not be told.
+
+    It cannot be told of views, and of all the variables together, which alone are changed in place.
+    """
     value: Any = scope
+    if path == ("vars",):
+        return object()
     for name in path:
         if not isinstance(value, Mapping):
             return value
         try:
             value = value[name]
         except KeyError:
-            return None
+            return _MISSING
     return object() if isinstance(value, _View) else value
 
 

@@ -54,7 +54,9 @@ def start(turn: Turn, node: NodeDef, key: str, state: NodeState, path: str) -> N
             turn.emit(e.NodeReady, node=instance, path=path, reason=reasons.SUSPENDED)
         return
     try:
-        if node.when is not None and not node.when.evaluate(fallback_scope(turn, node, key, state)):
+        if node.when is not None and not node.when.evaluate(
+            fallback_scope(turn, node, key, state), turn.seed(key, "when")
+        ):
             ending.skip(turn, key, reasons.WHEN_FALSE, path)
             return
         if node.in_pod:
@@ -88,7 +90,7 @@ def _do(turn: Turn, node: NodeDef, key: str, path: str) -> None:
         message = node.template("log", spec.log.message).evaluate(scope, turn.seed(key, "log"))
         ending.complete(turn, key, path, port="done", message=text_of(message), level=spec.log.level)
     elif spec.if_ is not None:
-        holds = bool(compile_condition(spec.if_).evaluate(scope))
+        holds = bool(compile_condition(spec.if_).evaluate(scope, turn.seed(key, "if")))
         ending.complete(turn, key, path, port="true" if holds else "false", condition=holds)
     elif spec.switch is not None:
         ending.complete(turn, key, path, port=_case(turn, node, key, scope))
@@ -113,7 +115,7 @@ def _case(turn: Turn, node: NodeDef, key: str, scope: Any) -> str:
     value = node.template("value", switch.value).evaluate(scope, turn.seed(key, "value"))
     for number, case in enumerate(switch.cases):
         if case.when is not None:
-            if compile_condition(case.when).evaluate(scope):
+            if compile_condition(case.when).evaluate(scope, turn.seed(key, f"case{number}")):
                 return case.name
         elif same(
             value,
@@ -138,17 +140,17 @@ def dispatch(turn: Turn) -> None:
     """Schedule queued pod nodes, first by priority, as far as slots allow; hold the rest."""
     limit = turn.graph.max_nodes
     queue, state = turn.queue, turn.state
-    if turn.draining():
-        queue.clear()
-        return
-    if state.suspended_at:
+    if state.suspended_at and not turn.draining():
         _hold(turn, reasons.SUSPENDED)
         return
-    while len(queue) and (limit is None or len(state.active) < limit):
+    while len(queue) and (limit is None or len(state.active) < limit) and not turn.draining():
         key = queue.pop()
         node, instance_state = turn.node(key)
         if instance_state.status in (s.PENDING, s.READY, s.RETRYING, s.LOST):
             schedule(turn, node, key, instance_state)
+    if turn.draining():  # from the first, or since templates failed
+        queue.clear()
+        return
     _hold(turn, reasons.MAX_NODES)
 
 

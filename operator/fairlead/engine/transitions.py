@@ -35,7 +35,7 @@ PATH: Table = {
         "PathCancelled": s.CANCELLED,
     },
     s.JOINED: {},
-    s.COMPLETED: {},
+    s.COMPLETED: {"Redriven": s.ACTIVE},
     s.FAILED: {"Redriven": s.ACTIVE},
     s.CANCELLED: {"Redriven": s.ACTIVE},
 }
@@ -65,6 +65,7 @@ NODE: Table = {
         "DeadLettered": s.SCHEDULED,
         "NodeFailed": s.FAILED,
         "NodeFallback": s.FALLBACK,
+        "NodeCancelled": s.CANCELLED,
     },
     s.RUNNING: {
         "NodeCompleted": s.SUCCEEDED,

@@ -148,13 +148,17 @@ class ResetNode(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel",
 
 
 class Redriven(Event, frozen=True, kw_only=True, gc=False):
-    """A new epoch: `reset` instances go back to Pending, attempts go on counting, a latched cancel is void."""
+    """A new epoch: `reset` instances go back to Pending, attempts go on counting, a latched cancel is void.
+
+    `cancel` says that the spec asks for a cancel even now; that is the one which is void.
+    """
 
     redrive: int
     epoch: int
     reset: list[ResetNode]
     deadline: int | None = None
     finally_nodes: list[str] = []
+    cancel: bool = False
 
 
 class RedriveRefused(Event, frozen=True, kw_only=True, gc=False):

@@ -148,10 +148,16 @@ class Timers(msgspec.Struct):
         return self.heap[0][0] if self.heap else None
 
     def fired(self, now: int) -> list[str]:
-        """The names due at `now`, earliest first."""
-        if not self.heap or self.heap[0][0] > now:
-            return []
-        return [name for due, name in sorted((due, name) for name, due in self.due.items() if due <= now)]
+        """The names due at `now`, earliest first. Looks only at that part of the heap: timers that wait cost nothing."""
+        heap, found, places = self.heap, set(), [0]
+        while places:
+            place = places.pop()
+            if place < len(heap) and heap[place][0] <= now:
+                due, name = heap[place]
+                if self.due.get(name) == due:
+                    found.add((due, name))
+                places += (2 * place + 1, 2 * place + 2)
+        return [name for _, name in sorted(found)]
 
     def _prune(self) -> None:
         heap, due = self.heap, self.due

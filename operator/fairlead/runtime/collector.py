@@ -12,7 +12,6 @@ THRESHOLDS = (50_000, 20, 100)
 
 
 def tune_collector() -> None:
-    """Collect rarely, and leave alone what was there at start. For a process, once, after its imports."""
-    gc.collect()
+    """Collect rarely, and leave alone what is there already. For a process, once, after its imports."""
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)

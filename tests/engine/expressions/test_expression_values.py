@@ -148,16 +148,43 @@ def test_what_cannot_be_evaluated_says_why(source, message):
     assert caught.value.reason == "ExpressionError"
 
 
-def test_an_int_beside_a_double_says_where_to_write_double():
-    """CEL mixes them in no arithmetic; the message names the side, and the schema as the other way out."""
+@pytest.mark.parametrize(
+    "source, write",
+    [
+        ("inputs.n * computed.total", "write double(inputs.n), or"),
+        ("computed.total - inputs.n", "write double(inputs.n), or"),
+        ("computed.total / 2 > 1.0", "write 2.0, or"),
+        ("computed.total + inputs.n + computed.total", "around the right side (… + double(...))"),
+        ("inputs.order.items.map(i, i.qty * inputs.n)", "write double(inputs.n), or"),
+        ("size(inputs.text) * computed.total", "around the left side (double(...) * …)"),
+    ],
+)
+def test_an_int_beside_a_double_says_where_to_write_double(source, write):
+    """CEL mixes them in no arithmetic; the message says what to write where, and names the schema as the other way out."""
     with pytest.raises(ExpressionError) as caught:
-        value("inputs.n * computed.total")
+        value(source)
 
-    assert "write double(...) around the left side" in caught.value.message
-    assert "type: number" in caught.value.message
+    assert write in caught.value.message
+    assert "`type: number` in the value's schema" in caught.value.message
 
-    with pytest.raises(ExpressionError, match=r"around the right side"):
-        value("computed.total - inputs.n")
+
+@pytest.mark.parametrize(
+    "source, offset",
+    [
+        ("1 + inputs.n / inputs.zero", 13),
+        ("inputs.n % (inputs.n - 3)", 9),
+        ("inputs.n * computed.total", 9),
+        ("inputs.order.items.map(i, i.sku)", 27),
+        ("inputs.n / inputs.zero + 1 / inputs.n", None),
+        ("timestamp(inputs.text)", None),
+    ],
+)
+def test_where_it_failed_is_known_if_only_one_place_can_be_meant(source, offset):
+    """The runtime does not say where it failed; the one operator that can have failed is the place."""
+    with pytest.raises(ExpressionError) as caught:
+        value(source)
+
+    assert caught.value.offset == offset
 
 
 def test_an_error_shows_the_values_that_were_read():

@@ -21,6 +21,9 @@ def drive(home: LocalHome, name: str, progress: Progress, *, wait: bool) -> bool
 
     Raises what `LocalHome.run` raises.
     """
+    from fairlead.runtime.collector import tune_collector
+
+    tune_collector()
     return asyncio.run(_drive(home, name, progress, wait=wait))
 
 
@@ -35,6 +38,7 @@ async def _drive(home: LocalHome, name: str, progress: Progress, *, wait: bool) 
             progress.close()
             os._exit(INTERRUPTED)
         stopped = True
+        progress.tell("stopping what runs; a second Ctrl-C leaves at once")
         work.cancel()
 
     loop = asyncio.get_running_loop()

@@ -44,11 +44,14 @@ class Program:
         if size <= self._cheap_below:
             return self._plain.eval(data=data)
         if self._guarded is None:
-            # The tree is ten times as large as the program and rarely needed, so it was not kept.
-            tree, self._sites = rewriting.guarded(trees.decode(self._plain.serialize()), self._roots)
+            tree, self._sites = rewriting.guarded(self.tree(), self._roots)
             self._guarded = self._environment.deserialize(trees.encode(tree)) if self._sites else self._plain
         evaluation.prepare(self._sites, data)
         return self._guarded.eval(data=data)
+
+    def tree(self) -> Tree:
+        """The tree of the text. It is ten times as large as the program and rarely needed, so it is not kept."""
+        return trees.decode(self._plain.serialize())
 
 
 def compile_source(source: str, locals_: frozenset[str], condition: bool) -> tuple[Program, Tree]:

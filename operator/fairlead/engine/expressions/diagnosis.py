@@ -23,7 +23,6 @@ _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 _OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '(.*)'$")
 _RUNTIME_OVERLOAD = re.compile(r"No matching overloads found : (.*)$")
 _MISSING_KEY = re.compile(r"Key not found in map : (.*)$")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 OPERATORS = {
     "_+_": "+", "_-_": "-", "_*_": "*", "_/_": "/", "_%_": "%", "_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">=",
@@ -135,16 +134,18 @@ def _undeclared(
     )
 
 
-def overload_message(function: str, applied: str) -> str:
-    """The sentence for an operator or function that does not take what it was given."""
+def overload_message(function: str, applied: str, write: str = "") -> str:
+    """The sentence for an operator or function that does not take what it was given; `write` is what mends a mix of numbers."""
     given = [_type_words(each) for each in split_types(applied)]
     if function in _ARITHMETIC and set(given) == {"int", "double"}:
-        int_first = given[0] == "int"
-        side, written = ("left", "double(...) {} …") if int_first else ("right", "… {} double(...)")
+        side, written = ("left", "double(...) {} …") if given[0] == "int" else ("right", "… {} double(...)")
         op = OPERATORS[function]
+        where = (
+            f"write {write}" if write else f"write double(...) around the {side} side ({written.format(op)})"
+        )
         return (
-            f"{op!r} was given {a_type(given[0])} and {a_type(given[1])}, and CEL does not mix them: write double(...) around "
-            f"the {side} side ({written.format(op)}), or say `type: number` in the value's schema"
+            f"{op!r} was given {a_type(given[0])} and {a_type(given[1])}, and CEL does not mix them: {where}, or say "
+            "`type: number` in the value's schema"
         )
     if function in OPERATORS:
         return f"{OPERATORS[function]!r} does not take {_and(given)}"
@@ -241,6 +242,13 @@ def runtime_message(said: str, source: str) -> str:
     if "SELECT to non-message" in text:
         return "a name after a dot needs a map, but what stands before the dot is none"
     return text
+
+
+def mixed(said: str, write: str) -> str | None:
+    """The sentence for an int that met a double where it is known what to write instead."""
+    found = _RUNTIME_OVERLOAD.search(_plain(said))
+    call = re.fullmatch(r"([^()]+)\((.*)\)", found.group(1)) if found else None
+    return overload_message(call.group(1), call.group(2), write) if call else None
 
 
 def _runtime_overload(text: str, source: str) -> str:

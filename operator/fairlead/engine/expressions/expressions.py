@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from fairlead.engine.expressions import compiler, diagnosis, runtime, syntax, trees
+from fairlead.engine.expressions import blame, compiler, diagnosis, runtime, syntax, trees
 from fairlead.engine.expressions.budget import Evaluation, TooExpensive
 from fairlead.engine.expressions.errors import ExpressionError, ExpressionTooExpensive, cut
 from fairlead.engine.expressions.limits import INT_MAX, INT_MIN, RESULT, SHOWN_VALUES
@@ -101,10 +101,16 @@ class Expression:
     def _failure(self, said: str, data: Mapping[str, Any], scope: Mapping[str, Any]) -> ExpressionError:
         if diagnosis.is_iteration_limit(said):
             return ExpressionTooExpensive(self.source, diagnosis.ITERATION_MESSAGE, self._seen(data))
+        tree = self._program.tree()
+        node = blame.culprit(said, tree)
         message = diagnosis.missing_key(said, self.reads, scope) or diagnosis.runtime_message(
             said, self.source
         )
-        return ExpressionError(self.source, message, self._seen(data))
+        write = blame.int_beside_a_double(said, node)
+        if write is not None:
+            message = diagnosis.mixed(said, write) or message
+        offset = tree.offset_of(node) if node is not None else None
+        return ExpressionError(self.source, message, self._seen(data), offset)
 
     def _pass_on(self, value: Any, reader: Reader) -> Any:
         """The value of an expression that is nothing but a path: what stands there, untouched and uncopied."""
@@ -184,7 +190,7 @@ def compile_condition(source: str, *, locals: frozenset[str] = NO_LOCALS) -> Exp
     return _compiled(source, locals, True)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=8_192)
 def _compiled(source: str, locals_: frozenset[str], condition: bool) -> Expression:
     program, tree = compiler.compile_source(source, locals_, condition)
     return Expression(source, program, tree, runtime.ROOT_SET | locals_, condition=condition)

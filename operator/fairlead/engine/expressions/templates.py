@@ -212,7 +212,7 @@ def _string_part(text: str, locals_: frozenset[str], place: str) -> _Part:
     return _String(text, pieces, place)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=8_192)
 def _pieces(text: str, locals_: frozenset[str]) -> Pieces:
     pieces: list[str | Expression] = []
     for piece in scan(text):

@@ -63,7 +63,8 @@ def timed_out_run(state: State, event: e.ExecutionTimedOut) -> None:
     state.paused_timers.clear("execution")
     state.timed_out = True
     limit = format_duration(event.timeout)
-    if state.stage == s.FORWARD and state.failure is None:
+    over = state.failure is not None or state.finish is not None or state.cancel  # what came first decides
+    if state.stage == s.FORWARD and not over:
         error = e.Error(reason="ExecutionTimeout", message=f"the run took longer than its timeout of {limit}")
         state.failure = s.Failure(error=error)
     elif state.stage == s.FINALLY and state.finally_failure is None:
@@ -124,7 +125,7 @@ def redriven(state: State, event: e.Redriven) -> None:
     state.outcome = ""
     state.result = state.reason = None
     state.timed_out = False
-    state.cancel_void = state.cancel
+    state.cancel_void = state.cancel or state.cancel_void or event.cancel
     state.cancel = state.cancel_force = False
     state.cancel_reason = ""
     counters = state.counters

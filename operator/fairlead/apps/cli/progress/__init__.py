@@ -23,6 +23,9 @@ class Progress(Protocol):
     def heard(self, name: str, events: list[Event], graph: Graph, state: State) -> None:
         """A batch was committed."""
 
+    def tell(self, text: str) -> None:
+        """Something that is no event, on stderr or above the picture."""
+
     async def keep_fresh(self) -> None:
         """What moves without events (clocks, bars); runs until it is cancelled."""
 

@@ -63,6 +63,10 @@ class LiveProgress:
             for text in self._lines(event, state):
                 self._console.print(text, soft_wrap=True)
 
+    def tell(self, text: str) -> None:
+        """A line above the picture."""
+        self._console.print(Text(text, style="bold"))
+
     async def keep_fresh(self) -> None:
         """Draw anew, ten times a second."""
         while True:

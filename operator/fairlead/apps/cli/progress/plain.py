@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from fairlead.apps.cli.progress import Tail
-from fairlead.apps.cli.terminal import BrokenOutput, write
+from fairlead.apps.cli.terminal import BrokenOutput, say, write
 from fairlead.apps.views.events import line
 from fairlead.engine.derived import readable
 from fairlead.engine.graph import Graph
@@ -45,6 +45,11 @@ class PlainProgress:
             self._stream.flush()
         except (BrokenOutput, BrokenPipeError):
             self._closed = True
+
+    def tell(self, text: str) -> None:
+        """A line on stderr."""
+        with suppress(BrokenOutput):
+            say(text)
 
     async def keep_fresh(self) -> None:
         """Lines need nothing."""
