@@ -158,12 +158,23 @@ def redriven() -> None:
     run.check_ended()
 
 
+def waited() -> None:
+    """Waits that end in every way there is."""
+    wait = {"wait": {"for": "1s", "timeout": "5s"}}
+    run_of(wait).create(wish=c.Wish(suspend=True)).wish(suspend=False).tick(1).check_ended()
+    run_of({"wait": {"for": "9s", "timeout": "5s"}}).create().tick(5).check_ended()
+    run_of(wait).create().wish(cancel=True).check_ended()
+    broken = {**wait, "store": {"x": "${outputs.nothing}"}}
+    run_of(broken).create().tick(1).check_ended()
+    run_of({**broken, "fallback": "b"}, RUN).create().tick(1).end("a/b", {"nothing": 1}).check_ended()
+
+
 def broken_variables() -> None:
     run_of(RUN, variables={"x": "${inputs.missing}"}).create()
 
 
 SCENARIOS: list[Callable[[], None]] = [
-    retried, held, lost, fallen_back, stopped, paths, redriven, broken_variables,
+    retried, held, lost, fallen_back, stopped, paths, redriven, waited, broken_variables,
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from fairlead.engine.graph import NodeDef
 from fairlead.model.ids import idempotency_key
-from fairlead.model.manifests import Run, plain
+from fairlead.model.manifests import Http, Notify, Resource, Run, plain
 from fairlead.model.state import NodeState, State
 
 VERSION = 1
@@ -40,20 +40,27 @@ def node_document(state: State, key: str, node: NodeDef, instance: NodeState) ->
     }
     if node.spec.run is not None:
         _run(document, node.spec.run, values)
+    elif node.spec.http is not None:
+        document["http"] = _http(node.spec.http, values)
+    elif node.spec.notify is not None:
+        document["notify"] = _notify(node.spec.notify, values)
+    elif node.spec.resource is not None:
+        document["resource"] = _resource(node.spec.resource, values)
     return document
 
 
 def templates_of(node: NodeDef) -> list[tuple[str, Any, bool]]:
     """The fields of a pod node that are templates: the name in `NodeScheduled.values`, the text, whether it is constant."""
+    run, http, notify, resource = node.spec.run, node.spec.http, node.spec.notify, node.spec.resource
     fields: list[tuple[str, Any]] = [("with", node.spec.with_)]
-    run = node.spec.run
     if run is not None:
-        fields += [
-            ("image", run.image),
-            ("args", list(run.args)),
-            ("env", run.env),
-            ("workingDir", run.working_dir),
-        ]
+        fields += [("image", run.image), ("args", list(run.args)), ("env", run.env), ("workingDir", run.working_dir)]
+    elif http is not None:
+        fields += [("url", http.url), ("query", http.query), ("headers", http.headers), ("body", http.body)]
+    elif notify is not None:
+        fields += [("title", notify.title), ("body", notify.body)]
+    elif resource is not None:
+        fields += [("manifest", resource.manifest)]
     return [(name, value, node.template(name, value).constant) for name, value in fields if value]
 
 
@@ -71,6 +78,28 @@ def _run(document: dict[str, Any], run: Run, values: dict[str, Any]) -> None:
     document["env"] = {name: text_of(value) for name, value in values.get("env", {}).items()}
     if values.get("workingDir"):
         document["workingDir"] = text_of(values["workingDir"])
+
+
+def _http(http: Http, values: dict[str, Any]) -> dict[str, Any]:
+    request: dict[str, Any] = {"method": http.method, "url": text_of(values["url"]), "expect": http.expect}
+    request["query"] = values.get("query", {})
+    request["headers"] = {name: text_of(value) for name, value in values.get("headers", {}).items()}
+    if "body" in values:
+        request["body"] = values["body"]
+    if http.auth is not None:
+        request["auth"] = {"secret": http.auth.secret, "kind": http.auth.kind}
+    return request
+
+
+def _notify(notify: Notify, values: dict[str, Any]) -> dict[str, Any]:
+    message = {"secret": notify.secret, "body": text_of(values["body"])}
+    if "title" in values:
+        message["title"] = text_of(values["title"])
+    return message
+
+
+def _resource(resource: Resource, values: dict[str, Any]) -> dict[str, Any]:
+    return {**plain(resource), "action": resource.action, "manifest": values["manifest"]}
 
 
 def text_of(value: Any) -> str:

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from fairlead.engine import attempts, lifecycle, starting
+from fairlead.engine import attempts, lifecycle, starting, waits
 from fairlead.engine.graph import Graph
 from fairlead.engine.scope import Computed
 from fairlead.engine.turn import Turn
@@ -127,13 +127,17 @@ def _tick(turn: Turn, command: c.Tick) -> None:
             continue
         if name == "suspend":
             lifecycle.resume(turn, "SuspendTimeout")
-        else:
+        elif name.startswith("attempt/"):
             attempts.timed_out(turn, name.partition("/")[2])
+        else:
+            waits.over(turn, name)
     if state.suspended_at:
         return
     for name in state.paused_timers.fired(state.active_time(turn.now)):
         if name == "execution":
             lifecycle.run_timed_out(turn)
+        elif name.startswith("wait/"):
+            waits.over(turn, name)
         else:
             key = name.partition("/")[2]
             turn.queue.push(key, starting.priority(turn, turn.graph.find(key)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fairlead.engine import ending, joins
+from fairlead.engine import ending, joins, waits
 from fairlead.engine.documents import templates_of, text_of
 from fairlead.engine.expressions import ExpressionError, compile_condition
 from fairlead.engine.graph import NodeDef
@@ -59,7 +59,9 @@ def start(turn: Turn, node: NodeDef, key: str, state: NodeState, path: str) -> N
         ):
             ending.skip(turn, key, reasons.WHEN_FALSE, path)
             return
-        if node.in_pod:
+        if node.spec.wait is not None:
+            waits.begin(turn, node, key, path)
+        elif node.in_pod:
             turn.queue.push(key, priority(turn, node))
         else:
             _do(turn, node, key, path)

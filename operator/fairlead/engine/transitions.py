@@ -45,12 +45,14 @@ _ENDS_AT_ONCE = {"NodeCompleted": s.SUCCEEDED, "NodeFailed": s.FAILED, "NodeSkip
 NODE: Table = {
     s.PENDING: {
         "NodeReady": s.READY,
+        "WaitStarted": s.WAITING,
         "NodeScheduled": s.SCHEDULED,
         "NodeFallback": s.FALLBACK,
         **_ENDS_AT_ONCE,
     },
     s.READY: {
         "NodeReady": s.READY,
+        "WaitStarted": s.WAITING,
         "NodeScheduled": s.SCHEDULED,
         "NodeFallback": s.FALLBACK,
         "NodeCancelled": s.CANCELLED,
@@ -86,6 +88,14 @@ NODE: Table = {
         "NodeCancelled": s.CANCELLED,
     },
     s.RETRYING: {"NodeScheduled": s.SCHEDULED, "NodeReady": s.READY, "NodeCancelled": s.CANCELLED},
+    s.WAITING: {
+        "WaitWoken": s.WAITING,
+        "WaitExpired": s.WAITING,
+        "NodeCompleted": s.SUCCEEDED,
+        "NodeFailed": s.FAILED,
+        "NodeFallback": s.FALLBACK,
+        "NodeCancelled": s.CANCELLED,
+    },
     s.LOST: {"NodeScheduled": s.SCHEDULED, "NodeReady": s.READY, "NodeCancelled": s.CANCELLED},
     s.FALLBACK: {"NodeCompleted": s.SUCCEEDED, "NodeFailed": s.FAILED, "NodeCancelled": s.CANCELLED},
     s.SUCCEEDED: {"Redriven": s.PENDING},

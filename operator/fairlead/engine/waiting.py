@@ -3,6 +3,7 @@
     kind       name                     what it waits for
     suspend                             the whole run, for `resume` or the end of `suspendTimeout`
     timer      retry, redelivery        an instance between two attempts, or between two deliveries of a lost one
+    timer      wait                     a wait node
     start                               an attempt that is scheduled and has not started
     maxNodes                            an instance held by `concurrency.maxNodes`
     suspend                             an instance held by the suspension
@@ -55,6 +56,8 @@ def _suspension(state: State) -> dict[str, Any]:
 
 def _timer(graph: Graph, state: State, key: str) -> dict[str, Any]:
     node = state.node(key)
+    if node.status == s.WAITING:
+        return _wait(state, key, node)
     until = _due(state, f"retry/{key}")
     when = f"at {format_time(until)}" if until else "after the run is resumed"
     if node.status == s.LOST:
@@ -68,6 +71,18 @@ def _timer(graph: Graph, state: State, key: str) -> dict[str, Any]:
         message = f"attempt {spent}{of} failed{why}; the next starts {when}"
         name = "retry"
     return _entry("timer", state.instance(key), name, since=node.since, until=until, message=message)
+
+
+def _wait(state: State, key: str, node: NodeState) -> dict[str, Any]:
+    name = f"wait/{key}"
+    due = _due(state, name) or state.timers.due.get(name)
+    expires = state.timers.due.get(f"expiry/{key}")
+    times = [time for time in (due, expires) if time is not None]
+    until = min(times, default=None)
+    when = f"until {format_time(due)}" if due is not None else "as long as the run is suspended, and then on"
+    given_up = f", and is given up at {format_time(expires)}" if expires is not None else ""
+    message = f"it waits {when}{given_up}"
+    return _entry("timer", state.instance(key), "wait", since=node.since, until=until, message=message)
 
 
 def _due(state: State, timer: str) -> int | None:

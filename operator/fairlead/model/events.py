@@ -249,6 +249,30 @@ class NodeReady(Event, frozen=True, kw_only=True, gc=False):
     reason: str
 
 
+class WaitStarted(Event, frozen=True, kw_only=True, gc=False):
+    """A wait begins: it is over at `due` (`paused`: on the clock that stands still while suspended), given up at `expires`."""
+
+    node: str
+    path: str
+    due: int | None = None
+    paused: bool = False
+    expires: int | None = None
+
+
+class WaitWoken(Event, frozen=True, kw_only=True, gc=False):
+    """What was waited for has come: the time."""
+
+    node: str
+    path: str
+
+
+class WaitExpired(Event, frozen=True, kw_only=True, gc=False):
+    """The wait's own timeout came first."""
+
+    node: str
+    path: str
+
+
 class NodeScheduled(Event, frozen=True, kw_only=True, gc=False):
     """The intent to run an attempt; `values` are the evaluated templates (attempt 1 only, they serve all attempts)."""
 
@@ -424,6 +448,9 @@ AnyEvent = (
     | PathCancelled
     | LateArrival
     | NodeReady
+    | WaitStarted
+    | WaitWoken
+    | WaitExpired
     | NodeScheduled
     | NodeStarted
     | DeliveryStarted

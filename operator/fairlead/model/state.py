@@ -23,6 +23,7 @@ SCHEDULED = "Scheduled"
 RUNNING = "Running"
 STOPPING = "Stopping"
 RETRYING = "Retrying"
+WAITING = "Waiting"
 LOST = "Lost"
 FALLBACK = "Fallback"
 SUCCEEDED = "Succeeded"
@@ -211,7 +212,7 @@ class State(msgspec.Struct):
     iterations: dict[str, int] = {}  # loopback passes by key
     ready: dict[str, str] = {}  # held instances -> why, in the order in which they became ready
     active: dict[str, int] = {}  # instances whose delivery holds a slot
-    waiting: dict[str, int] = {}  # instances between deliveries (Retrying, Lost) -> due
+    waiting: dict[str, int] = {}  # instances that wait for a time (Retrying, Lost, Waiting) -> due
     timers: Timers = msgspec.field(default_factory=Timers)  # wall time
     paused_timers: Timers = msgspec.field(default_factory=Timers)  # time not counting suspension
     suspended_at: int = 0

@@ -47,6 +47,11 @@ def move_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
     elif before in (s.RETRYING, s.LOST):
         state.waiting.pop(key, None)
         state.paused_timers.clear(f"retry/{key}")
+    elif before == s.WAITING and after != s.WAITING:
+        state.waiting.pop(key, None)
+        state.paused_timers.clear(f"wait/{key}")
+        state.timers.clear(f"wait/{key}")
+        state.timers.clear(f"expiry/{key}")
 
 
 def move_path(state: State, path: str, event: e.Event) -> PathState:

@@ -18,6 +18,27 @@ def ready(state: State, event: e.NodeReady) -> None:
     state.ready[key] = event.reason
 
 
+def wait_started(state: State, event: e.WaitStarted) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    move_node(state, key, node, event)
+    node.path, node.held = event.path, ""
+    node.started_at = node.since = event.at
+    times = [time for time in (event.due, event.expires) if time is not None]
+    state.waiting[key] = node.due = min(times, default=0)
+    if event.due is not None and event.paused:
+        pausable(state, f"wait/{key}", event, event.due)
+    elif event.due is not None:
+        state.timers.set(f"wait/{key}", event.due)
+    if event.expires is not None:
+        state.timers.set(f"expiry/{key}", event.expires)
+
+
+def wait_ended(state: State, event: e.WaitWoken | e.WaitExpired) -> None:
+    key = key_of(event.node)
+    move_node(state, key, node_at(state, key), event)
+
+
 def scheduled(state: State, event: e.NodeScheduled) -> None:
     key = key_of(event.node)
     node = node_at(state, key)
