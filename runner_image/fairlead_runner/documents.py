@@ -5,6 +5,14 @@
      "run": {"python": TEXT} | {"sh": TEXT}
             | {"image": IMAGE, "command": [..], "args": [..], "cleanup": [..]}}
 
+In place of `run` one of these, whose templates are evaluated already (`reach` runs them):
+
+    "http": {"method", "url", "query": {..}, "headers": {..}, "body": ANY, "auth": {"secret", "kind": "bearer"|"basic"},
+             "expect": CEL, "timeout": MICROSECONDS, "allow": {"plain", "hosts", "private", "deny", "caFile"}}
+    "notify": {"secret", "title", "body"}
+    "resource": {"action": "create"|"apply"|"patch"|"delete"|"get", "manifest": {..}, "success": CEL, "failure": CEL,
+                 "timeout": MICROSECONDS}
+
 `image` only names what the command belongs to: the command is run as it stands (in an image by the image
 itself, at home through podman or docker). `cleanup` is a command that takes away what the first one leaves
 behind when it does not end by itself. Unknown fields are ignored: a newer home may say more than this release
@@ -18,6 +26,8 @@ from fairlead_runner import lean_json
 MAX_BYTES = 8 * 1024 * 1024
 """The most that is read. The engine refuses inputs above 1 MiB long before; this bounds what strangers send."""
 DEFAULT_GRACE = 2_000_000
+REACHING = ("http", "notify", "resource")
+"""The kinds beside `run`."""
 
 
 class Refused(Exception):
@@ -38,6 +48,7 @@ class Node:
         "inputs",
         "kind",
         "node",
+        "spec",
         "text",
         "uid",
         "working_dir",
@@ -57,8 +68,10 @@ class Node:
         self.working_dir = str(document.get("workingDir") or "")
         grace = document.get("grace", DEFAULT_GRACE)
         self.grace = grace if isinstance(grace, int) else DEFAULT_GRACE
+        kind = _reaching(document)
+        self.spec = _mapping(document, kind) if kind else {}
         run = _mapping(document, "run")
-        self.kind, self.text = _program(run)
+        self.kind, self.text = (kind, "") if kind else _program(run)
         self.command = [*_texts(run, "command"), *_texts(run, "args")]
         self.cleanup = _texts(run, "cleanup")
 
@@ -87,6 +100,14 @@ def _read(descriptor: int) -> bytes:
     if left <= 0:
         raise Refused(f"the node document is larger than {MAX_BYTES} bytes")
     return b"".join(parts)
+
+
+def _reaching(document: dict[str, object]) -> str:
+    """The kind of a node that reaches out; empty for `run`."""
+    kinds = [kind for kind in ("run", *REACHING) if document.get(kind) is not None]
+    if len(kinds) > 1:
+        raise Refused(f"the node document has {' and '.join(kinds)}; expected exactly one")
+    return kinds[0] if kinds and kinds[0] != "run" else ""
 
 
 def _program(run: dict[str, object]) -> tuple[str, str]:

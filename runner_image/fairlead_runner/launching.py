@@ -1,4 +1,5 @@
-"""Starts the node's process: a shell with the text, a command, or a fork of this process for a Python script.
+"""Starts the node's process: a shell with the text, a command, or a fork of this process for a
+Python script and for what reaches out.
 
 The child leads a process group of its own, reads nothing from stdin, writes to our stdout and into the stderr
 pipe, has no other descriptor of ours, and has all signals as the system has them.
@@ -69,12 +70,13 @@ def enter(working_dir: str) -> None:
 def start(
     node: Node, place: Scratch, env: dict[str, str], stderr: int, ours: set[int], wakeups: signals.Wakeups
 ) -> int:
-    """The pid of the node's process; 0 in the child that has to run the Python script."""
+    """The pid of the node's process; 0 in the child that has to do the work itself."""
     if node.kind == "sh":
         return spawn("/bin/sh", _shell(node, place), env, stderr)
     if node.kind == "image":
         return command(node.command, env, stderr)
-    scratch.write(place.script, node.text)
+    if node.kind == "python":
+        scratch.write(place.script, node.text)
     pid = posix.fork()
     if pid:
         _lead_group(pid)

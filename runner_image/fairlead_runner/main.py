@@ -33,6 +33,10 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - a full disk, no more processes: an answer and not silence
         result = _why_not(error)
     else:
+        if pid == 0 and node.kind in documents.REACHING:
+            from fairlead_runner.reach import work
+
+            work.run(node, place, env)  # does not come back
         if pid == 0:
             # Nothing of ours may stand between the script and the interpreter's end but these two calls.
             from fairlead_runner import scripts

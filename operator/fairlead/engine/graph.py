@@ -4,12 +4,14 @@ Rules of this file
 - `compile_workflow` takes a manifest that validation has passed; `after` and `connections` become the same edges here and nobody
   looks at either again.
 - Everything is made once per definition and never changes. Expressions are compiled when they are first needed.
-- A body is a graph of its own: the workflow's, `finally`, and (as one-node bodies) the fallbacks.
+- A body is a graph of its own: the workflow's, `finally`, those of while, forEach and parallel, and (as one-node bodies) the
+  fallbacks. `Graph.bodies` has them by their prefix without indexes: `lines/`, `par.left/`, `lines/retry/`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +23,7 @@ from fairlead.engine.expressions import (
     compile_template,
 )
 from fairlead.model.ids import connection_id, key_of
-from fairlead.model.manifests import Connection, Node, Retry, WorkflowSpec
+from fairlead.model.manifests import BODY_KINDS, Connection, Node, Retry, WorkflowSpec
 from fairlead.model.manifests.policies import AtLeast
 
 POD_KINDS = frozenset({"run", "http", "notify", "resource"})
@@ -39,9 +41,10 @@ def underscored(name: str) -> str:
 class Edge:
     """One connection. `id` is `from.port>to`."""
 
-    __slots__ = ("_when", "id", "port", "source", "target", "when_source")
+    __slots__ = ("_names", "_when", "id", "port", "source", "target", "when_source")
 
-    def __init__(self, source: str, port: str, target: str, when: str | None) -> None:
+    def __init__(self, source: str, port: str, target: str, when: str | None, names: frozenset[str]) -> None:
+        self._names = names
         self.id = connection_id(source, port, target)
         self.source = source
         self.port = port
@@ -53,7 +56,7 @@ class Edge:
     def when(self) -> Expression | None:
         """The compiled condition."""
         if self._when is None and self.when_source is not None:
-            self._when = compile_condition(self.when_source)
+            self._when = compile_condition(self.when_source, locals=self._names)
         return self._when
 
 
@@ -91,6 +94,11 @@ class NodeDef:
         return self.kind in POD_KINDS
 
     @property
+    def in_body(self) -> bool:
+        """Whether the node is a container: its work is done by bodies."""
+        return self.kind in BODY_KINDS
+
+    @property
     def retry(self) -> Retry | None:
         """The retry policy that applies."""
         if self.spec.retry is not None:
@@ -106,36 +114,46 @@ class NodeDef:
         defaults = self.body.graph.spec.defaults
         return defaults.timeout if defaults is not None and self.in_pod else None
 
-    def edges(self, port: str) -> Iterator[Edge]:
-        """The connections that leave a port, in declaration order."""
-        return (edge for edge in self.outgoing if edge.port == port)
-
-    def has_port(self, port: str) -> bool:
-        """Whether any connection leaves the port."""
-        return any(edge.port == port for edge in self.outgoing)
-
     def template(self, field: str, value: Any) -> Template:
         """The compiled template of a field of this node."""
         if isinstance(value, str):
-            return compile_template(value)  # kept by its text
+            return compile_template(value, locals=self.body.names_of_items)  # kept by its text
         if self._templates is None:
             self._templates = {}
         found = self._templates.get(field)
         if found is None:
-            found = self._templates[field] = compile_template(value)
+            found = self._templates[field] = compile_template(value, locals=self.body.names_of_items)
         return found
 
     @property
     def when(self) -> Expression | None:
         """The compiled `when`."""
-        return compile_condition(self.spec.when) if self.spec.when is not None else None
+        return self.condition(self.spec.when) if self.spec.when is not None else None
+
+    def condition(self, source: str) -> Expression:
+        """A compiled condition of this node."""
+        return compile_condition(source, locals=self.body.names_of_items)
 
 
 class Body:
-    """A graph of nodes: the workflow's own, or `finally`."""
+    """A graph of nodes: the workflow's own, `finally`, or one of a container."""
 
-    def __init__(self, graph: Graph, specs: Iterable[Node], connections: Iterable[Connection]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        specs: Iterable[Node],
+        connections: Iterable[Connection],
+        *,
+        prefix: str = "",
+        owner: NodeDef | None = None,
+        outputs: dict[str, Any] | None = None,
+    ) -> None:
         self.graph = graph
+        self.prefix = prefix
+        self.owner = owner
+        self.names_of_items = _names_of_items(owner)
+        self._outputs = outputs or {}
+        graph.bodies.setdefault(prefix, self)
         specs = list(specs)
         stand_ins = {spec.fallback for spec in specs if spec.fallback}
         self.nodes: dict[str, NodeDef] = {}
@@ -145,6 +163,13 @@ class Body:
             target[spec.name] = NodeDef(self, index, spec)
         self._connect(connections)
         self.entries = [node for node in self.nodes.values() if not node.incoming]
+        for node in self.nodes.values():
+            _add_bodies(graph, node, prefix)
+
+    @cached_property
+    def outputs(self) -> dict[str, Template]:
+        """The body's outputs, one template a key."""
+        return compile_template(self._outputs, locals=self.names_of_items).entries()
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -162,7 +187,7 @@ class Body:
     def _edge(self, source: str, target: str, when: str | None, known: set[str]) -> None:
         name, _, port = source.partition(".")
         origin = self.nodes[name]
-        edge = Edge(name, port or origin.default_port, target, when)
+        edge = Edge(name, port or origin.default_port, target, when, self.names_of_items)
         if edge.id in known:
             return
         known.add(edge.id)
@@ -176,6 +201,7 @@ class Graph:
     def __init__(self, spec: WorkflowSpec, name: str = "") -> None:
         self.spec = spec
         self.name = name
+        self.bodies: dict[str, Body] = {}
         self.root = Body(self, spec.nodes, spec.connections or ())
         self.finally_ = Body(self, spec.finally_ or (), ())
         concurrency = spec.concurrency
@@ -199,17 +225,70 @@ class Graph:
     def find(self, instance: str) -> NodeDef:
         """The definition of an instance. Raises KeyError with the instance id for one the graph does not have."""
         key = key_of(instance)
-        name = key[key.rfind("/") + 1 :]
-        for body in (self.root, self.finally_):
+        slash = key.rfind("/")
+        name = key[slash + 1 :]
+        if slash < 0:
+            found = self.root.nodes.get(name) or self.finally_.nodes.get(name)
+        else:
+            body = self.body_of(key[: slash + 1])
             found = body.nodes.get(name) or body.fallbacks.get(name)
-            if found is not None:
-                return found
-        raise KeyError(instance)
+        if found is None:
+            raise KeyError(instance)
+        return found
+
+    def body_of(self, prefix: str) -> Body:
+        """The body that a scope's prefix belongs to; that of a stand-in's prefix is the body of the node it stands for."""
+        found = self.bodies.get(_INDEX.sub("", prefix))
+        if found is not None:
+            return self.finally_ if found is self.root and prefix else found
+        stood_for = prefix[:-1]
+        outer = stood_for[: stood_for.rfind("/") + 1]
+        if not outer:
+            name = key_of(stood_for)
+            return self.finally_ if name in self.finally_.nodes else self.root
+        return self.body_of(outer)
+
+    def named(self, name: str) -> bool:
+        """Whether a node of that name, or an instance of that id, is anywhere in the graph."""
+        if any(name in body.nodes or name in body.fallbacks for body in (*self.bodies.values(), self.finally_)):
+            return True
+        try:
+            self.find(name)
+        except KeyError:
+            return False
+        return True
 
 
 def compile_workflow(spec: WorkflowSpec, name: str = "") -> Graph:
     """The graph of a valid workflow spec."""
     return Graph(spec, name)
+
+
+_INDEX = re.compile(r"\[\d+\]|#\d+")
+
+
+def _names_of_items(owner: NodeDef | None) -> frozenset[str]:
+    """The names that forEach containers around a body give to their items."""
+    names: set[str] = set()
+    while owner is not None:
+        if owner.spec.for_each is not None:
+            names |= {owner.spec.for_each.as_, f"{owner.spec.for_each.as_}_index"}
+        owner = owner.body.owner
+    return frozenset(names - {"item", "index"})
+
+
+def _add_bodies(graph: Graph, node: NodeDef, prefix: str) -> None:
+    """Compile the bodies of a container."""
+    spec = node.spec
+    if spec.while_ is not None:
+        Body(graph, spec.while_.nodes, spec.while_.connections, prefix=f"{prefix}{node.name}/", owner=node)
+    elif spec.for_each is not None:
+        each = spec.for_each
+        Body(graph, each.nodes, each.connections, prefix=f"{prefix}{node.name}/", owner=node, outputs=each.outputs)
+    elif spec.parallel is not None:
+        for branch in spec.parallel.branches:
+            inner = f"{prefix}{node.name}.{branch.name}/"
+            Body(graph, branch.nodes, branch.connections, prefix=inner, owner=node, outputs=branch.outputs)
 
 
 def _default_port(spec: Node) -> str:

@@ -77,23 +77,26 @@ class NodesView(_View):
     __slots__ = ("_bodies", "_self", "_state")
 
     def __init__(
-        self, state: State, bodies: tuple[tuple[Body, str], ...], own: tuple[str, NodeView] | None
+        self, state: State, bodies: tuple[tuple[Body, str, str], ...], own: tuple[str, NodeView] | None
     ) -> None:
         self._state = state
         self._bodies = bodies
         self._self = own
 
     def __iter__(self) -> Iterator[str]:
-        for body, _ in self._bodies:
+        for body, _, _ in self._bodies:
             yield from body.names
 
     def __getitem__(self, name: str) -> NodeView:
         if self._self is not None and name == self._self[0]:
             return self._self[1]
-        for body, prefix in self._bodies:
+        for body, prefix, last in self._bodies:
             real = body.names.get(name)
             if real is not None:
-                return NodeView(self._state.nodes.get(prefix + real, _UNKNOWN))
+                found = self._state.nodes.get(prefix + real, _UNKNOWN)
+                if last and found.status not in s.ENDED_NODE:  # a while: until it has ended, that of the pass before
+                    found = self._state.nodes.get(last + real, found)
+                return NodeView(found)
         raise KeyError(name)
 
 
@@ -170,7 +173,7 @@ class Scope(_View):
         *,
         computed: Computed,
         now: int | None = None,
-        bodies: tuple[tuple[Body, str], ...] = (),
+        bodies: tuple[tuple[Body, str, str], ...] = (),
         own: tuple[str, NodeView] | None = None,
         extra: Mapping[str, Any] | None = None,
         phase: str | None = None,
@@ -178,7 +181,7 @@ class Scope(_View):
         self._graph = graph
         self._state = state
         self._computed = computed
-        self._nodes = NodesView(state, bodies or ((graph.root, ""),), own)
+        self._nodes = NodesView(state, bodies or ((graph.root, "", ""),), own)
         self._names: dict[str, Any] = {}
         if now is not None:
             self._names["now"] = now

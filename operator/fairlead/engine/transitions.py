@@ -26,10 +26,11 @@ EXECUTION: Table = {
 }
 
 PATH: Table = {
-    "": {"PathStarted": s.ACTIVE, "PathJoined": s.ACTIVE},
+    "": {"PathStarted": s.ACTIVE, "PathJoined": s.ACTIVE, "LoopIteration": s.ACTIVE, "BranchStarted": s.ACTIVE},
     s.ACTIVE: {
         "PathJoined": s.JOINED,
         "PathCompleted": s.COMPLETED,
+        "BodyEnded": s.COMPLETED,
         "LateArrival": s.COMPLETED,
         "PathFailed": s.FAILED,
         "PathCancelled": s.CANCELLED,
@@ -46,6 +47,7 @@ NODE: Table = {
     s.PENDING: {
         "NodeReady": s.READY,
         "WaitStarted": s.WAITING,
+        "NodeStarted": s.RUNNING,
         "NodeScheduled": s.SCHEDULED,
         "NodeFallback": s.FALLBACK,
         **_ENDS_AT_ONCE,
@@ -53,6 +55,7 @@ NODE: Table = {
     s.READY: {
         "NodeReady": s.READY,
         "WaitStarted": s.WAITING,
+        "NodeStarted": s.RUNNING,
         "NodeScheduled": s.SCHEDULED,
         "NodeFallback": s.FALLBACK,
         "NodeCancelled": s.CANCELLED,

@@ -123,9 +123,13 @@ class Turn:
             if error is not None:
                 overlay["error"] = extra["error"]
             own = (underscored(node.name), NodeView(state.node(key), overlay))
-        bodies: tuple[tuple[Body, str], ...] = ((graph.root, ""),)
+        bodies: tuple[tuple[Body, str, str], ...] = ((graph.root, "", ""),)
         if state.stage == s.FINALLY:
-            bodies = ((graph.finally_, ""), (graph.root, ""))
+            bodies = ((graph.finally_, "", ""), (graph.root, "", ""))
+        if "/" in key:
+            inner, names = self._around(prefix_of(key))
+            bodies = (*inner, *bodies)
+            extra = {**names, **extra}
         return Scope(
             graph,
             state,
@@ -136,6 +140,54 @@ class Turn:
             extra=extra or None,
             phase=phase,
         )
+
+    def _around(self, prefix: str) -> tuple[list[tuple[Body, str, str]], dict[str, Any]]:
+        """The bodies around an instance, innermost first, and what `item`, `index`, `pass` and the `as` names are there."""
+        state, graph = self.state, self.graph
+        bodies: list[tuple[Body, str, str]] = []
+        names: dict[str, Any] = {}
+        passes: list[int] = []
+        while prefix:
+            scope = state.scopes.get(prefix)
+            if scope is None:  # the place of a stand-in: it sees what the node sees that it stands for
+                prefix = prefix_of(prefix[:-1])
+                continue
+            loop = state.loops[scope.container]
+            owner = graph.find(scope.container)
+            bodies.append((graph.body_of(prefix), prefix, loop.last))
+            each = owner.spec.for_each
+            if each is not None and loop.items is not None:
+                item = loop.items[scope.index]
+                for name, value in ((each.as_, item), (f"{each.as_}_index", scope.index)):
+                    names.setdefault(name, value)
+                names.setdefault("item", item)
+                names.setdefault("index", scope.index)
+            elif owner.spec.while_ is not None:
+                passes.append(scope.index)
+            prefix = prefix_of(scope.container)
+        if passes:
+            names["pass"] = _passes(passes)
+        return bodies, names
+
+    def draining_at(self, key: str) -> str:
+        """Why nothing new starts where an instance is: the run is ending, or a body around it."""
+        reason = self.draining()
+        if reason or "/" not in key:
+            return reason
+        state = self.state
+        prefix = prefix_of(key)
+        while prefix:
+            scope = state.scopes.get(prefix)
+            if scope is None:
+                prefix = prefix_of(prefix[:-1])
+                continue
+            if scope.failure is not None:
+                return reasons.BODY_FAILED
+            container = state.node(scope.container)
+            if container.status == s.STOPPING:
+                return container.stop
+            prefix = prefix_of(scope.container)
+        return ""
 
     def seed(self, key: str, field: str) -> str:
         """Where `uuid()` is drawn from: run, instance and field, not the attempt (semantics 10)."""
@@ -169,3 +221,11 @@ class Turn:
             return
         self._streak = 0
         self.work.extend(prefix + connection_target(connection) for connection in edges)
+
+
+def _passes(indexes: list[int]) -> dict[str, Any]:
+    """`pass`, innermost first, with `parent` outward."""
+    found: dict[str, Any] = {"index": indexes[0]}
+    if len(indexes) > 1:
+        found["parent"] = _passes(indexes[1:])
+    return found

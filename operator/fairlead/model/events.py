@@ -285,12 +285,69 @@ class NodeScheduled(Event, frozen=True, kw_only=True, gc=False):
 
 
 class NodeStarted(Event, frozen=True, kw_only=True, gc=False):
-    """The attempt's container or process runs; `deadline` is when its `timeout` ends."""
+    """The attempt's container or process runs; `deadline` is when its `timeout` ends.
+
+    `body`: the node's work is bodies of this run (while, forEach, parallel), its clock stands still while suspended.
+    """
 
     node: str
     path: str
     attempt: int
     deadline: int | None = None
+    body: bool = False
+
+
+class LoopStarted(Event, frozen=True, kw_only=True, gc=False):
+    """A while or forEach begins; `items` are those of a forEach."""
+
+    node: str
+    path: str
+    items: list[Any] | None = None
+
+
+class LoopIteration(Event, frozen=True, kw_only=True, gc=False):
+    """A pass or an item begins in the scope `scope` with `nodes` instances, as path `path`."""
+
+    node: str
+    path: str
+    scope: str
+    index: int
+    nodes: int
+    entry: str = ""
+    condition: bool | None = None
+
+
+class BranchStarted(Event, frozen=True, kw_only=True, gc=False):
+    """A branch of a parallel begins."""
+
+    node: str
+    path: str
+    scope: str
+    branch: str
+    index: int
+    nodes: int
+    entry: str = ""
+
+
+class BodyEnded(Event, frozen=True, kw_only=True, gc=False):
+    """A pass, an item or a branch ended: with `outputs`, or with the `error` that nothing in it handled."""
+
+    node: str
+    scope: str
+    index: int
+    branch: str = ""
+    outputs: dict[str, Any] = {}
+    error: Error | None = None
+
+
+class LoopCompleted(Event, frozen=True, kw_only=True, gc=False):
+    """A while or forEach has no pass or item left; `failed` items have failed."""
+
+    node: str
+    path: str
+    iterations: int
+    failed: int = 0
+    condition: bool | None = None
 
 
 class DeliveryStarted(Event, frozen=True, kw_only=True, gc=False):
@@ -452,6 +509,11 @@ AnyEvent = (
     | WaitWoken
     | WaitExpired
     | NodeScheduled
+    | LoopStarted
+    | LoopIteration
+    | BranchStarted
+    | BodyEnded
+    | LoopCompleted
     | NodeStarted
     | DeliveryStarted
     | NodeRetrying

@@ -27,6 +27,8 @@ IMAGE_PULL_FAILED = "ImagePullFailed"
 RUNNER_FAILED = "RunnerFailed"
 EXECUTION_TIMEOUT = "ExecutionTimeout"
 FINISHED_FAILED = "FinishedFailed"
+BODY_FAILED = "BodyFailed"
+DECIDED = "Decided"
 FINALLY_FAILED = "FinallyFailed"
 FINALLY_TIMEOUT = "FinallyTimeout"
 
@@ -66,6 +68,8 @@ MEANINGS: dict[str, str] = {
     RUNNER_FAILED: "Fairlead's own runner could not do its work: a full disk, no more processes, an unreadable node document",
     EXECUTION_TIMEOUT: "the run took longer than spec.timeout",
     FINISHED_FAILED: "a finish node ended the run with result failed",
+    BODY_FAILED: "a node in the body failed and nothing in it handled that",
+    DECIDED: "the parallel was decided before the branch had ended",
     FINALLY_FAILED: "a node of spec.finally failed after the rest had succeeded",
     FINALLY_TIMEOUT: "finally took longer than spec.finallyTimeout; what of it had not ended was ended",
     WHEN_FALSE: "the node's own `when` was false: it is passed through",

@@ -38,6 +38,8 @@ ACTIVE = "Active"
 ENDED_NODE = frozenset({SUCCEEDED, FAILED, SKIPPED, CANCELLED})
 ENDED_RUN = frozenset({SUCCEEDED, FAILED, CANCELLED})
 HOLDS_SLOT = frozenset({SCHEDULED, RUNNING, STOPPING})
+BUSY = HOLDS_SLOT | {FALLBACK}
+"""What has to end before the body around it can."""
 
 FORWARD = "Forward"
 FINALLY = "Finally"
@@ -99,13 +101,6 @@ class PathState(msgspec.Struct, omit_defaults=True, gc=False):
     error: Error | None = None
 
 
-class ScopeState(msgspec.Struct, omit_defaults=True, gc=False):
-    """One body at work: the workflow's own or `finally`."""
-
-    total: int = 0
-    ended: int = 0
-
-
 class Failure(msgspec.Struct, omit_defaults=True, gc=False):
     """The first failure that nothing handled."""
 
@@ -113,6 +108,31 @@ class Failure(msgspec.Struct, omit_defaults=True, gc=False):
     node: str = ""
     path: str = ""
     attempt: int = 0
+
+
+class ScopeState(msgspec.Struct, omit_defaults=True, gc=False):
+    """One body at work: the workflow's own, `finally`, or a pass, an item or a branch of a container."""
+
+    total: int = 0
+    ended: int = 0
+    container: str = ""
+    index: int = 0
+    path: str = ""
+    running: int = 0  # instances in it whose end has to be waited for
+    failure: Failure | None = None
+
+
+class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
+    """A container at work."""
+
+    items: list[Any] | None = None
+    opened: int = 0
+    open: dict[str, int] = {}  # prefixes of scopes at work
+    results: dict[str, dict[str, Any]] = {}  # outputs by index, of those that succeeded
+    succeeded: int = 0
+    failed: int = 0
+    last: str = ""  # prefix of the last pass of a while, whose nodes the next one still sees
+    failure: Failure | None = None
 
 
 class Finish(msgspec.Struct, omit_defaults=True, gc=False):
@@ -205,7 +225,9 @@ class State(msgspec.Struct):
     finished_at: int = 0
     epoch_at: int = 0  # start of the run, or of its last redrive
     nodes: dict[str, NodeState] = {}
-    scopes: dict[str, ScopeState] = {}
+    scopes: dict[str, ScopeState] = {}  # by prefix; "" and Finally are the run's own
+    members: dict[str, list[str]] = {}  # instances by the prefix of their body, but for the run's own
+    loops: dict[str, LoopState] = {}  # containers at work
     paths: dict[str, PathState] = {}  # those that have not ended, and the last that did
     ended_paths: list[str] = []
     path_children: dict[str, int] = {}  # children ever opened, by parent; "" counts the roots

@@ -6,7 +6,7 @@ from fairlead.engine.transitions import EXECUTION, NODE, PATH
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.errors import Bug
-from fairlead.model.ids import connection_target, prefix_of
+from fairlead.model.ids import connection_target, key_of, prefix_of
 from fairlead.model.state import NodeState, PathState, State
 
 ENDED_PATHS_KEPT = 50
@@ -18,6 +18,8 @@ def node_at(state: State, key: str) -> NodeState:
     found = state.nodes.get(key)
     if found is None:
         found = state.nodes[key] = NodeState(iteration=state.iterations.get(key, 0))
+        if "/" in key:
+            state.members.setdefault(prefix_of(key), []).append(key)
     return found
 
 
@@ -39,11 +41,16 @@ def move_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
         raise Bug(f"{name} is no move of node {key!r} that is {node.status} (event {event.seq})") from None
     before = node.status
     node.status = after
+    if "/" in key and (before in s.BUSY) != (after in s.BUSY):
+        scope = state.scopes.get(prefix_of(key))
+        if scope is not None:
+            scope.running += 1 if after in s.BUSY else -1
     if before == s.READY:
         state.ready.pop(key, None)
     elif before in s.HOLDS_SLOT and after not in s.HOLDS_SLOT:
         state.active.pop(key, None)
         state.timers.clear(f"attempt/{key}")
+        state.paused_timers.clear(f"body/{key}")
     elif before in (s.RETRYING, s.LOST):
         state.waiting.pop(key, None)
         state.paused_timers.clear(f"retry/{key}")
@@ -103,6 +110,10 @@ def end_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
     move_node(state, key, node, event)
     if not node.stands_for:
         state.scope_of(key).ended += 1
+    if key in state.loops:
+        last = state.loops.pop(key).last
+        if last:
+            forget_scope(state, last)
     node.finished_at = event.at
     if node.status != s.SKIPPED:
         node.arrivals = None  # a skipped one keeps them: a redrive may open it again
@@ -122,6 +133,14 @@ def end_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
     path = state.paths.get(node.path)
     if path is not None:
         path.node = key
+
+
+def forget_scope(state: State, prefix: str) -> None:
+    """A body has ended: its instances go, with those that stood in for them."""
+    for key in state.members.pop(prefix, ()):
+        node = state.nodes.pop(key, None)
+        if node is not None and node.fallback:
+            state.nodes.pop(key_of(node.fallback), None)
 
 
 def uncount(state: State, node: NodeState) -> None:

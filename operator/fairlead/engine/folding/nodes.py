@@ -6,7 +6,7 @@ from fairlead.engine.folding.moves import end_node, move_node, node_at, pausable
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.ids import key_of
-from fairlead.model.state import NodeState, State
+from fairlead.model.state import LoopState, NodeState, State
 
 
 def ready(state: State, event: e.NodeReady) -> None:
@@ -63,12 +63,22 @@ def node_started(state: State, event: e.NodeStarted | e.DeliveryStarted) -> None
     key = key_of(event.node)
     node = node_at(state, key)
     move_node(state, key, node, event)
+    if isinstance(event, e.NodeStarted) and event.body:
+        _body_started(state, key, node, event)
+        return
     node.attempt_started = True
     if not node.started_at:
         node.started_at = event.at
     state.timers.clear(f"attempt/{key}")
     if event.deadline is not None:
         state.timers.set(f"attempt/{key}", event.deadline)
+
+
+def _body_started(state: State, key: str, node: NodeState, event: e.NodeStarted) -> None:
+    node.path, node.attempt, node.held, node.started_at = event.path, event.attempt, "", event.at
+    state.loops[key] = LoopState()
+    if event.deadline is not None:
+        pausable(state, f"body/{key}", event, event.deadline)
 
 
 def retrying(state: State, event: e.NodeRetrying) -> None:
@@ -95,6 +105,7 @@ def node_timed_out(state: State, event: e.NodeTimedOut) -> None:
     move_node(state, key, node, event)
     node.stop, node.limit = event.reason, event.limit
     state.timers.clear(f"attempt/{key}")
+    state.paused_timers.clear(f"body/{key}")
 
 
 def stopping(state: State, event: e.NodeStopping) -> None:
@@ -103,6 +114,7 @@ def stopping(state: State, event: e.NodeStopping) -> None:
     move_node(state, key, node, event)
     node.stop = event.reason
     state.timers.clear(f"attempt/{key}")
+    state.paused_timers.clear(f"body/{key}")
 
 
 def dead_lettered(state: State, event: e.DeadLettered) -> None:
@@ -155,7 +167,10 @@ def node_failed(state: State, event: e.NodeFailed) -> None:
     node.path, node.error, node.handled, node.port = event.path, event.error, event.handled, event.port
     if not event.handled and not node.stands_for:
         failure = s.Failure(error=event.error, node=event.node, path=event.path, attempt=event.attempt)
-        if state.stage == s.FORWARD and state.failure is None:
+        if "/" in key:
+            scope = state.scope_of(key)
+            scope.failure = scope.failure or failure
+        elif state.stage == s.FORWARD and state.failure is None:
             state.failure = failure
         elif state.stage == s.FINALLY and state.finally_failure is None:
             state.finally_failure = failure

@@ -1,0 +1,354 @@
+"""Containers: while, forEach and parallel, and the bodies they run (semantics 17, 18, 21, 23, 26).
+
+    begin     the container starts; forEach evaluates its items, once
+    advance   open the next pass, item or branch, as far as maxParallel allows; end when there is none left
+    close     a body has ended, or is being ended and nothing in it runs any more
+
+Rules of this file
+- A body that fails fails its siblings at once and, unless `onItemError: continue` says otherwise, its container with BodyFailed;
+  then the container goes down the same ladder as any node.
+- A container ends only after all that it started has ended: a decided race stops the others and waits for them.
+- Work is queued: a container by its key, a body by its prefix (which ends in a slash); ten thousand items are opened in parts.
+- While the run is suspended no pass, item or branch begins.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fairlead.engine import ending, joins
+from fairlead.engine.expressions import ExpressionError
+from fairlead.engine.graph import Body, NodeDef
+from fairlead.engine.turn import Turn
+from fairlead.model import events as e
+from fairlead.model import reasons
+from fairlead.model import state as s
+from fairlead.model.state import LoopState, NodeState, ScopeState
+
+MAX_ITEMS = 100_000
+"""A forEach has at most so many items."""
+AT_ONCE = 64
+"""Items opened before others have their turn."""
+
+
+def begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
+    """Start a container. Raises ExpressionError for items that are no list, or too many."""
+    items = _items(turn, node, key) if node.spec.for_each is not None else None
+    state = turn.state.node(key)
+    instance = turn.state.instance(key)
+    deadline = None if node.timeout is None else turn.now + node.timeout
+    turn.emit(e.NodeStarted, node=instance, path=path, attempt=state.attempt + 1, deadline=deadline, body=True)
+    if node.spec.parallel is None:
+        turn.emit(e.LoopStarted, node=instance, path=path, items=items)
+    turn.work.append(key)
+
+
+def _items(turn: Turn, node: NodeDef, key: str) -> list[Any]:
+    each = node.spec.for_each
+    assert each is not None
+    items = node.template("items", each.items).evaluate(turn.scope(node, key), turn.seed(key, "items"))
+    if not isinstance(items, list):
+        raise ExpressionError(str(each.items), f"items is {type(items).__name__} {items!r:.60}; expected a list", {})
+    if len(items) > MAX_ITEMS:
+        raise ExpressionError(str(each.items), f"items has {len(items)} entries; expected at most {MAX_ITEMS}", {})
+    return items
+
+
+def look(turn: Turn, key: str) -> None:
+    """Look at a container at work: end it if it is being ended, else go on with it."""
+    node, state = turn.node(key)
+    loop = turn.state.loops[key]
+    if state.status == s.STOPPING:
+        if loop.open:
+            _end_bodies(turn, loop)
+        else:
+            _stopped(turn, key, node, state, loop)
+    elif turn.draining_at(key):
+        turn.emit(
+            e.NodeStopping,
+            node=turn.state.instance(key),
+            path=state.path,
+            attempt=state.attempt,
+            reason=turn.draining_at(key),
+        )
+        look(turn, key)
+    elif not turn.state.suspended_at:
+        try:
+            _advance(turn, key, node, state, loop)
+        except ExpressionError as error:
+            ending.attempt_failed(turn, key, state.path, ending.expression_failure(error))
+
+
+def _advance(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: LoopState) -> None:
+    spec = node.spec
+    if spec.while_ is not None:
+        _advance_while(turn, key, node, state, loop)
+    elif spec.for_each is not None:
+        _advance_items(turn, key, node, state, loop)
+    else:
+        _advance_branches(turn, key, node, state, loop)
+
+
+# --- while -----------------------------------------------------------------------------------------------------------
+
+
+def _advance_while(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: LoopState) -> None:
+    loop_spec = node.spec.while_
+    assert loop_spec is not None
+    if loop.open:
+        return
+    if loop.failure is not None:
+        ending.attempt_failed(turn, key, state.path, _body_failed(loop))
+        return
+    body = turn.graph.body_of(f"{key}[0]/")
+    holds = bool(body_condition(turn, key, node, body, loop, loop_spec.condition))
+    if not holds:
+        _loop_completed(turn, key, state, loop, condition=False)
+        ending.complete(turn, key, state.path, port="done", outputs={"iterations": loop.opened})
+    elif loop.opened >= loop_spec.max_iterations:
+        message = f"the condition still holds after {loop.opened} passes, and maxIterations is {loop_spec.max_iterations}"
+        error = e.Error(reason=reasons.MAX_ITERATIONS_EXCEEDED, message=message)
+        ending.attempt_failed(turn, key, state.path, error)
+    else:
+        _open(turn, key, state, body, f"{key}[{loop.opened}]/", loop.opened, condition=True)
+
+
+def body_condition(turn: Turn, key: str, node: NodeDef, body: Body, loop: LoopState, source: str) -> Any:
+    """The condition of a while: it sees what the container sees, `pass` of the pass to come, and the nodes of the last one."""
+    names = turn.names_around(key)
+    before = names.get("pass")
+    upcoming: dict[str, Any] = {"index": loop.opened} if before is None else {"index": loop.opened, "parent": before}
+    inner = ((body, loop.last, ""),) if loop.last else ()
+    return node.condition(source).evaluate(turn.scope(node, key, inner=inner, names={"pass": upcoming}))
+
+
+# --- forEach ---------------------------------------------------------------------------------------------------------
+
+
+def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: LoopState) -> None:
+    each = node.spec.for_each
+    assert each is not None and loop.items is not None
+    if loop.failure is not None and each.on_item_error == "fail":
+        _stop(turn, key, state, loop, reasons.BODY_FAILED)
+        return
+    total = len(loop.items)
+    body = turn.graph.body_of(f"{key}[0]/")
+    opened = 0
+    while loop.opened < total and (not each.max_parallel or len(loop.open) < each.max_parallel):
+        if opened >= AT_ONCE:
+            turn.work.append(key)
+            return
+        _open(turn, key, state, body, f"{key}[{loop.opened}]/", loop.opened)
+        opened += 1
+    if loop.opened == total and not loop.open:
+        _loop_completed(turn, key, state, loop)
+        results = [loop.results.get(f"{key}[{index}]/") for index in range(total)]
+        ending.complete(turn, key, state.path, port="done", outputs={"items": results, "failed": loop.failed})
+
+
+# --- parallel --------------------------------------------------------------------------------------------------------
+
+
+def _advance_branches(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: LoopState) -> None:
+    parallel = node.spec.parallel
+    assert parallel is not None
+    branches = parallel.branches
+    for index in range(loop.opened, len(branches)):
+        prefix = f"{key}.{branches[index].name}/"
+        _open(turn, key, state, turn.graph.body_of(prefix), prefix, index, branch=branches[index].name)
+    verdict = _verdict(node, loop)
+    if verdict == "open":
+        return
+    if loop.open:
+        _stop(turn, key, state, loop, reasons.DECIDED if verdict == "done" else reasons.BODY_FAILED)
+    elif verdict == "done":
+        _branches_done(turn, key, state, node, loop)
+    else:
+        ending.attempt_failed(turn, key, state.path, _body_failed(loop))
+
+
+def _verdict(node: NodeDef, loop: LoopState) -> str:
+    """What the strategy says to the branches that have ended: open, done or failed (semantics 23)."""
+    parallel = node.spec.parallel
+    assert parallel is not None
+    total, done, failed = len(parallel.branches), loop.succeeded, loop.failed
+    strategy = parallel.strategy
+    if strategy == "all":
+        return "failed" if failed else "done" if done == total else "open"
+    if strategy == "any":
+        return "open" if done + failed < total else "done" if done else "failed"
+    wanted = 1 if strategy == "race" else strategy.at_least  # type: ignore[union-attr]
+    if done >= wanted:
+        return "done"
+    return "failed" if total - failed < wanted else "open"
+
+
+def _branches_done(turn: Turn, key: str, state: NodeState, node: NodeDef, loop: LoopState) -> None:
+    parallel = node.spec.parallel
+    assert parallel is not None
+    results = {branch.name: loop.results.get(f"{key}.{branch.name}/") for branch in parallel.branches}
+    outputs = {name: result for name, result in results.items() if result is not None}
+    ending.complete(turn, key, state.path, port="done", outputs=outputs)
+
+
+# --- bodies ----------------------------------------------------------------------------------------------------------
+
+
+def _open(
+    turn: Turn, key: str, state: NodeState, body: Body, prefix: str, index: int, *, branch: str = "", condition: bool | None = None
+) -> None:
+    """Begin a pass, an item or a branch: a child path, and one more child for each entry point if there are several."""
+    path = joins.next_child(turn.state, state.path)
+    entry = prefix + body.entries[0].name if len(body.entries) == 1 else ""
+    common: dict[str, Any] = {
+        "node": turn.state.instance(key),
+        "path": path,
+        "scope": prefix,
+        "index": index,
+        "nodes": len(body.nodes),
+        "entry": entry,
+    }
+    if branch:
+        turn.emit(e.BranchStarted, branch=branch, **common)
+    else:
+        turn.emit(e.LoopIteration, condition=condition, **common)
+    if not entry:
+        for node in body.entries:
+            child = joins.next_child(turn.state, path)
+            turn.emit(e.PathStarted, path=child, parent=path, node=prefix + node.name)
+        turn.emit(e.PathCompleted, path=path, node=turn.state.instance(key), reason=reasons.FORKED)
+    turn.work.extend(prefix + node.name for node in body.entries)
+
+
+def close(turn: Turn, prefix: str) -> None:
+    """Look at a body in which something has ended."""
+    scope = turn.state.scopes.get(prefix)
+    if scope is None:
+        return
+    reason = turn.draining_at(prefix)
+    if reason:
+        _drain(turn, prefix, reason)
+        if scope.running:
+            return
+        _sweep(turn, prefix, scope, reason)
+        failure = scope.failure
+        error = failure.error if failure is not None else e.Error(reason=reason, message="it was ended from outside")
+        _body_ended(turn, prefix, scope, error=error)
+    elif scope.ended >= scope.total:
+        try:
+            outputs = _outputs(turn, prefix)
+        except ExpressionError as wrong:
+            _body_ended(turn, prefix, scope, error=ending.expression_failure(wrong))
+            return
+        _body_ended(turn, prefix, scope, outputs=outputs)
+
+
+def _body_ended(turn: Turn, prefix: str, scope: ScopeState, **how: Any) -> None:
+    key = scope.container
+    segment = prefix[len(key) :]
+    branch = segment[1:-1] if segment.startswith(".") else ""
+    turn.emit(e.BodyEnded, node=turn.state.instance(key), scope=prefix, index=scope.index, branch=branch, **how)
+    turn.work.append(key)
+
+
+def _outputs(turn: Turn, prefix: str) -> dict[str, Any]:
+    """The outputs of a body; a key that reads a node that did not succeed is left out (semantics 16)."""
+    body = turn.graph.body_of(prefix)
+    if not body.outputs:
+        return {}
+    scope = turn.scope(key=prefix)
+    outputs: dict[str, Any] = {}
+    for name, template in body.outputs.items():
+        real = [body.names.get(path[1]) for path in template.reads if len(path) > 1 and path[0] == "nodes"]
+        if all(node is None or turn.state.node(prefix + node).status == s.SUCCEEDED for node in real):
+            outputs[name] = template.evaluate(scope, turn.seed(prefix, name))
+    return outputs
+
+
+def _drain(turn: Turn, prefix: str, reason: str) -> None:
+    """Stop what runs in a body, once; what is held or waits is Cancelled at once."""
+    state = turn.state
+    for key in list(state.members.get(prefix, ())):
+        node = state.node(key)
+        if node.status == s.FALLBACK and node.fallback:
+            key = node.fallback  # noqa: PLW2901 - its stand-in is what runs
+            node = state.node(key)
+            if node.status == s.PENDING:
+                ending.skip(turn, key, reason)
+                ending.cancel(turn, node.stands_for, reason)
+                continue
+        if node.status in s.HOLDS_SLOT and node.stop != reason:
+            turn.emit(e.NodeStopping, node=state.instance(key), path=node.path, attempt=node.attempt, reason=reason)
+            if key in state.loops:
+                turn.work.append(key)
+        elif node.status in (s.READY, s.RETRYING, s.LOST, s.WAITING):
+            ending.cancel(turn, key, reason)
+
+
+def _sweep(turn: Turn, prefix: str, scope: ScopeState, reason: str) -> None:
+    """Nothing runs in the body any more: what never started is Skipped, its open paths are Cancelled."""
+    state = turn.state
+    for name in turn.graph.body_of(prefix).nodes:
+        if state.node(prefix + name).status not in s.ENDED_NODE:
+            ending.skip(turn, prefix + name, reason)
+    below = scope.path + "."
+    for path in [p for p, held in state.paths.items() if held.status == s.ACTIVE and (p == scope.path or p.startswith(below))]:
+        turn.emit(e.PathCancelled, path=path, reason=reason)
+
+
+def _stop(turn: Turn, key: str, state: NodeState, loop: LoopState, reason: str) -> None:
+    """End what the container has started; it ends itself once that has."""
+    turn.emit(e.NodeStopping, node=turn.state.instance(key), path=state.path, attempt=state.attempt, reason=reason)
+    turn.work.append(key)
+
+
+def timed_out(turn: Turn, key: str) -> None:
+    """The container's own timeout has passed."""
+    node, state = turn.node(key)
+    if state.status == s.RUNNING:
+        turn.emit(
+            e.NodeTimedOut,
+            node=turn.state.instance(key),
+            path=state.path,
+            attempt=state.attempt,
+            reason=reasons.TIMEOUT,
+            limit=node.timeout or 0,
+        )
+        turn.work.append(key)
+
+
+def _end_bodies(turn: Turn, loop: LoopState) -> None:
+    turn.work.extend(loop.open)
+
+
+def _stopped(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: LoopState) -> None:
+    """All that the container started has ended; now it ends, as the reason of its stop says."""
+    if state.stop == reasons.DECIDED:
+        _branches_done(turn, key, state, node, loop)
+    elif state.stop == reasons.BODY_FAILED and loop.failure is not None and not turn.draining_at(key):
+        ending.attempt_failed(turn, key, state.path, _body_failed(loop))
+    elif state.stop == reasons.TIMEOUT:
+        ending.attempt_failed(turn, key, state.path, ending.timeout_error(state))
+    else:
+        ending.cancel(turn, key, state.stop)
+
+
+def _loop_completed(
+    turn: Turn, key: str, state: NodeState, loop: LoopState, *, condition: bool | None = None
+) -> None:
+    turn.emit(
+        e.LoopCompleted,
+        node=turn.state.instance(key),
+        path=state.path,
+        iterations=loop.opened,
+        failed=loop.failed,
+        condition=condition,
+    )
+
+
+def _body_failed(loop: LoopState) -> e.Error:
+    failure = loop.failure
+    assert failure is not None
+    where = failure.node.rstrip("/")
+    message = f"{where} failed: {failure.error.message or failure.error.reason}"
+    return e.Error(reason=reasons.BODY_FAILED, message=message, causes=[failure.error])
