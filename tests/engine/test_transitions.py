@@ -158,12 +158,19 @@ def redriven() -> None:
     run.check_ended()
 
 
+def taken_back() -> None:
+    """An attempt whose run fails before it was handed to a runner, and a redriven finish."""
+    run_of(RUN, BROKEN).create().check_ended()
+    run = run_of(RUN, {"after": ["a"], "finish": {"result": "failed"}}).create().end("a").wish(redrive=1)
+    run.check_ended()
+
+
 def broken_variables() -> None:
     run_of(RUN, variables={"x": "${inputs.missing}"}).create()
 
 
 SCENARIOS: list[Callable[[], None]] = [
-    retried, held, lost, fallen_back, stopped, paths, redriven, broken_variables,
+    retried, held, lost, fallen_back, stopped, paths, redriven, taken_back, broken_variables,
 ]  # fmt: skip
 
 

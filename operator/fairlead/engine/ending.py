@@ -69,7 +69,8 @@ def complete(
             if needs_scope
             else None
         )
-        taken, dead = choose(node, (port, "ended"), scope, turn.seed(key, ""))
+        ports = (port, "ended") if port else ()  # a finish takes nothing: the run is over
+        taken, dead = choose(node, ports, scope, turn.seed(key, ""))
     except ExpressionError as error:
         attempt_failed(turn, key, path, expression_failure(error))
         return
@@ -87,7 +88,8 @@ def complete(
     )
     turn.checkpoint_wanted |= node.spec.checkpoint
     if state.stands_for:
-        complete(turn, state.stands_for, path, port="done", outputs=outputs, via="fallback")
+        # A fallback that is a `finish` has no port, and then the node that it stood for takes none.
+        complete(turn, state.stands_for, path, port="done" if port else "", outputs=outputs, via="fallback")
         return
     _after(turn, node, key, path, taken, dead, port)
 
@@ -97,7 +99,7 @@ def _stored(turn: Turn, node: NodeDef, key: str, outputs: dict[str, Any]) -> dic
         return {}
     stands_for = turn.state.node(key).stands_for
     error = turn.state.node(stands_for).error if stands_for else None
-    scope = turn.scope(node, key, outputs=outputs, extra_error=error, status=s.SUCCEEDED)
+    scope = turn.scope(node, key, outputs=outputs, error=error, status=s.SUCCEEDED)
     template = node.template("store", node.spec.store)
     stored: dict[str, Any] = template.evaluate(scope, turn.seed(key, "store"))
     return stored

@@ -24,13 +24,15 @@ from fairlead.model.state import NodeState
 def look(turn: Turn, key: str) -> None:
     """Look at an instance whose connections may have been settled."""
     node, state = turn.node(key)
+    if turn.draining():
+        return
     if state.status == s.READY and state.held == reasons.SUSPENDED and not turn.state.suspended_at:
         if state.lost or state.attempt > state.attempts_before:
             turn.queue.push(key, priority(turn, node))
         else:
             start(turn, node, key, state, state.path)
         return
-    if state.status != s.PENDING or key in turn.queue or turn.draining():
+    if state.status != s.PENDING or key in turn.queue:
         return
     verdict = joins.judge(node, state)
     if verdict == "dead":

@@ -120,7 +120,7 @@ class Turn:
             computed = computed.seeing(extra["vars"])
         if node is not None and status:
             overlay: dict[str, Any] = {"status": status, **({} if outputs is None else {"outputs": outputs})}
-            if error is not None:
+            if error is not None and status == s.FAILED:
                 overlay["error"] = extra["error"]
             own = (underscored(node.name), NodeView(state.node(key), overlay))
         bodies: tuple[tuple[Body, str], ...] = ((graph.root, ""),)
