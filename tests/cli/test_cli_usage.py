@@ -118,6 +118,49 @@ def test_a_reader_that_goes_away_ends_a_command_quietly(cli):
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    "command, code, sentence",
+    [
+        ("list > /dev/full", 5, "error: the output could not be written (No space left on device)"),
+        ("list >&-", 0, ""),
+        ("list 2>&-", 0, ""),
+        ("list | true", 0, ""),
+    ],
+)
+def test_output_that_goes_nowhere_is_no_mistake_of_ours(cli, command, code, sentence):
+    """A full disk is told, closed streams and readers that go away are not; a run in the store stays as it is."""
+    cli.ok("run", cli.workflow({"name": "a", "set": {"x": 1}}))
+
+    done = subprocess.run(
+        ["bash", "-c", f"{PROGRAM} {command}; exit ${{PIPESTATUS[0]}}"],
+        env={name: value for name, value in cli.env.items() if name != "PYTHONUNBUFFERED"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr.split(";")[0].strip()) == (code, sentence)
+
+
+def test_a_run_goes_on_when_nobody_reads_it(cli):
+    """`run | head -1` ends with the run's own exit code."""
+    file = cli.workflow(
+        {"name": "a", "set": {"x": 1}}, {"name": "f", "finish": {"result": "failed"}, "after": ["a"]}
+    )
+
+    done = subprocess.run(
+        ["bash", "-c", f"{PROGRAM} run {file} r | head -1; exit ${{PIPESTATUS[0]}}"],
+        env=cli.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == 1
+    assert cli.phase("r") == "Failed"
+
+
 def test_crds_prints_all_five_kinds(cli):
     """What it prints is the folder crds/, as one YAML stream."""
     shown = cli.ok("crds")

@@ -95,6 +95,21 @@ def test_a_failed_run_is_redriven(cli):
     assert attempts == [1, 2]
 
 
+def test_a_status_speaks_of_the_generation_that_was_taken_up(cli):
+    """A wish raises the generation at once; observedGeneration follows when a process has acted on it, as kstatus needs."""
+    cli("run", cli.workflow(sh("a", "exit 1")), "r")
+
+    def generations():
+        found = cli.json("get", "r")
+        return found["metadata"]["generation"], found["status"]["observedGeneration"]
+
+    assert generations() == (1, 1)
+    cli.ok("redrive", "r")
+    assert generations() == (2, 1)
+    cli("run", "--resume", "r")
+    assert generations() == (2, 2)
+
+
 @pytest.mark.parametrize(
     "words, sentence",
     [

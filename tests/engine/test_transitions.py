@@ -169,12 +169,27 @@ def waited() -> None:
     run_of({**broken, "fallback": "b"}, RUN).create().tick(1).end("a/b", {"nothing": 1}).check_ended()
 
 
+def taken_back() -> None:
+    """An attempt whose run fails before it was handed to a runner, and a redriven finish."""
+    run_of(RUN, BROKEN).create().check_ended()
+    run = run_of(RUN, {"after": ["a"], "finish": {"result": "failed"}}).create().end("a").wish(redrive=1)
+    run.check_ended()
+
+
+def looped() -> None:
+    """Containers that begin at once, and after they were held."""
+    each = {"forEach": {"items": [1], "nodes": [{"name": "n", **RUN}]}}
+    sides = {"parallel": {"branches": [{"name": "x", "nodes": [{"name": "n", **RUN}]}]}}
+    run_of(each).create(wish=c.Wish(suspend=True)).wish(suspend=False).end("a[0]/n").check_ended()
+    run_of(sides).create().end("a.x/n").check_ended()
+
+
 def broken_variables() -> None:
     run_of(RUN, variables={"x": "${inputs.missing}"}).create()
 
 
 SCENARIOS: list[Callable[[], None]] = [
-    retried, held, lost, fallen_back, stopped, paths, redriven, waited, broken_variables,
+    retried, held, lost, fallen_back, stopped, paths, redriven, taken_back, waited, looped, broken_variables,
 ]  # fmt: skip
 
 

@@ -21,7 +21,6 @@ from fairlead.model import reasons
 from fairlead.model import state as s
 from fairlead.model.ids import key_of
 from fairlead.model.state import NodeState
-from fairlead.model.times import format_duration
 
 
 def _current(turn: Turn, command: c.AttemptStarted | c.AttemptEnded | c.AttemptLost) -> NodeState | None:
@@ -57,7 +56,7 @@ def ended(turn: Turn, command: c.AttemptEnded) -> None:
     if state.status == s.SCHEDULED:
         started(turn, c.AttemptStarted(node=command.node, attempt=command.attempt, delivery=command.delivery))
     if state.status == s.STOPPING and state.stop in (reasons.TIMEOUT, reasons.START_TIMEOUT):
-        ending.attempt_failed(turn, key, state.path, _timeout(state))
+        ending.attempt_failed(turn, key, state.path, ending.timeout_error(state))
     elif command.outputs is not None:
         try:
             outputs = normalise(command.outputs, None)
@@ -93,15 +92,6 @@ def _dead_lettered(state: NodeState) -> bool:
     return state.status == s.FAILED and state.error is not None and state.error.reason == reasons.NODE_LOST
 
 
-def _timeout(state: NodeState) -> e.Error:
-    limit = format_duration(state.limit)
-    if state.stop == reasons.START_TIMEOUT:
-        message = f"attempt {state.attempt} had not started after its startTimeout of {limit}"
-    else:
-        message = f"attempt {state.attempt} ran longer than its timeout of {limit}"
-    return e.Error(reason=state.stop, message=message)
-
-
 def lost(turn: Turn, command: c.AttemptLost) -> None:
     """A delivery is gone without a result."""
     state = _current(turn, command)
@@ -111,7 +101,7 @@ def lost(turn: Turn, command: c.AttemptLost) -> None:
     node, _ = turn.node(key)
     if state.status == s.STOPPING:
         if state.stop in (reasons.TIMEOUT, reasons.START_TIMEOUT):
-            ending.attempt_failed(turn, key, state.path, _timeout(state))
+            ending.attempt_failed(turn, key, state.path, ending.timeout_error(state))
         else:
             ending.cancel(turn, key, state.stop)
         return

@@ -18,7 +18,7 @@ from fairlead.model.times import format_duration, format_time, parse_duration, p
 
 Json = dict[str, Any]
 
-TIMES = frozenset({"at", "deadline", "due", "startDeadline", "until"})
+TIMES = frozenset({"at", "deadline", "due", "expires", "startDeadline", "until"})
 """Fields of events that are times."""
 
 DURATIONS = frozenset({"delay", "limit", "timeout"})
@@ -29,7 +29,7 @@ _FIRST = ("seq", "at", "type", "path", "node", "attempt")
 
 def readable(event: e.Event) -> Json:
     """The reader's form: seq, at, type, where it applies path, node and attempt, then the fields of its type."""
-    stored: Json = msgspec.to_builtins(event)
+    stored: Json = {"seq": event.seq, "at": event.at, **msgspec.to_builtins(event)}
     found = {name: stored.pop(name) for name in _FIRST if name in stored}
     found.update(stored)
     for name in found.keys() & TIMES:

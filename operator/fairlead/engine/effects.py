@@ -59,7 +59,8 @@ def _start(graph: Graph, state: State, event: e.NodeScheduled) -> StartAttempt |
 def stop_of(graph: Graph, state: State, key: str) -> StopAttempt | None:
     """The order to end an instance's delivery, if it is being ended."""
     instance = state.node(key)
-    if instance.status != s.STOPPING:
+    node = graph.find(key)
+    if instance.status != s.STOPPING or node.in_body:
         return None
     name = state.instance(key)
     return StopAttempt(
@@ -67,5 +68,5 @@ def stop_of(graph: Graph, state: State, key: str) -> StopAttempt | None:
         node=name,
         attempt=instance.attempt,
         delivery=instance.delivery,
-        grace=graph.find(key).spec.termination_grace,
+        grace=node.spec.termination_grace,
     )

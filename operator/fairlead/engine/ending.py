@@ -26,6 +26,7 @@ from fairlead.model import reasons
 from fairlead.model import state as s
 from fairlead.model.ids import delivery_id, key_of
 from fairlead.model.state import NodeState
+from fairlead.model.times import format_duration
 
 Choice = tuple[list[str], list[str]]
 """Connections taken, and dead, by id."""
@@ -69,7 +70,8 @@ def complete(
             if needs_scope
             else None
         )
-        taken, dead = choose(node, (port, "ended"), scope, turn.seed(key, ""))
+        ports = (port, "ended") if port else ()  # a finish takes nothing: the run is over
+        taken, dead = choose(node, ports, scope, turn.seed(key, ""))
     except ExpressionError as error:
         attempt_failed(turn, key, path, expression_failure(error))
         return
@@ -87,7 +89,8 @@ def complete(
     )
     turn.checkpoint_wanted |= node.spec.checkpoint
     if state.stands_for:
-        complete(turn, state.stands_for, path, port="done", outputs=outputs, via="fallback")
+        # A fallback that is a `finish` has no port, and then the node that it stood for takes none.
+        complete(turn, state.stands_for, path, port="done" if port else "", outputs=outputs, via="fallback")
         return
     _after(turn, node, key, path, taken, dead, port)
 
@@ -97,7 +100,7 @@ def _stored(turn: Turn, node: NodeDef, key: str, outputs: dict[str, Any]) -> dic
         return {}
     stands_for = turn.state.node(key).stands_for
     error = turn.state.node(stands_for).error if stands_for else None
-    scope = turn.scope(node, key, outputs=outputs, extra_error=error, status=s.SUCCEEDED)
+    scope = turn.scope(node, key, outputs=outputs, error=error, status=s.SUCCEEDED)
     template = node.template("store", node.spec.store)
     stored: dict[str, Any] = template.evaluate(scope, turn.seed(key, "store"))
     return stored
@@ -117,10 +120,20 @@ def expression_failure(error: ExpressionError) -> e.Error:
     return e.Error(reason=error.reason, message=str(error))
 
 
+def timeout_error(state: NodeState) -> e.Error:
+    """The failure of an attempt that passed a limit."""
+    limit = format_duration(state.limit)
+    if state.stop == reasons.START_TIMEOUT:
+        message = f"attempt {state.attempt} had not started after its startTimeout of {limit}"
+    else:
+        message = f"attempt {state.attempt} ran longer than its timeout of {limit}"
+    return e.Error(reason=state.stop, message=message)
+
+
 def attempt_failed(turn: Turn, key: str, path: str, error: e.Error) -> None:
     """An attempt failed: retry, else fallback, else the instance fails. Nothing is tried again once the run is ending."""
     node, state = turn.node(key)
-    if turn.draining():
+    if turn.draining_at(key):
         if state.status == s.STOPPING:
             cancel(turn, key, state.stop)  # what fails while it is being ended was ended
         else:
@@ -146,7 +159,7 @@ def attempt_failed(turn: Turn, key: str, path: str, error: e.Error) -> None:
 def stand_in_or_fail(turn: Turn, key: str, path: str, error: e.Error) -> None:
     """Attempts are spent: the fallback stands in, or the instance fails."""
     node, state = turn.node(key)
-    if node.spec.fallback and state.status != s.FALLBACK and not turn.draining():
+    if node.spec.fallback and state.status != s.FALLBACK and not turn.draining_at(key):
         instance = turn.state.instance(key)
         fallback = f"{instance}/{node.spec.fallback}"
         turn.emit(e.NodeFallback, node=instance, path=path, fallback=fallback, error=error)

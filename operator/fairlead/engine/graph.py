@@ -222,6 +222,18 @@ class Graph:
         """The initial variables, one template a key."""
         return compile_template(self.spec.variables or {}).entries()
 
+    def behind(self, reads: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        """What the computed fields among some reads read themselves, those that they name in turn included."""
+        found: list[tuple[str, ...]] = []
+        pending, known = list(reads), set[str]()
+        while pending:
+            path = pending.pop()
+            if path[0] == "computed" and len(path) > 1 and path[1] in self.computed and path[1] not in known:
+                known.add(path[1])
+                pending += self.computed[path[1]].reads
+                found += self.computed[path[1]].reads
+        return found
+
     def find(self, instance: str) -> NodeDef:
         """The definition of an instance. Raises KeyError with the instance id for one the graph does not have."""
         key = key_of(instance)

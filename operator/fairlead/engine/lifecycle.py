@@ -11,6 +11,7 @@ Rules of this file
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from fairlead.engine import ending, joins
@@ -82,14 +83,14 @@ def wish(turn: Turn, wanted: c.Wish) -> None:
     """Take up what changed in the spec."""
     _wish_cancel(turn, wanted)
     _wish_redrive(turn, wanted)
+    if turn.state.cancel_void and not wanted.cancel:
+        turn.emit(e.WishWithdrawn, wish="cancel")
     _wish_suspend(turn, wanted)
 
 
 def _wish_cancel(turn: Turn, wanted: c.Wish) -> None:
     state = turn.state
     if not wanted.cancel:
-        if state.cancel_void:
-            turn.emit(e.WishWithdrawn, wish="cancel")
         return
     if state.ended or state.cancel_void or (state.cancel and (state.cancel_force or not wanted.force)):
         return
@@ -115,17 +116,27 @@ def resume(turn: Turn, reason: str) -> None:
     """Go on: what was held by the suspension is looked at again, in the order in which it became ready."""
     turn.emit(e.ExecutionResumed, reason=reason)
     turn.work.extend(key for key, held in turn.state.ready.items() if held == reasons.SUSPENDED)
+    turn.work.extend(turn.state.loops)
 
 
 def _wish_redrive(turn: Turn, wanted: c.Wish) -> None:
     state = turn.state
     if wanted.redrive <= state.redrive:
         return
-    if state.phase in (s.FAILED, s.CANCELLED) and state.scopes:
-        redrive(turn, wanted.redrive, cancel=wanted.cancel)
-    else:
+    if state.phase not in (s.FAILED, s.CANCELLED) or not state.scopes:
         reason = f"the run is {state.phase}; expected Failed or Cancelled after it had started"
         turn.emit(e.RedriveRefused, redrive=wanted.redrive, reason=reason)
+        return
+    loop = next((name for name in _to_run_again(turn) if _began_as_body(turn, name)), None)
+    if loop is not None:
+        reason = f"node {loop!r} is a {turn.graph.root.nodes[loop].kind} that had begun, and redriving one is not supported yet"
+        turn.emit(e.RedriveRefused, redrive=wanted.redrive, reason=reason)
+        return
+    redrive(turn, wanted.redrive, cancel=wanted.cancel)
+
+
+def _began_as_body(turn: Turn, name: str) -> bool:
+    return turn.graph.root.nodes[name].in_body and turn.state.node(name).attempt > 0
 
 
 # --- redrive ---------------------------------------------------------------------------------------------------------
@@ -134,12 +145,13 @@ def _wish_redrive(turn: Turn, wanted: c.Wish) -> None:
 def redrive(turn: Turn, number: int, *, cancel: bool) -> None:
     """Run again what failed unhandled or was cancelled, and what the end of the run kept from starting (semantics 31).
 
-    A finish with result failed is an unhandled failure (semantics 25). What only those would have led to (DeadPath) is open again as well. A join that other connections had met stays as it is.
+    A finish with result failed is an unhandled failure (semantics 25). What only those would have led to (DeadPath) is open again
+    as well. A join that other connections had met stays as it is.
     """
     state, root = turn.state, turn.graph.root
     again = _to_run_again(turn)
     reset = [_reset_node(turn, root.nodes[name], again) for name in again]
-    finally_nodes = [name for name in turn.graph.finally_.nodes if name in state.nodes]
+    finally_nodes = [name for name in turn.graph.finally_.nodes if state.node(name).status in s.ENDED_NODE]
     timeout = _timeout(turn)
     turn.emit(
         e.Redriven,
@@ -148,7 +160,7 @@ def redrive(turn: Turn, number: int, *, cancel: bool) -> None:
         reset=reset,
         finally_nodes=finally_nodes,
         deadline=None if timeout is None else turn.now + timeout,
-        cancel=cancel,
+        cancel=cancel and not (state.cancel or state.cancel_void),
     )
     turn.queue.clear()
     turn.drained = ""
@@ -176,8 +188,13 @@ def _ends_open(state: State, name: str) -> bool:
     if node.status == s.FAILED:
         return not node.handled
     if node.status == s.SUCCEEDED:
-        return finish is not None and finish.result == "failed" and key_of(finish.node) == name
+        return finish is not None and finish.result == "failed" and _place(state, finish.node) == name
     return node.status == s.CANCELLED or (node.status == s.SKIPPED and node.handled in SWEPT)
+
+
+def _place(state: State, instance: str) -> str:
+    """The node of the graph that an instance is, or stands in for."""
+    return state.node(key_of(instance)).stands_for or key_of(instance)
 
 
 def _reset_node(turn: Turn, node: NodeDef, again: dict[str, None]) -> e.ResetNode:
@@ -214,7 +231,7 @@ def conclude(turn: Turn) -> bool:
         if reason:
             _drain(turn, reason)
     if reason:
-        if state.active:
+        if state.active or state.loops:
             return len(turn.events) > before
         _sweep(turn, reason)
     if state.suspended_at or turn.work or not _all_ended(turn):
@@ -244,6 +261,7 @@ def _drain(turn: Turn, reason: str) -> None:
             )
     for key in [*state.ready, *state.waiting]:
         ending.cancel(turn, key, reason)
+    turn.work.extend(state.loops)
 
 
 def _sweep(turn: Turn, reason: str) -> None:
@@ -294,28 +312,34 @@ def _decide_outcome(turn: Turn) -> None:
 
 
 def _outputs(turn: Turn) -> dict[str, Any]:
-    """The run's outputs, without keys that read a node that did not succeed or a variable never written (semantics 16)."""
-    names = turn.graph.root.names
+    """The run's outputs, without keys that read a node that did not succeed or a variable never written (semantics 16).
+
+    A key that reads such a node through a computed field is left out if the field cannot do without it.
+    """
     state = turn.state
     outputs: dict[str, Any] = {}
     scope = turn.scope(phase=s.SUCCEEDED)
     for name, template in turn.graph.outputs.items():
-        absent = False
-        for path in template.reads:
-            if len(path) > 1 and path[0] == "nodes" and path[1] in names:
-                absent |= state.node(names[path[1]]).status != s.SUCCEEDED
-            elif len(path) > 1 and path[0] == "vars":
-                absent |= path[1] not in state.variables
-        if absent:
+        if _absent(turn, template.reads):
             continue
         try:
             outputs[name] = template.evaluate(scope, f"{state.uid}/{state.epoch}/outputs.{name}")
         except ExpressionError:
-            if not _absent_behind(turn, template.reads):
+            if not _absent(turn, turn.graph.behind(template.reads)):
                 raise
     return outputs
 
 
+def _absent(turn: Turn, reads: Iterable[tuple[str, ...]]) -> bool:
+    """Whether a node that did not succeed, or a variable never written, is among what is read."""
+    names, state = turn.graph.root.names, turn.state
+    for path in reads:
+        if len(path) > 1 and path[0] == "nodes" and path[1] in names:
+            if state.node(names[path[1]]).status != s.SUCCEEDED:
+                return True
+        elif len(path) > 1 and path[0] == "vars" and path[1] not in state.variables:
+            return True
+    return False
 
 
 def _end(turn: Turn, phase: str, outputs: dict[str, Any], error: e.Error | None = None) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from fairlead.engine.expressions import ExpressionError
 from fairlead.engine.graph import Body, Graph
+from fairlead.model import state as s
 from fairlead.model.events import Error
 from fairlead.model.state import NodeState, State
 from fairlead.model.times import format_time

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fairlead.engine import ending, joins, waits
+from fairlead.engine import ending, joins, loops, waits
 from fairlead.engine.documents import templates_of, text_of
 from fairlead.engine.expressions import ExpressionError, compile_condition
 from fairlead.engine.graph import NodeDef
@@ -22,15 +22,23 @@ from fairlead.model.state import NodeState
 
 
 def look(turn: Turn, key: str) -> None:
-    """Look at an instance whose connections may have been settled."""
+    """Look at an instance whose connections may have been settled, at a container at work, or at a body (by its prefix)."""
+    if key.endswith("/"):
+        loops.close(turn, key)
+        return
+    if key in turn.state.loops:
+        loops.look(turn, key)
+        return
     node, state = turn.node(key)
+    if turn.draining_at(key):
+        return
     if state.status == s.READY and state.held == reasons.SUSPENDED and not turn.state.suspended_at:
         if state.lost or state.attempt > state.attempts_before:
             turn.queue.push(key, priority(turn, node))
         else:
             start(turn, node, key, state, state.path)
         return
-    if state.status != s.PENDING or key in turn.queue or turn.draining():
+    if state.status != s.PENDING or key in turn.queue:
         return
     verdict = joins.judge(node, state)
     if verdict == "dead":
@@ -59,7 +67,9 @@ def start(turn: Turn, node: NodeDef, key: str, state: NodeState, path: str) -> N
         ):
             ending.skip(turn, key, reasons.WHEN_FALSE, path)
             return
-        if node.spec.wait is not None:
+        if node.in_body:
+            loops.begin(turn, node, key, path)
+        elif node.spec.wait is not None:
             waits.begin(turn, node, key, path)
         elif node.in_pod:
             turn.queue.push(key, priority(turn, node))
@@ -148,7 +158,8 @@ def dispatch(turn: Turn) -> None:
     while len(queue) and (limit is None or len(state.active) < limit) and not turn.draining():
         key = queue.pop()
         node, instance_state = turn.node(key)
-        if instance_state.status in (s.PENDING, s.READY, s.RETRYING, s.LOST):
+        ready = instance_state.status in (s.PENDING, s.READY, s.RETRYING, s.LOST)
+        if ready and not turn.draining_at(key):
             schedule(turn, node, key, instance_state)
     if turn.draining():  # from the first, or since templates failed
         queue.clear()

@@ -30,7 +30,6 @@ PATH: Table = {
     s.ACTIVE: {
         "PathJoined": s.JOINED,
         "PathCompleted": s.COMPLETED,
-        "BodyEnded": s.COMPLETED,
         "LateArrival": s.COMPLETED,
         "PathFailed": s.FAILED,
         "PathCancelled": s.CANCELLED,

@@ -27,6 +27,9 @@ STREAK = 16
 """How many nodes of one path are looked at before others have their turn: what was just touched is still in the CPU's cache."""
 
 
+_ENDS = frozenset({e.NodeCompleted, e.NodeFailed, e.NodeSkipped, e.NodeCancelled})
+
+
 class Queue:
     """Pod nodes whose turn it is, by priority, then in order of arrival. Derived from the state, rebuilt after loading."""
 
@@ -94,6 +97,10 @@ class Turn:
         event = cls(seq=self.state.seq + 1, at=self.now, **fields)
         evolve(self.state, event)
         self.events.append(event)
+        if cls in _ENDS and "/" in fields["node"]:
+            prefix = prefix_of(fields["node"])
+            if prefix in self.state.scopes:
+                self.work.append(prefix)
 
     def scope(
         self,
@@ -105,6 +112,8 @@ class Turn:
         variables: Mapping[str, Any] | None = None,
         status: str = "",
         phase: str | None = None,
+        inner: tuple[tuple[Body, str, str], ...] = (),
+        names: Mapping[str, Any] | None = None,
     ) -> Scope:
         """The names an expression of a node sees; `outputs`, `error` and `variables` as they will be once the node ends."""
         graph, state = self.graph, self.state
@@ -120,16 +129,19 @@ class Turn:
             computed = computed.seeing(extra["vars"])
         if node is not None and status:
             overlay: dict[str, Any] = {"status": status, **({} if outputs is None else {"outputs": outputs})}
-            if error is not None:
+            if error is not None and status == s.FAILED:
                 overlay["error"] = extra["error"]
             own = (underscored(node.name), NodeView(state.node(key), overlay))
         bodies: tuple[tuple[Body, str, str], ...] = ((graph.root, "", ""),)
         if state.stage == s.FINALLY:
             bodies = ((graph.finally_, "", ""), (graph.root, "", ""))
         if "/" in key:
-            inner, names = self._around(prefix_of(key))
+            around, items = self._around(prefix_of(key))
+            bodies = (*around, *bodies)
+            extra = {**items, **extra}
+        if inner or names:
             bodies = (*inner, *bodies)
-            extra = {**names, **extra}
+            extra.update(names or {})
         return Scope(
             graph,
             state,
@@ -140,6 +152,10 @@ class Turn:
             extra=extra or None,
             phase=phase,
         )
+
+    def names_around(self, key: str) -> dict[str, Any]:
+        """What `item`, `index`, `pass` and the `as` names are where an instance is."""
+        return self._around(prefix_of(key))[1] if "/" in key else {}
 
     def _around(self, prefix: str) -> tuple[list[tuple[Body, str, str]], dict[str, Any]]:
         """The bodies around an instance, innermost first, and what `item`, `index`, `pass` and the `as` names are there."""

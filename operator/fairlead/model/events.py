@@ -150,7 +150,7 @@ class ResetNode(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel",
 class Redriven(Event, frozen=True, kw_only=True, gc=False):
     """A new epoch: `reset` instances go back to Pending, attempts go on counting, a latched cancel is void.
 
-    `cancel` says that the spec asks for a cancel even now; that is the one which is void.
+    `cancel` says that the spec asks for a cancel which the run, having ended, never took up: it is void as well.
     """
 
     redrive: int

@@ -63,6 +63,8 @@ def problems(source: str, *, condition: bool = False) -> list[tuple[str, str, in
         ("inputs.n * 2", "int"),
         ("inputs.n > 1.5", "bool"),
         ("inputs.n == 1.0", "bool"),
+        ("inputs.f * 2.0 > 100", "bool"),
+        ("inputs.words.size() < 2.5", "bool"),
         ("inputs.name + '!'", "string"),
         ("inputs.maybe + 1", "int"),
         ("inputs.either + 'x'", "string"),

@@ -120,5 +120,6 @@ def test_an_interrupt_within_a_function_is_no_cel_error(monkeypatch):
 
     monkeypatch.setattr("fairlead.engine.expressions.budget.weight", interrupted)
 
-    with pytest.raises(KeyboardInterrupt):
-        compile_expression("inputs.xs.sum() + 1").evaluate({"inputs": {"xs": [1]}})
+    for source in ("inputs.xs.sum() + 1", "inputs.xs.sum() == 1 || true"):
+        with pytest.raises(KeyboardInterrupt):
+            compile_expression(source).evaluate({"inputs": {"xs": [1]}})

@@ -83,6 +83,23 @@ def test_times_durations_bytes_and_uints_become_json(source, expected):
     assert value(source) == expected
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "double(inputs.n) * 1.5 > 4",
+        "[1, 2, 4].avg() > 2",
+        "size(inputs.text) < 3.5 && computed.total / 2.0 > 1",
+        "computed.total * 2.0 > -1",
+        "1 == 1.0 && 1.0 in [1, 2] && 2u < 2.5",
+        "[1.5].exists(i, i > 1)",
+        "inputs.n < 3.5 && computed.total >= 1000 && inputs.n != 2.5",
+    ],
+)
+def test_ints_and_doubles_are_compared(source):
+    """A literal may be compared with a number of another kind, whatever the checker knows of the other side."""
+    assert value(source) is True
+
+
 def test_a_path_alone_gives_the_very_value():
     """An expression that only names a value hands it on as it is, with its keys in their order."""
     scope = {"inputs": {"b": {"z": 1, "a": 2}}}
@@ -174,7 +191,7 @@ def test_an_int_beside_a_double_says_where_to_write_double(source, write):
         ("1 + inputs.n / inputs.zero", 13),
         ("inputs.n % (inputs.n - 3)", 9),
         ("inputs.n * computed.total", 9),
-        ("inputs.order.items.map(i, i.sku)", 27),
+        ("inputs.order.items.map(i, i.sku)", 28),
         ("inputs.n / inputs.zero + 1 / inputs.n", None),
         ("timestamp(inputs.text)", None),
     ],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,13 +52,21 @@ COMMANDS: dict[str, Entry] = {
 
 
 class Command(TyperCommand):
-    """A command whose help text is printed as it is written."""
+    """A command whose help text keeps its indented lines as they are written: examples are to be copied."""
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
-        """The docstring, indented."""
-        formatter.write("\n")
-        for line in inspect.cleandoc(self.help or "").splitlines():
-            formatter.write(f"  {line}".rstrip() + "\n")
+        """The docstring: prose as wide as the terminal, examples untouched."""
+        formatter.write_paragraph()
+        for prose, lines in groupby(inspect.cleandoc(self.help or "").splitlines(), key=_is_prose):
+            if prose:
+                with formatter.indentation():
+                    formatter.write_text(" ".join(lines))
+            else:
+                formatter.write("".join(f"  {line}".rstrip() + "\n" for line in lines))
+
+
+def _is_prose(line: str) -> bool:
+    return bool(line) and not line.startswith(" ") and not line.endswith(":")
 
 
 class Commands(TyperGroup):

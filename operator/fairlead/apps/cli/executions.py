@@ -94,7 +94,19 @@ def status_of(found: Execution) -> Json:
 
     if not found.state.phase:
         return {"phase": "Pending", "createdAt": format_time(found.record.created_at)}
-    return status(found.graph, found.state, now(), generation=found.generation)
+    behind = 0 if taken_up(found.wish, found.state) else 1
+    return status(found.graph, found.state, now(), generation=max(1, found.generation - behind))
+
+
+def taken_up(wish: Wish, state: State) -> bool:
+    """Whether the run has acted on what is wished for; if not, its status speaks of the spec before."""
+    if wish.redrive > state.redrive:
+        return False
+    if state.ended:
+        return True
+    if wish.cancel and not (state.cancel or state.cancel_void):
+        return False
+    return state.suspend_seen or bool(state.cancel) if wish.suspend else not state.suspended_at
 
 
 def object_of(record: ExecutionRecord, wish: Wish, generation: int, status: Json) -> Json:

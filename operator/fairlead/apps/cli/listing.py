@@ -64,12 +64,20 @@ def get(name: Name, output: AsListing = None, store: StorePath = None, local: Lo
     facts = [("Name", name), ("Workflow", found.record.workflow or "-"), ("Phase", status["phase"])]
     if not found.state.ended:
         facts.append(
-            ("Run by", f"process {owner}" if owner else "no process: `fairlead run --resume` goes on")
+            ("Run by", f"process {owner}" if owner else f"no process: `fairlead run --resume {name}` goes on")
         )
     if output is Listing.WIDE:
         facts += _more(found)
     states = table(nodes.HEADER, nodes.rows(found.graph, found.state, now), paint_status)
     lines(details.described(facts, status, figures, states, now, paint_heading))
+    if output is Listing.WIDE and status.get("paths"):
+        lines(
+            [
+                "",
+                paint_heading("Paths:"),
+                *table(details.PATHS_HEADER, details.path_rows(status, now), paint_status),
+            ]
+        )
 
 
 def _more(found: Any) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ import typer
 
 from fairlead.apps.cli.failures import CANCELLED, DONE, FAILED, UNFINISHED
 from fairlead.apps.cli.options import AsDocument, Document, StorePath
-from fairlead.apps.cli.terminal import document, out, painted, say
+from fairlead.apps.cli.terminal import BrokenOutput, document, out, painted, say
 from fairlead.model.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -191,11 +192,12 @@ def _drive(
     interrupted = drive(home, name, progress, wait=wait)
     found = executions.load(store, name)
     status = executions.status_of(found)
-    if output is not None:
-        document(status, output)
-    else:
-        _print(name, {**status, "waitingFor": ()} if interrupted else status)
-    _hint(name, status["phase"], executions.store_option(place), interrupted=interrupted)
+    with suppress(BrokenOutput):  # whoever has stopped reading still gets the exit code
+        if output is not None:
+            document(status, output)
+        else:
+            _print(name, {**status, "waitingFor": ()} if interrupted else status)
+        _hint(name, status["phase"], executions.store_option(place), interrupted=interrupted)
     return EXIT_CODES.get(status["phase"], UNFINISHED)
 
 

@@ -73,14 +73,14 @@ def read_source(file: Path) -> Source:
         raise refuse(report.findings, beside)
     runnable = report.runnable
     if runnable is None:
-        raise InvalidInput(f"{file} has {_kinds(report)}; expected a Workflow or a WorkflowExecution")
+        raise InvalidInput(f"{label(file)} has {_kinds(report)}; expected a Workflow or a WorkflowExecution")
     manifest, document = runnable
     source = _source(manifest, report, file, beside)
     not_yet = [*unsupported(manifest, document)]
     if isinstance(manifest, WorkflowExecution) and manifest.spec.definition is None:
         not_yet += unsupported(source.workflow)
     if not_yet:
-        raise Refused(not_yet, f"{file} uses what this release does not run; nothing was started")
+        raise Refused(not_yet, f"{label(file)} uses what this release does not run; nothing was started")
     return source
 
 
@@ -96,17 +96,17 @@ def read_graph(file: Path) -> Source:
     if report.errors:
         raise refuse(report.findings, beside)
     if report.runnable is None:
-        raise InvalidInput(f"{file} has {_kinds(report)}; expected a Workflow or a WorkflowExecution")
+        raise InvalidInput(f"{label(file)} has {_kinds(report)}; expected a Workflow or a WorkflowExecution")
     return _source(report.runnable[0], report, file, beside)
 
 
 def validated(text: bytes, file: Path) -> tuple[Report, Beside]:
     """All that is wrong with a text; the folder is looked at only if a name is missing."""
-    report = validate_documents(text, str(file))
+    report = validate_documents(text, label(file))
     if not any(finding.reason in _UNRESOLVED for finding in report.findings):
         return report, Beside()
     beside = look_beside(file)
-    return validate_documents(text, str(file), siblings=[manifest for manifest, _ in beside.found]), beside
+    return validate_documents(text, label(file), siblings=[manifest for manifest, _ in beside.found]), beside
 
 
 def refuse(findings: Sequence[Finding], beside: Beside | None = None) -> Refused:
@@ -119,6 +119,11 @@ def refuse(findings: Sequence[Finding], beside: Beside | None = None) -> Refused
     )
     count = "an error" if errors == 1 else f"{errors} errors"
     return Refused(findings, f"{file} has {count}, nothing was started{passed_over}")
+
+
+def label(file: Path) -> str:
+    """What findings call a file."""
+    return "stdin" if str(file) == "-" else str(file)
 
 
 def read_text(file: Path, what: str = "") -> bytes:

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, TextIO
 
 RED, GREEN, YELLOW, BLUE, DIM, BOLD = "31", "32", "33", "34", "2", "1"
@@ -31,7 +32,16 @@ class BrokenOutput(Exception):
 
 
 def prepare_output() -> None:
-    """Print what a terminal of another encoding cannot show as escapes, instead of failing."""
+    """Print what a terminal of another encoding cannot show as escapes; streams that are closed swallow all.
+
+    A closed stream is opened on nothing before any other file is: that file would get its descriptor, and what is printed.
+    """
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 - it stays open
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -39,13 +49,17 @@ def prepare_output() -> None:
 
 
 def close_output(code: int) -> int:
-    """Flush; the exit code stands, whoever has stopped reading."""
+    """Flush; the exit code. It stands if the reader has stopped reading, and is 5 if what was printed found no room."""
     for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
         try:
             stream.flush()
-        except BrokenPipeError:
+        except OSError as error:
             # The interpreter flushes once more when it ends, and would complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+            if not isinstance(error, BrokenPipeError):
+                code = code or 5
+                with suppress(OSError):
+                    sys.stderr.write(f"error: the output could not be written ({error.strerror})\n")
     return code
 
 
@@ -60,11 +74,13 @@ def say(text: str) -> None:
 
 
 def write(stream: TextIO, text: str) -> None:
-    """Text to a stream. Raises BrokenOutput once its reader is gone."""
+    """Text to a stream. Raises BrokenOutput once its reader is gone, Unavailable if it cannot be written."""
     try:
         stream.write(text)
     except BrokenPipeError:
         raise BrokenOutput from None
+    except OSError as error:
+        raise _unwritable(error) from error
 
 
 def flush() -> None:
@@ -73,6 +89,16 @@ def flush() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         raise BrokenOutput from None
+    except OSError as error:
+        raise _unwritable(error) from error
+
+
+def _unwritable(error: OSError) -> Exception:
+    from fairlead.model.errors import Unavailable
+
+    return Unavailable(
+        f"the output could not be written ({error.strerror}); free some space, or write it elsewhere"
+    )
 
 
 def lines(texts: Iterable[str]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Files = Annotated[
     list[Path],
     typer.Argument(
-        metavar="FILE...", help="Manifests, or folders to look for some; - is stdin.", show_default=False
+        metavar="FILE", help="Manifests, or folders to look for some; - is stdin.", show_default=False
     ),
 ]
 

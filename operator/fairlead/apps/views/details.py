@@ -109,6 +109,19 @@ def _took(status: Json) -> int:
     return parse_time(status["finishedAt"]) - parse_time(status["startedAt"])
 
 
+PATHS_HEADER = ("PATH", "STATUS", "NODE", "TIME")
+
+
+def path_rows(status: Json, now: int) -> list[list[str]]:
+    """One row a path, for PATHS_HEADER."""
+    rows = []
+    for path in status["paths"]:
+        end = parse_time(path["finishedAt"]) if "finishedAt" in path else now
+        took = words.duration(max(0, end - parse_time(path["startedAt"])))
+        rows.append([path["id"], path["status"], path.get("node", "-"), took])
+    return rows
+
+
 def error_lines(status: Json) -> Iterator[str]:
     """What failed, with what it stands for."""
     error = status.get("error")

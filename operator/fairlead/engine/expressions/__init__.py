@@ -3,11 +3,11 @@
     compile_expression, compile_condition   bare CEL                     -> Expression.evaluate(scope, seed)
     compile_template                        JSON with `${…}` in strings  -> Template.evaluate(scope, seed), .entries()
     numbers.normalise                       ints and doubles as a JSON Schema says
-    checks.analyse                          all that can be said of a text without running it
+    checks.analyse_expression, _template    all that can be said of a text without running it
 
 `scope` maps root names (`runtime.ROOTS` and the locals given at compile time) to values; it and all within may be lazy
 mappings: only what an expression reads is ever looked up. `now` is an int of microseconds. An expression is a pure function
-of the scope and the seed (which `uuid()` alone sees), takes at most about a fifth of a second, and gives plain JSON. Values
+of the scope and the seed (which `uuid()` alone sees), takes at most about half a second, and gives plain JSON. Values
 may be shared with the scope: neither side changes them. Importing this package does not import the CEL runtime; compiling the
 first expression does.
 """

@@ -19,6 +19,7 @@ _KEY = re.compile(r'Key not found in map : "(.*)"')
 
 def culprit(said: str, tree: Tree) -> Node | None:
     """The only node that can have failed with what the runtime said."""
+    found: list[Node] = []
     key = _KEY.search(said)
     overload = _OVERLOAD.search(said)
     if key:
@@ -35,8 +36,6 @@ def culprit(said: str, tree: Tree) -> Node | None:
         found = _calls(tree, "_%_")
     elif "Index error" in said:
         found = _calls(tree, "_[_]")
-    else:
-        found = []
     return found[0] if len(found) == 1 else None
 
 

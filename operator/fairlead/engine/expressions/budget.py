@@ -8,6 +8,7 @@ leaves the stack as it found it.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any, Self
 
 import msgspec
@@ -108,6 +109,21 @@ _under_way: list[Evaluation] = []
 def evaluation() -> Evaluation:
     """The evaluation under way."""
     return _under_way[-1]
+
+
+def called_by_cel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as the runtime calls it: an interrupt (Ctrl-C) within it is kept from being taken for an error of CEL's."""
+
+    def call(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except Exception:
+            raise
+        except BaseException as error:
+            evaluation().interrupt = error
+            raise
+
+    return call
 
 
 def weight(value: Any) -> int:

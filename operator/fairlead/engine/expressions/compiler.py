@@ -9,10 +9,12 @@ messages of protobuf, time zones that are files, a condition whose type is known
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from fairlead.engine.expressions import diagnosis, guards, optionals, rewriting, runtime, trees
 from fairlead.engine.expressions.budget import Evaluation
+from fairlead.engine.expressions.comparisons import Relaxed, relax
 from fairlead.engine.expressions.errors import ExpressionSyntaxError, cut
 from fairlead.engine.expressions.limits import OPTIONAL_MACROS, SOURCE
 from fairlead.engine.expressions.syntax import Call, Const, MapNode, walk
@@ -29,10 +31,11 @@ _ZONED = frozenset(
 class Program:
     """A text that compiled: the program as written, and the guarded one, which is made when it is first needed."""
 
-    __slots__ = ("_cheap_below", "_environment", "_guarded", "_plain", "_roots", "_sites")
+    __slots__ = ("_cheap_below", "_environment", "_guarded", "_original", "_plain", "_roots", "_sites")
 
     def __init__(self, plain: Any, tree: Tree, locals_: frozenset[str]) -> None:
         self._plain = plain
+        self._original = tree.original
         self._cheap_below = rewriting.cheap_below(tree)
         self._environment = runtime.environment(locals_)
         self._roots = runtime.ROOT_SET | locals_
@@ -51,7 +54,7 @@ class Program:
 
     def tree(self) -> Tree:
         """The tree of the text. It is ten times as large as the program and rarely needed, so it is not kept."""
-        return trees.decode(self._plain.serialize())
+        return trees.decode(self._plain.serialize(), self._original)
 
 
 def compile_source(source: str, locals_: frozenset[str], condition: bool) -> tuple[Program, Tree]:
@@ -69,13 +72,11 @@ def find_errors(
     refused = _refuse_text(source)
     if refused is not None:
         return None, None, [refused]
-    try:
-        plain = runtime.environment(locals_).compile(source)
-    except (RuntimeError, TypeError, ValueError) as error:
-        known = runtime.ROOT_SET | locals_
-        return None, None, diagnosis.syntax_errors(source, str(error), known, runtime.function_names())
+    plain, original, errors = _compile(source, locals_)
+    if errors:
+        return None, None, errors
     serialised = plain.serialize()
-    tree = trees.decode(serialised)
+    tree = trees.decode(serialised, original)
     errors = _refuse_tree(source, tree)
     if optionals.may_occur(serialised):
         errors += _refuse_optionals(source, tree)
@@ -86,6 +87,32 @@ def find_errors(
             ExpressionSyntaxError(message, source, tree.offset_of(tree.root), reason="TypeMismatch")
         )
     return plain, tree, errors
+
+
+def _compile(
+    source: str, locals_: frozenset[str]
+) -> tuple[Any, Callable[[int], int] | None, list[ExpressionSyntaxError]]:
+    """What the runtime makes of a text, how offsets in it are counted back if the text had to be relaxed, or what is wrong."""
+    environment = runtime.environment(locals_)
+    text = Relaxed(source)
+    plain, said = _attempt(environment, source)
+    relaxed = relax(source, said, environment) if plain is None else None
+    if relaxed is not None:
+        text = relaxed
+        plain, said = _attempt(environment, text.source)
+    if plain is not None:
+        return plain, text.offset if text.inserted else None, []
+    known = runtime.ROOT_SET | locals_
+    errors = diagnosis.syntax_errors(text.source, said, known, runtime.function_names())
+    return None, None, [each.moved(source, text.offset(each.offset)) for each in errors]
+
+
+def _attempt(environment: Any, text: str) -> tuple[Any, str]:
+    """What the runtime makes of a text, or what it says against it."""
+    try:
+        return environment.compile(text), ""
+    except (RuntimeError, TypeError, ValueError) as error:
+        return None, str(error)
 
 
 def _refuse_text(source: str) -> ExpressionSyntaxError | None:

@@ -29,6 +29,7 @@ OPERATORS = {
     "_==_": "==", "_!=_": "!=", "_&&_": "&&", "_||_": "||", "!_": "!", "-_": "-", "@in": "in", "_in_": "in",
     "_?_:_": "?:", "_[_]": "[]", "_[?_]": "[?]", "_?._": ".?",
 }  # fmt: skip
+_COMPARISONS = {"_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_"}
 _ARITHMETIC = {"_+_", "_-_", "_*_", "_/_", "_%_"}
 _TYPES = {"int64": "int", "uint64": "uint", "null_type": "null", "*opaque*": "optional"}
 
@@ -147,6 +148,8 @@ def overload_message(function: str, applied: str, write: str = "") -> str:
             f"{op!r} was given {a_type(given[0])} and {a_type(given[1])}, and CEL does not mix them: {where}, or say "
             "`type: number` in the value's schema"
         )
+    if function in _COMPARISONS and set(given) <= {"int", "uint", "double"}:
+        return f"{OPERATORS[function]!r} compares numbers of different kinds only where one is a literal: write double(...)"
     if function in OPERATORS:
         return f"{OPERATORS[function]!r} does not take {_and(given)}"
     return f"{function}() does not take {_and(given) if given else 'no arguments'}"

@@ -50,6 +50,18 @@ class ExpressionSyntaxError(InvalidInput):
         self.place = place
         super().__init__(f"{message} (at character {self.offset + 1} of `{cut(source)}`)", reason)
 
+    def moved(self, source: str, offset: int, place: str = "") -> ExpressionSyntaxError:
+        """The same error at an offset of another text, of which the expression is a part or a form."""
+        return ExpressionSyntaxError(
+            self.message,
+            source,
+            offset,
+            reason=self.reason,
+            name=self.name,
+            suggestion=self.suggestion,
+            place=place,
+        )
+
 
 class ExpressionError(FairleadError):
     """Evaluating an expression failed.

@@ -86,6 +86,8 @@ class Expression:
     def _run(self, data: dict[str, Any], size: int, evaluation: Evaluation, scope: Mapping[str, Any]) -> Any:
         try:
             result = self._program.run(data, size, evaluation)
+            if evaluation.interrupt is not None:
+                raise evaluation.interrupt
             if evaluation.stopped is not None:
                 raise TooExpensive(evaluation.stopped)
             return self._finish(result, evaluation)
@@ -110,6 +112,8 @@ class Expression:
         if write is not None:
             message = diagnosis.mixed(said, write) or message
         offset = tree.offset_of(node) if node is not None else None
+        if isinstance(node, syntax.Select) and offset is not None:
+            offset = max(offset, self.source.find(node.field, offset))  # the runtime points at the dot
         return ExpressionError(self.source, message, self._seen(data), offset)
 
     def _pass_on(self, value: Any, reader: Reader) -> Any:

@@ -18,7 +18,15 @@ from fairlead.engine.expressions import budget
 from fairlead.engine.expressions.errors import cut
 from fairlead.engine.expressions.limits import INT_MAX, INT_MIN, RANGE, RESULT
 from fairlead.engine.expressions.numbers import normalise
-from fairlead.engine.expressions.values import NUL, canonical, compact, holds_nul, to_json, type_name
+from fairlead.engine.expressions.values import (
+    NUL,
+    canonical,
+    compact,
+    holds_nul,
+    may_hold_nul,
+    to_json,
+    type_name,
+)
 
 Number = int | float
 
@@ -222,27 +230,23 @@ def uuid() -> str:
     return budget.evaluation().uuid()
 
 
+_MAY_HOLD_TEXT = (str, list, dict)
+_encoder = msgspec.json.Encoder()
 _RESULT_COSTS = 4
 """Handing a result to the runtime takes four times what taking an argument takes, most of it memory."""
 
 
 def charged(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as the CEL runtime calls it: paid for, and with a KeyboardInterrupt kept from being taken for a CEL error."""
+    """The function with its work paid for, and its result fit for the runtime."""
 
     def call(*args: Any) -> Any:
         evaluation = budget.evaluation()
-        try:
-            for arg in args:
-                evaluation.charge(budget.weight(arg))
-            result = function(*args)
-            evaluation.charge(budget.weight(result) * _RESULT_COSTS)
-            if holds_nul(result):
-                raise ValueError(NUL)
-            return result
-        except Exception:
-            raise
-        except BaseException as error:
-            evaluation.interrupt = error
-            raise
+        for arg in args:
+            evaluation.charge(budget.weight(arg))
+        result = function(*args)
+        evaluation.charge(budget.weight(result) * _RESULT_COSTS)
+        if type(result) in _MAY_HOLD_TEXT and may_hold_nul(_encoder.encode(result)) and holds_nul(result):
+            raise ValueError(NUL)
+        return result
 
     return call

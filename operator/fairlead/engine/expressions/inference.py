@@ -203,6 +203,8 @@ class Inference:
     def call(self, node: Call, names: Mapping[str, Shape]) -> Shape:
         operands = [*([node.target] if node.target is not None else []), *node.args]
         given = [self.shape(each, names) for each in operands]
+        if node.function == "dyn" and len(given) == 1:
+            return given[0]
         found = self.operator(node, operands, given)
         if found is None and node.target is not None:
             found = self.member_call(node, operands, given)

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from fairlead.engine.expressions import functions, guards
+from fairlead.engine.expressions.budget import called_by_cel
 
 ROOTS = (
     "inputs", "vars", "computed", "nodes", "item", "index", "pass", "event", "execution", "workflow", "now", "outputs", "error",
@@ -84,7 +85,7 @@ def _declarations() -> list[Any]:
             return_type=kind(gives),
             parameters=[kind(each) for each in params],
             is_member=member,
-            impl=run,
+            impl=called_by_cel(run),
         )
 
     declared = []

@@ -198,15 +198,7 @@ def _string_part(text: str, locals_: frozenset[str], place: str) -> _Part:
     try:
         pieces = _pieces(text, locals_)
     except ExpressionSyntaxError as error:
-        raise ExpressionSyntaxError(
-            error.message,
-            text,
-            error.offset,
-            reason=error.reason,
-            name=error.name,
-            suggestion=error.suggestion,
-            place=place,
-        ) from None
+        raise error.moved(text, error.offset, place) from None
     if all(isinstance(piece, str) for piece in pieces):
         return _Constant("".join(str(piece) for piece in pieces))
     return _String(text, pieces, place)
@@ -222,12 +214,5 @@ def _pieces(text: str, locals_: frozenset[str]) -> Pieces:
         try:
             pieces.append(compile_expression(piece.source, locals=locals_))
         except ExpressionSyntaxError as error:
-            raise ExpressionSyntaxError(
-                error.message,
-                text,
-                piece.offset + error.offset,
-                reason=error.reason,
-                name=error.name,
-                suggestion=error.suggestion,
-            ) from None
+            raise error.moved(text, piece.offset + error.offset) from None
     return tuple(pieces)

@@ -8,6 +8,7 @@ one back. Rule of this file: encoding a decoded tree gives an expression that me
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from functools import cached_property
 
 from fairlead.engine.expressions import wire
@@ -39,8 +40,17 @@ class Tree:
     Only the root is decoded at once: types and offsets are asked for by few.
     """
 
-    def __init__(self, root: Node, message: list[tuple[int, bytes]], *, checked: bool) -> None:
+    def __init__(
+        self,
+        root: Node,
+        message: list[tuple[int, bytes]],
+        *,
+        checked: bool,
+        original: Callable[[int], int] | None = None,
+    ) -> None:
         self.root = root
+        self.original = original
+        """Counts an offset back to the text that the author wrote, where it is not the one that was compiled."""
         self.message = message
         """The serialised fields other than the root, to be written back as they were."""
         self.checked = checked
@@ -61,7 +71,10 @@ class Tree:
         pairs = (
             dict(wire.read_fields(_message(pair))) for info in infos for number, pair in info if number == 4
         )
-        return {_number(pair.get(1, 0)): _number(pair.get(2, 0)) for pair in pairs}
+        offsets = {_number(pair.get(1, 0)): _number(pair.get(2, 0)) for pair in pairs}
+        if self.original is None:
+            return offsets
+        return {node: self.original(offset) for node, offset in offsets.items()}
 
     def type_of(self, node: Node) -> Type:
         """What the checker says of a node; `dyn` where it says nothing."""
@@ -73,7 +86,7 @@ class Tree:
 
     def with_root(self, root: Node) -> Tree:
         """The same expression with another root."""
-        return Tree(root, self.message, checked=self.checked)
+        return Tree(root, self.message, checked=self.checked, original=self.original)
 
 
 # --- decoding --------------------------------------------------------------------------------------------------------
@@ -95,8 +108,8 @@ def _text(value: int | bytes) -> str:
     return _message(value).decode()
 
 
-def decode(serialised: bytes) -> Tree:
-    """The tree of what `Expression.serialize()` gave."""
+def decode(serialised: bytes, original: Callable[[int], int] | None = None) -> Tree:
+    """The tree of what `Expression.serialize()` gave; `original` counts its offsets back to the author's text."""
     envelope = dict(wire.read_fields(serialised))
     checked = envelope[1] == _CHECKED_URL
     root = _ROOT if checked else _PARSED_ROOT
@@ -104,7 +117,7 @@ def decode(serialised: bytes) -> Tree:
     for index, (number, data) in enumerate(message):
         if number == root:
             del message[index]
-            return Tree(_node(data), message, checked=checked)
+            return Tree(_node(data), message, checked=checked, original=original)
     raise ValueError("the serialised expression has no root")
 
 

@@ -6,7 +6,7 @@ still sees it. So the state does not grow with the passes.
 
 from __future__ import annotations
 
-from fairlead.engine.folding.moves import forget_scope, move_path, node_at, open_path
+from fairlead.engine.folding.moves import forget_scope, node_at, open_path
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.ids import key_of
@@ -34,11 +34,8 @@ def opened(state: State, event: e.LoopIteration | e.BranchStarted) -> None:
 def body_ended(state: State, event: e.BodyEnded) -> None:
     key = key_of(event.node)
     loop = state.loops[key]
-    scope = state.scopes.pop(event.scope)
+    del state.scopes[event.scope]
     del loop.open[event.scope]
-    path = state.paths.get(scope.path)
-    if path is not None and path.status == s.ACTIVE:
-        move_path(state, scope.path, event)
     if event.error is None:
         loop.succeeded += 1
         loop.results[event.scope] = event.outputs

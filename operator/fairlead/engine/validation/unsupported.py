@@ -11,6 +11,7 @@ from typing import Any
 from fairlead.model.documents import Document, Path, path_text
 from fairlead.model.findings import Finding
 from fairlead.model.manifests import (
+    BODY_KINDS,
     CompensationPolicy,
     ExecutionSpec,
     Node,
@@ -21,7 +22,7 @@ from fairlead.model.manifests import (
 )
 from fairlead.model.shape_limits import nodes_of
 
-KINDS = ("http", "notify", "resource", "while", "forEach", "parallel", "approval", "emit", "workflow")
+KINDS = ("http", "notify", "resource", "approval", "emit", "workflow")
 """Node kinds that are not run."""
 
 NODE_FIELDS: dict[str, Callable[[Node], bool]] = {
@@ -31,6 +32,7 @@ NODE_FIELDS: dict[str, Callable[[Node], bool]] = {
     "rateLimit": lambda node: node.rate_limit is not None,
     "concurrency": lambda node: node.concurrency is not None,
     "cache": lambda node: node.cache is not None,
+    "retry": lambda node: node.kind in BODY_KINDS and node.retry is not None,
     "wait.event": lambda node: node.wait is not None and node.wait.event is not None,
 }
 """Fields of nodes, and when they are used."""

@@ -2,6 +2,7 @@
 
 Rules of this file
 - Everything is drawn in the event loop's own thread: the state that is drawn is never changed meanwhile.
+- Lines wait for the next picture: drawing costs the same however many nodes end between two of them.
 - Names and messages are made harmless and are never read as markup.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -43,6 +45,7 @@ class LiveProgress:
     def __init__(self, stream: TextIO, tail: Tail) -> None:
         self._tail = tail
         self._shown: State | None = None
+        self._ended: list[Text] = []
         self._frame = 0
         self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
         self._live = Live(
@@ -55,29 +58,39 @@ class LiveProgress:
         )
 
     def heard(self, name: str, events: list[Event], graph: Graph, state: State) -> None:
-        """Print what ended for good; the rest is drawn from the state."""
-        first, self._shown = self._shown is None, state
-        if first:
-            self._live.start()
+        """Keep what ended for the next picture, which is drawn from the state as it is then."""
+        self._shown = state
         for event in events:
-            for text in self._lines(event, state):
-                self._console.print(text, soft_wrap=True)
+            self._ended += self._lines(event, state)
 
     def tell(self, text: str) -> None:
         """A line above the picture."""
-        self._console.print(Text(text, style="bold"))
+        self._ended.append(Text(text, style="bold"))
+        self._draw()
 
     async def keep_fresh(self) -> None:
         """Draw anew, ten times a second."""
         while True:
             await asyncio.sleep(PAUSE)
             self._frame += 1
-            if self._shown is not None:
-                self._live.refresh()
+            self._draw()
 
     def close(self) -> None:
         """Take the picture away; the lines stay."""
-        self._live.stop()
+        self._draw()
+        with suppress(OSError):
+            self._live.stop()
+
+    def _draw(self) -> None:
+        if self._shown is None:
+            return
+        ended, self._ended = self._ended, []
+        with suppress(OSError):  # a terminal that has gone away stops no run
+            if not self._live.is_started:
+                self._live.start()
+            if ended:
+                self._console.print(*ended, sep="\n", soft_wrap=True)
+            self._live.refresh()
 
     # --- lines that stay ---
 

@@ -12,6 +12,7 @@ from fairlead.apps.views.events import line
 from fairlead.engine.derived import readable
 from fairlead.engine.graph import Graph
 from fairlead.model import events as e
+from fairlead.model.errors import Unavailable
 from fairlead.model.events import Event
 from fairlead.model.ids import key_of
 from fairlead.model.state import State
@@ -43,12 +44,16 @@ class PlainProgress:
                     write(self._stream, line(readable(event)) + "\n")
                     self._output(event, state)
             self._stream.flush()
-        except (BrokenOutput, BrokenPipeError):
+        except (
+            BrokenOutput,
+            Unavailable,
+            OSError,
+        ):  # nobody reads, or there is no room for it: the run goes on
             self._closed = True
 
     def tell(self, text: str) -> None:
         """A line on stderr."""
-        with suppress(BrokenOutput):
+        with suppress(BrokenOutput, Unavailable):
             say(text)
 
     async def keep_fresh(self) -> None:
@@ -57,7 +62,7 @@ class PlainProgress:
 
     def close(self) -> None:
         """Flush."""
-        with suppress(BrokenPipeError):
+        with suppress(OSError):
             self._stream.flush()
 
     def _output(self, event: Event, state: State) -> None:

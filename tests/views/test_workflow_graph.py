@@ -1,0 +1,177 @@
+"""A workflow and its execution as the view that the renderers draw."""
+
+from __future__ import annotations
+
+from tests.support.driver import Driver, spec_of
+
+from fairlead.apps.views import nodes as node_views
+from fairlead.apps.views.graphs import GraphGroup, to_dot, to_mermaid, to_svg, to_text
+from fairlead.apps.views.workflow_graph import graph_view, settled_by
+from fairlead.engine.graph import compile_workflow
+from fairlead.model.times import SECOND
+
+RUN = {"sh": "true"}
+
+
+def view_of(**spec):
+    return graph_view(compile_workflow(spec_of(**spec), "flow"), "flow")
+
+
+def edges(view):
+    return {(edge.source, edge.port, edge.target): edge for edge in view.edges}
+
+
+def live_view(driver):
+    return graph_view(driver.graph, "flow", driver.state, settled_by(driver.events))
+
+
+def test_ports_are_named_where_they_need_telling_apart():
+    """The first port goes without saying, but for kinds whose ports are choices; `after` and connections are alike."""
+    view = view_of(
+        nodes=[
+            {"name": "a", "run": RUN},
+            {"name": "b", "if": "true", "after": ["a"]},
+            {"name": "c", "run": RUN, "after": ["b.true"]},
+            {"name": "d", "run": RUN},
+        ],
+        connections=[
+            {"from": "b.false", "to": "d"},
+            {"from": "a.failed", "to": "d"},
+            {"from": "c", "to": "d", "when": "outputs.x > 1"},
+        ],
+    )
+
+    assert set(edges(view)) == {
+        ("a", None, "b"),
+        ("a", "failed", "d"),
+        ("b", "true", "c"),
+        ("b", "false", "d"),
+        ("c", None, "d"),
+    }
+    assert edges(view)[("c", None, "d")].when == "outputs.x > 1"
+    assert all(edge.state is None for edge in view.edges)
+    assert all(node.status is None for node in view.nodes)
+
+
+def test_bodies_and_branches_are_containers():
+    """Nodes of a body stand in it, branches are frames, and so is `finally`; every renderer can draw it."""
+    body = [{"name": "x", "run": RUN}, {"name": "y", "run": RUN, "after": ["x"]}]
+    branch = [{"name": "z", "run": RUN}]
+    view = view_of(
+        nodes=[
+            {"name": "w", "while": {"condition": "true", "nodes": body}},
+            {"name": "p", "after": ["w"], "parallel": {"branches": [{"name": "one", "nodes": branch}]}},
+        ],
+        **{"finally": [{"name": "last", "run": RUN}]},
+    )
+
+    assert [(node.id, node.group) for node in view.nodes] == [
+        ("w", None),
+        ("w/x", "w"),
+        ("w/y", "w"),
+        ("p", None),
+        ("p.one/z", "p.one"),
+        ("last", "finally"),
+    ]
+    assert list(view.groups) == [GraphGroup("p.one", "one", "p"), GraphGroup("finally", "finally")]
+    assert set(edges(view)) == {("w", None, "p"), ("w/x", None, "w/y")}
+    assert all(draw(view) for draw in (to_dot, to_mermaid, to_svg, to_text))
+
+
+def test_loopbacks_are_marked():
+    """A connection that goes back says so."""
+    view = view_of(
+        nodes=[{"name": "a", "run": RUN}, {"name": "b", "if": "true", "after": ["a"]}],
+        connections=[{"from": "b.false", "to": "a", "loopback": {"maxIterations": 3}}],
+    )
+
+    assert edges(view)[("b", "false", "a")].loopback
+    assert not edges(view)[("a", None, "b")].loopback
+
+
+def test_an_execution_shows_states_and_what_was_settled():
+    """Statuses of nodes, taken and dead connections, and a remark on each node."""
+    nodes = [
+        {"name": "a", "run": RUN},
+        {"name": "b", "if": "false", "after": ["a"]},
+        {"name": "c", "run": RUN, "after": ["b.true"]},
+        {"name": "d", "run": RUN, "after": ["b.false"]},
+        {"name": "e", "run": RUN, "after": ["d"]},
+    ]
+    driver = Driver({"nodes": nodes}).create().started("a")
+    driver.now += 3 * SECOND
+    driver.end("a").started("d")
+
+    view = live_view(driver)
+
+    assert {node.id: (node.status, node.detail) for node in view.nodes} == {
+        "a": ("Succeeded", "3.0s"),
+        "b": ("Succeeded", None),
+        "c": ("Skipped", "DeadPath"),
+        "d": ("Running", None),
+        "e": ("Pending", None),
+    }
+    assert {edge.target: edge.state for edge in view.edges} == {
+        "b": "taken",
+        "c": "dead",
+        "d": "taken",
+        "e": "open",
+    }
+
+
+def test_a_redrive_opens_connections_again():
+    """What runs again has open connections, what stays settled keeps its own."""
+    nodes = [
+        {"name": "a", "run": RUN},
+        {"name": "b", "run": RUN, "after": ["a"]},
+        {"name": "c", "run": RUN, "after": ["b"]},
+    ]
+    driver = Driver({"nodes": nodes}).create().end("a").fail("b")
+    assert {edge.target: edge.state for edge in live_view(driver).edges} == {"b": "taken", "c": "dead"}
+
+    driver.wish(redrive=1)
+
+    assert {edge.target: edge.state for edge in live_view(driver).edges} == {"b": "taken", "c": "open"}
+    assert (live_view(driver).nodes[1].status, live_view(driver).nodes[1].detail) == ("Ready", "attempt 2")
+
+
+def test_a_fallback_is_drawn_beside_the_node_it_stands_in_for():
+    """A connection `fallback` leads to it; once it runs it has its own state, and a row of its own."""
+    nodes = [{"name": "a", "run": RUN, "fallback": "b"}, {"name": "b", "run": RUN}]
+    driver = Driver({"nodes": nodes}).create()
+    assert edges(live_view(driver))[("a", "fallback", "b")].state == "open"
+    assert [row[0] for row in node_views.rows(driver.graph, driver.state, driver.now)] == ["a"]
+
+    driver.fail("a").started("a/b")
+
+    view = live_view(driver)
+    assert edges(view)[("a", "fallback", "b")].state == "taken"
+    assert [(node.id, node.status) for node in view.nodes] == [("a", "Running"), ("b", "Running")]
+    rows = node_views.rows(driver.graph, driver.state, driver.now)
+    assert [(row[0], row[2]) for row in rows] == [("a", "Running"), ("a/b", "Running")]
+
+
+def test_rows_say_why():
+    """Held, skipped, failed, retrying: the reason stands beside the state."""
+    retry = {"maxAttempts": 2, "initialDelay": "9s"}
+    nodes = [
+        {"name": "a", "run": RUN, "retry": retry},
+        {"name": "b", "run": RUN, "onError": "continue"},
+        {"name": "c", "run": RUN},
+        {"name": "d", "run": RUN, "when": "false"},
+    ]
+    nodes.append({"name": "e", "run": RUN})
+    driver = Driver({"nodes": nodes, "failFast": False, "concurrency": {"maxNodes": 3}}).create()
+    held = node_views.rows(driver.graph, driver.state, driver.now)[-1]
+    assert (held[2], held[5]) == ("Ready", "MaxNodes")
+    driver.fail("a").fail("b").fail("c")
+
+    why = {row[0]: (row[2], row[5]) for row in node_views.rows(driver.graph, driver.state, driver.now)}
+
+    assert why["a"] == ("Retrying", "NonZeroExit: boom")
+    assert why["b"] == ("Failed", "NonZeroExit: boom (handled)")
+    assert why["c"] == ("Failed", "NonZeroExit: boom")
+    assert why["d"] == ("Skipped", "WhenFalse")
+    assert [item["status"] for item in node_views.data(driver.graph, driver.state)] == [
+        status for status, _ in why.values()
+    ]
