@@ -33,7 +33,7 @@ class Connected(Exception):
 
 @pytest.fixture(autouse=True)
 def _no_connections(monkeypatch: pytest.MonkeyPatch):
-    def connect(*_: object) -> None:
+    def connect(*_: object, **__: object) -> None:
         raise Connected
 
     monkeypatch.setattr(transport._Pinned, "connect_tcp", connect)

@@ -12,9 +12,56 @@ INPUTS = st.fixed_dictionaries({"flag": st.booleans(), "n": st.integers(0, 8)})
 
 
 @st.composite
+def bodies(draw: st.DrawFn, name: str) -> dict[str, Any]:
+    """A small body: one node, two side by side, or one after the other; the last may be a container once more."""
+    nodes: list[dict[str, Any]] = [{"name": f"{name}a", **draw(st.sampled_from(BODY_NODES))}]
+    for letter in draw(st.sampled_from(["", "b", "bc"])):
+        node = {"name": name + letter, **draw(st.sampled_from(BODY_NODES))}
+        if draw(st.booleans()):
+            node["after"] = [nodes[-1]["name"] + draw(st.sampled_from(["", ".failed", ".ended"]))]
+        nodes.append(node)
+    if len(name) < 5 and draw(st.integers(0, 3)) == 0:
+        nodes[-1] = {"name": nodes[-1]["name"], **draw(containers(0, "forEach", name + "i"))}
+    return {"nodes": nodes}
+
+
+BODY_NODES: list[dict[str, Any]] = [
+    {"run": {"sh": "true"}},
+    {"run": {"sh": "true"}, "retry": {"maxAttempts": 2, "initialDelay": "1s"}, "timeout": "30s"},
+    {"log": {"message": "in"}},
+    {"log": {"message": "${inputs.missing}"}},
+    {"wait": {"for": "5s"}},
+]
+"""Nodes of bodies."""
+
+
+@st.composite
+def containers(draw: st.DrawFn, index: int, kind: str, name: str = "") -> dict[str, Any]:
+    """A while of few passes, a forEach of few items, or a parallel of two branches."""
+    inner = name or f"x{index}"
+    common: dict[str, Any] = draw(st.sampled_from([{}, {"timeout": "40s"}]))
+    if kind == "while":
+        return {"while": {"condition": f"pass.index < {draw(st.integers(0, 3))}", **draw(bodies(inner))}, **common}
+    if kind == "forEach":
+        loop = {
+            "items": list(range(draw(st.integers(0, 3)))),
+            "maxParallel": draw(st.integers(0, 2)),
+            "onItemError": draw(st.sampled_from(["fail", "continue"])),
+        }
+        return {"forEach": {**loop, **draw(bodies(inner))}, **common}
+    strategy = draw(st.sampled_from(["all", "any", "race", {"atLeast": 2}]))
+    branches = [{"name": "left", **draw(bodies(f"{inner}l"))}, {"name": "right", **draw(bodies(f"{inner}r"))}]
+    return {"parallel": {"strategy": strategy, "branches": branches}, **common}
+
+
+@st.composite
 def kinds(draw: st.DrawFn, index: int) -> dict[str, Any]:
     """The kind of a node and the policies that go with it."""
-    kind = draw(st.sampled_from(["run", "run", "set", "log", "if", "switch"]))
+    kind = draw(st.sampled_from(["run", "run", "set", "log", "if", "switch", "wait", "while", "forEach", "parallel"]))
+    if kind == "wait":
+        return {"wait": {"for": draw(st.sampled_from(["5s", "90s"])), **draw(st.sampled_from([{}, {"timeout": "20s"}]))}}
+    if kind in ("while", "forEach", "parallel"):
+        return draw(containers(index, kind))
     if kind == "run":
         node: dict[str, Any] = {"run": {"sh": "true"}, "store": {f"v{index}": "${outputs.n}"}}
         if draw(st.booleans()):

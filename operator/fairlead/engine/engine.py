@@ -95,7 +95,7 @@ class Engine:
             starting.dispatch(turn)
             if len(turn.events) >= limit and turn.work:
                 break
-            if not turn.work and not lifecycle.conclude(turn):
+            if not turn.work and not lifecycle.conclude(turn) and not turn.work:
                 break
         self._mark()
         if turn.work:

@@ -323,9 +323,11 @@ def _end_bodies(turn: Turn, loop: LoopState) -> None:
 
 def _stopped(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: LoopState) -> None:
     """All that the container started has ended; now it ends, as the reason of its stop says."""
-    if state.stop == reasons.DECIDED:
+    if turn.draining_at(key):  # it is ended with what is around it
+        ending.cancel(turn, key, state.stop)
+    elif state.stop == reasons.DECIDED:
         _branches_done(turn, key, state, node, loop)
-    elif state.stop == reasons.BODY_FAILED and loop.failure is not None and not turn.draining_at(key):
+    elif state.stop == reasons.BODY_FAILED and loop.failure is not None:
         ending.attempt_failed(turn, key, state.path, _body_failed(loop))
     elif state.stop == reasons.TIMEOUT:
         ending.attempt_failed(turn, key, state.path, ending.timeout_error(state))

@@ -29,6 +29,8 @@ def look(turn: Turn, key: str) -> None:
     if key in turn.state.loops:
         loops.look(turn, key)
         return
+    if turn.state.forgotten(key):
+        return
     node, state = turn.node(key)
     if turn.draining_at(key):
         return
@@ -157,6 +159,8 @@ def dispatch(turn: Turn) -> None:
         return
     while len(queue) and (limit is None or len(state.active) < limit) and not turn.draining():
         key = queue.pop()
+        if state.forgotten(key):
+            continue
         node, instance_state = turn.node(key)
         ready = instance_state.status in (s.PENDING, s.READY, s.RETRYING, s.LOST)
         if ready and not turn.draining_at(key):
@@ -170,6 +174,8 @@ def dispatch(turn: Turn) -> None:
 def _hold(turn: Turn, reason: str) -> None:
     """Say of what stays in the queue that it is held."""
     for key in turn.queue.take_unsaid():
+        if turn.state.forgotten(key):
+            continue
         state = turn.state.node(key)
         held_otherwise = state.status == s.READY and state.held != reason
         if held_otherwise or state.status in (s.PENDING, s.RETRYING, s.LOST):

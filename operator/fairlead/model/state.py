@@ -271,6 +271,10 @@ class State(msgspec.Struct):
         found = self.nodes.get(key)
         return NodeState(iteration=self.iterations.get(key, 0)) if found is None else found
 
+    def forgotten(self, key: str) -> bool:
+        """Whether the body that an instance was in has ended."""
+        return "/" in key and key not in self.nodes
+
     def instance(self, key: str) -> str:
         """The instance id that a key has now."""
         iteration = self.iterations.get(key, 0) if self.iterations else 0
