@@ -1,0 +1,87 @@
+"""Loops on the engine alone: the cost of an item beside that of a plain node of the same graph size, and of passes.
+
+Targets (issue 4): forEach of 10,000 `set` items within 1.3 times the cost of 10,000 plain nodes, nested 100 x 100 the same; a while
+of 10,000 passes is linear. The baselines are measured in the same run; the status must stay under 64 KiB.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from typing import Any
+
+from fairlead.engine.engine import Engine
+from fairlead.engine.graph import compile_workflow
+from fairlead.engine.summary import status
+from fairlead.model import commands as c
+from fairlead.model.events import encode
+from fairlead.model.manifests import WorkflowSpec, parse_spec
+from fairlead.runtime.collector import tune_collector
+
+ITEMS = 10_000
+BODY = [{"name": "n", "set": {"x": "${1 + 1}"}}]
+
+
+def plain(count: int) -> dict[str, Any]:
+    """Nodes side by side."""
+    return {"nodes": [{"name": f"n{i}", "set": {"x": "${1 + 1}"}} for i in range(count)]}
+
+
+def items(count: int) -> dict[str, Any]:
+    """One forEach; items may not write the same variable side by side, so one at a time is not asked for."""
+    each = {"items": list(range(count)), "nodes": BODY, "outputs": {}}
+    return {"nodes": [{"name": "c", "forEach": each}]}
+
+
+def nested(count: int) -> dict[str, Any]:
+    """A forEach in a forEach."""
+    side = round(count**0.5)
+    inner = {"items": list(range(side)), "nodes": BODY}
+    return {"nodes": [{"name": "c", "forEach": {"items": list(range(side)), "nodes": [{"name": "d", "forEach": inner}]}}]}
+
+
+def passes(count: int) -> dict[str, Any]:
+    """A while."""
+    loop = {"condition": f"pass.index < {count}", "maxIterations": count, "nodes": BODY}
+    return {"nodes": [{"name": "c", "while": loop}]}
+
+
+def run(spec: WorkflowSpec) -> float:
+    """CPU seconds of a run, every event encoded as for a log."""
+    graph = compile_workflow(spec, "bench")
+    begin = time.process_time()
+    engine = Engine(graph)
+    events = engine.decide(c.Create(name="bench", uid="u", digest="d", runtime="bench"), 1)
+    size = 0
+    while True:
+        for event in events:
+            encode(event)
+        size = max(size, len(json.dumps(status(graph, engine.state, 1))))
+        if not engine.unfinished:
+            break
+        events = engine.decide_more(1)
+    took = time.process_time() - begin
+    assert engine.state.phase == "Succeeded", engine.state.failure
+    assert size < 64 * 1024, f"status of {size} bytes"
+    return took
+
+
+def main() -> int:
+    """Measure all shapes."""
+    tune_collector()
+    base = 0.0
+    for shape in (plain, items, nested, passes):
+        spec = parse_spec(WorkflowSpec, shape(ITEMS))
+        cost = statistics.median(run(spec) for _ in range(3)) / ITEMS
+        base = base or cost
+        print(f"{shape.__name__:7} {cost * 1e6:6.1f} us each  x{cost / base:.2f} of a plain node")
+    small = statistics.median(run(parse_spec(WorkflowSpec, passes(ITEMS // 10))) for _ in range(3)) / (ITEMS // 10)
+    large = statistics.median(run(parse_spec(WorkflowSpec, passes(ITEMS))) for _ in range(3)) / ITEMS
+    print(f"a pass of 10,000 costs x{large / small:.2f} of one of 1,000")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
