@@ -6,6 +6,7 @@ value that breaks them is named by its path: `outputs.lines[3].price is NaN; exp
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 128
+MAX_SHOWN_PATH = 100
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 
@@ -23,7 +24,8 @@ class Unfit(Exception):
         return self
 
     def __str__(self) -> str:
-        return f"outputs{self.path} {self.why}"
+        path = self.path if len(self.path) <= MAX_SHOWN_PATH else f"{self.path[:MAX_SHOWN_PATH]}..."
+        return f"outputs{path} {self.why}"
 
 
 def check(outputs: object) -> dict[str, object]:
@@ -54,7 +56,7 @@ def describe(value: object) -> str:
         "tuple": "a list",
         "dict": "an object",
     }
-    shown = names.get(kind, f"a {kind}")
+    shown = names.get(kind, f"{'an' if kind[:1] in 'aeiou' else 'a'} {kind}")
     if kind in ("list", "tuple", "dict"):
         return shown
     try:

@@ -230,9 +230,13 @@ def test_finish_in_the_middle_of_a_fan_out_starts_none_of_the_rest():
 def test_what_comes_after_a_finish_does_not_change_its_result():
     """While a finished run waits for what it stopped, neither `spec.timeout` nor a cancel nor a failure decides it again."""
     spec = {
-        "nodes": [{"name": "a", **RUN}, {"name": "b", **RUN}, {"name": "end", "after": ["a"], "finish": {"result": "ok"}}],
+        "nodes": [
+            {"name": "a", **RUN},
+            {"name": "b", **RUN},
+            {"name": "end", "after": ["a"], "finish": {"result": "ok"}},
+        ],
         "timeout": "10s",
-    }  # fmt: skip
+    }
     late = Driver(spec).create().end("a").tick(10).fail("b")
     cancelled = Driver(spec).create().end("a").wish(cancel=True).fail("b")
 
@@ -320,9 +324,13 @@ def test_a_handled_failure_in_finally_changes_nothing():
     run = Driver(
         {
             "nodes": [{"name": "a", **RUN}],
-            "finally": [{"name": "f", "onError": "continue", **RUN}, {"name": "g", **RUN}, {"name": "h", "after": ["g.failed"], "set": {"h": 1}}],
+            "finally": [
+                {"name": "f", "onError": "continue", **RUN},
+                {"name": "g", **RUN},
+                {"name": "h", "after": ["g.failed"], "set": {"h": 1}},
+            ],
         }
-    ).create()  # fmt: skip
+    ).create()
     run.end("a").fail("f").fail("g")
 
     assert "Succeeded" == run.state.phase

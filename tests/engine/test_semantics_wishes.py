@@ -131,7 +131,7 @@ def test_retry_and_priority_share_the_slots_of_max_nodes():
 
 
 def test_an_attempt_that_is_being_ended_holds_its_slot():
-    """maxNodes counts running pod attempts: a timed-out one runs until its runner says that it has ended."""
+    """What `maxNodes` counts are running pod attempts: a timed-out one runs until its runner says that it has ended."""
     run = flow(
         {"name": "a", "timeout": "5s", **RUN},
         {"name": "b", **RUN},

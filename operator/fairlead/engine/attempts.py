@@ -59,7 +59,7 @@ def ended(turn: Turn, command: c.AttemptEnded) -> None:
         ending.attempt_failed(turn, key, state.path, ending.timeout_error(state))
     elif command.outputs is not None:
         try:
-            outputs = normalise(command.outputs, None)
+            outputs = normalise({"outputs": command.outputs}, None)["outputs"]
         except ValueError as wrong:
             ending.attempt_failed(
                 turn, key, state.path, e.Error(reason=reasons.OUTPUT_INVALID, message=str(wrong))

@@ -27,7 +27,8 @@ def read_documents(text: str | bytes, file: str = "") -> tuple[list[Document], l
         len(text) if isinstance(text, bytes) or len(text) > MAX_BYTES else len(text.encode(errors="replace"))
     )
     if size > MAX_BYTES:
-        message = f"the text has {size:,} bytes; expected at most {MAX_BYTES:,}"
+        # How many is not told: whoever read the text may have stopped as soon as there were too many.
+        message = f"the text is too long; expected at most {MAX_BYTES:,} bytes"
         return [], [_finding("FileTooLarge", message, file, 1, 1)]
     if isinstance(text, bytes):
         decoded = _decode(text, file)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -72,9 +73,9 @@ def check_shape(document: Document, reported: AbstractSet[tuple[int, int]] = fro
     )
 
 
-def shape_findings(error: ValidationError, document: Document) -> list[Finding]:
-    """The findings of one ValidationError of this document, in the order of the text."""
-    return _sorted([_placed(problem, document) for problem in problems_of(error, _type_of(document.data))])
+def shape_findings(error: ValidationError, document: Document, cls: type[Any]) -> list[Finding]:
+    """The findings of one ValidationError of this document, which should be of this type, in the order of the text."""
+    return _sorted([_placed(problem, document) for problem in problems_of(error, cls)])
 
 
 def _mended(document: Document, error: ValidationError, reported: AbstractSet[tuple[int, int]]) -> Shaped:

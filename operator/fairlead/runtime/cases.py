@@ -8,11 +8,12 @@ Rules of this file
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from fairlead.engine import expressions
-from fairlead.engine.derived import derived_of
+from fairlead.engine.derived import DERIVED, derived_of
 from fairlead.engine.graph import Graph
 from fairlead.engine.starting import same
 from fairlead.engine.validation import check_inputs
@@ -23,7 +24,10 @@ from fairlead.model.effects import StartAttempt, StopAttempt
 from fairlead.model.ids import key_of
 from fairlead.model.manifests import digest
 from fairlead.model.state import State
+from fairlead.model.wording import nearest_name
 from fairlead.runtime.virtual import Answer, VirtualRun
+
+_EVENT_TYPES = frozenset({*e.TYPES, *DERIVED})
 
 
 @dataclass
@@ -88,7 +92,9 @@ class _Results:
                 f"nodes.{known} has {len(results)} results; expected one for attempt {effect.attempt} too"
             )
             return None
-        self._failures.append(f"node {effect.node} runs and nodes.{name} gives no result; expected one")
+        failure = f"node {effect.node} runs and nodes.{name} gives no result; expected one"
+        if failure not in self._failures:
+            self._failures.append(failure)
         return None
 
 
@@ -96,14 +102,10 @@ def run_case(graph: Graph, case: Case) -> CaseOutcome:
     """Run one case of a workflow and compare."""
     outcome = CaseOutcome(case.name)
     inputs, wrong = check_inputs(graph.spec.inputs, case.inputs)
-    errors = [str(finding.message) for finding in wrong if finding.severity == "error"]
-    if errors:
-        outcome.failures += [f"inputs: {message}" for message in errors]
+    if wrong:
+        outcome.failures += [f"{finding.path}: {finding.message}" for finding in wrong]
         return outcome
-    unknown = [name for name in case.nodes if not _known(graph, name)]
-    outcome.failures += [
-        f"nodes.{name} is no node of the workflow; expected one of its nodes" for name in unknown
-    ]
+    outcome.failures += _unknown_names(graph, case)
     results = _Results(case, outcome.failures)
     run = VirtualRun(graph, results.start, results.stop)
     create = c.Create(
@@ -123,6 +125,27 @@ def run_case(graph: Graph, case: Case) -> CaseOutcome:
     return outcome
 
 
+def _unknown_names(graph: Graph, case: Case) -> list[str]:
+    """What the case speaks of and is not there, with the nearest name."""
+    nodes = [node.name for node in (*graph.spec.nodes, *graph.spec.finally_)]
+    failures = [
+        f"nodes.{name} is no node of the workflow; {_meant(name, nodes)}"
+        for name in case.nodes
+        if not _known(graph, name)
+    ]
+    failures += [
+        f"expect.events: there is no event type {wanted.type}; {_meant(wanted.type, sorted(_EVENT_TYPES))}"
+        for wanted in case.expect.events
+        if wanted.type not in _EVENT_TYPES
+    ]
+    return failures
+
+
+def _meant(name: str, known: list[str]) -> str:
+    near = nearest_name(name, known)
+    return f"did you mean {near}?" if near else f"expected one of {', '.join(known)}"
+
+
 def _known(graph: Graph, name: str) -> bool:
     try:
         graph.find(name)
@@ -137,7 +160,7 @@ def _compare(case: Case, state: State, events: list[e.Event]) -> list[str]:
 
     def check(what: str, expected: Any, got: Any) -> None:
         if expected is not None and not same(expected, got):
-            failures.append(f"{what} is {got!r}; expected {expected!r}")
+            failures.append(f"{what} is {_shown(got)}; expected {_shown(expected)}")
 
     check("phase", expect.phase, state.phase)
     check("result", expect.result, state.result)
@@ -151,9 +174,14 @@ def _compare(case: Case, state: State, events: list[e.Event]) -> list[str]:
     for wanted in expect.events:
         node = "" if wanted.node is None else f" of {wanted.node}"
         if not any(kind == wanted.type and wanted.node in (None, at) for kind, at in rest):
-            failures.append(f"no event {wanted.type}{node} came in the expected order")
+            if wanted.type in _EVENT_TYPES:  # that there is no such type was told before
+                failures.append(f"no event {wanted.type}{node} came in the expected order")
             break
     return failures
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _types(event: e.Event) -> list[tuple[str, str | None]]:

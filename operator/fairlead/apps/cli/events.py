@@ -61,7 +61,10 @@ def events(
 
     wanted = selection(types or [], nodes or [])
     with executions.open_store(store) as opened:
-        uid = opened.get(name).uid
+        record = opened.get(name)
+        uid = record.uid
+        for node in nodes or ():
+            executions.node_of(opened, record, node)
         if not follow:
             found = [form for form in _forms(executions.inline(opened.read(uid))) if wanted(form)]
             if output is not None:

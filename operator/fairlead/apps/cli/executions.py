@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -14,7 +15,7 @@ from fairlead.model.errors import Bug, NotFound
 from fairlead.model.times import format_duration, format_time
 
 if TYPE_CHECKING:
-    from fairlead.engine.graph import Graph
+    from fairlead.engine.graph import Graph, NodeDef
     from fairlead.model.state import State
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ def usual_store_is_missing(path: Path | None) -> bool:
 
 def store_option(path: Path | None) -> str:
     """How the commands that are named in hints say which store is meant."""
-    return f" --store {path}" if path is not None else ""
+    return f" --store {shlex.quote(str(path))}" if path is not None else ""
 
 
 def inline(work: Coroutine[Any, Any, T]) -> T:
@@ -86,6 +87,20 @@ def graph_of(store: Store, record: ExecutionRecord) -> Graph:
 
     spec = parse_spec(WorkflowSpec, store.definition(record.digest))
     return compile_workflow(spec, record.workflow)
+
+
+def node_of(store: Store, record: ExecutionRecord, node: str) -> NodeDef:
+    """A node of an execution, by name or instance id. Raises NotFound with the nearest name."""
+    from fairlead.model.wording import nearest_name
+
+    graph = graph_of(store, record)
+    try:
+        return graph.find(node)
+    except KeyError:
+        names = [*graph.root.names.values(), *graph.finally_.names.values()]
+    near = nearest_name(node, names)
+    hint = f"did you mean {near}?" if near else f"expected one of {', '.join(names[:12])}"
+    raise NotFound(f"{record.name} has no node {node}; {hint}")
 
 
 def status_of(found: Execution) -> Json:

@@ -59,6 +59,8 @@ def logs(
     with executions.open_store(store) as opened:
         record = opened.get(name)
         if follow:
+            if node is not None:
+                executions.node_of(opened, record, node)
             _follow(opened, record.uid, node, attempt)
             return
         rows = _rows(executions.inline(opened.read(record.uid)), node, attempt)
@@ -91,21 +93,13 @@ def _rows(events: list[Event], node: str | None, attempt: int | None) -> list[At
 
 
 def _nothing(store: Store, name: str, node: str, attempt: int | None) -> Exception:
-    """Why there is nothing of a node."""
+    """Why there is nothing of a node. Raises NotFound for one that is none."""
     from fairlead.apps.cli import executions
     from fairlead.model.errors import InvalidInput, NotFound
-    from fairlead.model.wording import nearest_name
 
-    graph = executions.graph_of(store, store.get(name))
-    names = [*graph.root.names.values(), *graph.finally_.names.values()]
-    if node not in names:
-        near = nearest_name(node, names)
-        hint = f"did you mean {near}?" if near else f"expected one of {', '.join(names[:12])}"
-        return NotFound(f"{name} has no node {node}; {hint}")
-    if not graph.find(node).in_pod:
-        return InvalidInput(
-            f"{node} is of kind {graph.find(node).kind}, which prints nothing; see `fairlead events`"
-        )
+    found = executions.node_of(store, store.get(name), node)
+    if not found.in_pod:
+        return InvalidInput(f"{node} is of kind {found.kind}, which prints nothing; see `fairlead events`")
     which = f"attempt {attempt} of {node}" if attempt is not None else node
     return NotFound(f"{which} has not run in {name}; see `fairlead get {name}`")
 

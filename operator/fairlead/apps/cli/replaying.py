@@ -170,7 +170,7 @@ def _exported(file: Path) -> Iterator[Event]:
 
 
 def _forms(file: Path) -> Iterable[Any]:
-    text = read_text(file).decode("utf-8", "replace")
+    text = read_text(file, most=-1).decode("utf-8", "replace")
     try:
         whole = json.loads(text)
     except ValueError:

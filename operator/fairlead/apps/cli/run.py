@@ -14,7 +14,7 @@ import typer
 from fairlead.apps.cli.failures import CANCELLED, DONE, FAILED, UNFINISHED
 from fairlead.apps.cli.options import AsDocument, Document, StorePath
 from fairlead.apps.cli.terminal import BrokenOutput, document, out, painted, say
-from fairlead.model.errors import InvalidInput
+from fairlead.model.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from fairlead.apps.cli.sources import Source
@@ -161,12 +161,14 @@ def _create(store: Store, source: Source, inputs: dict[str, Any], file: Path, na
 
 def _names(source: Source, name: str | None) -> list[str]:
     """What the execution may be called: one name that was given, or several that were drawn. Raises InvalidInput."""
-    from fairlead.model.manifests.scalars import OBJECT_NAME
+    from fairlead.model.manifests.base import shown
+    from fairlead.model.manifests.scalars import OBJECT_NAME, OBJECT_NAME_RULE
 
     if name is not None:
         if len(name) > 253 or not OBJECT_NAME.match(name):
-            expected = "at most 253 lower-case letters, digits, dashes and dots"
-            raise InvalidInput(f"{name!r} cannot name an execution; expected {expected}", "BadName")
+            raise InvalidInput(
+                f"{shown(name)} cannot name an execution; expected {OBJECT_NAME_RULE}", "BadName"
+            )
         return [name]
     base = source.name
     if source.execution is not None:
@@ -189,7 +191,13 @@ def _drive(
 
     progress = progress_on(sys.stdout if output is None else sys.stderr, store.folder)
     home: LocalHome = LocalHome(store, host_commands=host_commands, listener=progress.heard)
-    interrupted = drive(home, name, progress, wait=wait)
+    try:
+        interrupted = drive(home, name, progress, wait=wait)
+    except Unavailable as error:
+        if not str(error).endswith("then try again"):
+            raise
+        again = f"`fairlead run --resume {name}{executions.store_option(place)}`"
+        raise Unavailable(f"{error} with {again}") from error
     found = executions.load(store, name)
     status = executions.status_of(found)
     with suppress(BrokenOutput):  # whoever has stopped reading still gets the exit code
@@ -222,4 +230,5 @@ def _hint(name: str, phase: str, option: str, *, interrupted: bool) -> None:
             f"`fairlead logs {name}{option}` shows what its nodes printed, `fairlead redrive {name}{option}` runs it again"
         )
     elif phase not in EXIT_CODES:
-        say(f"not finished; `fairlead run --resume {name}{option}` goes on")
+        release = f"`fairlead resume {name}{option}` and then " if phase == "Suspended" else ""
+        say(f"not finished; {release}`fairlead run --resume {name}{option}` goes on")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fairlead.apps.cli.failures import Refused
 from fairlead.engine.validation import Report, unsupported, validate_documents
-from fairlead.model.documents import Document, read_documents
+from fairlead.model.documents import MAX_BYTES, Document, read_documents
 from fairlead.model.errors import InvalidInput
 from fairlead.model.findings import Finding
 from fairlead.model.manifests import (
@@ -33,6 +33,8 @@ from fairlead.model.shapes import check_shape
 SUFFIXES = (".yaml", ".yml", ".json")
 _UNRESOLVED = frozenset({"UnknownGuard", "UnknownWorkflow"})
 _OURS = f"{GROUP}/".encode()
+_ENOUGH = MAX_BYTES + 1
+"""Bytes of a text that are read at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,16 @@ def label(file: Path) -> str:
     return "stdin" if str(file) == "-" else str(file)
 
 
-def read_text(file: Path, what: str = "") -> bytes:
-    """The bytes of a file that the user named; `-` is stdin. Raises InvalidInput."""
+def read_text(file: Path, what: str = "", most: int = _ENOUGH) -> bytes:
+    """The bytes of a file that the user named; `-` is stdin. Raises InvalidInput.
+
+    One that is too large, /dev/zero for instance, is read no further than shows that it is; `most` -1 reads all.
+    """
     try:
-        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        if str(file) == "-":
+            return sys.stdin.buffer.read(most)
+        with file.open("rb") as source:
+            return source.read(most)
     except IsADirectoryError:
         raise InvalidInput(f"{what}{file} is a folder; expected a file") from None
     except FileNotFoundError:
@@ -159,7 +167,8 @@ def holds_ours(path: Path) -> bool:
 
 def _take(path: Path, beside: Beside) -> None:
     try:
-        text = path.read_bytes()
+        with path.open("rb") as source:
+            text = source.read(_ENOUGH)
     except OSError as error:
         beside.unreadable.append(f"{path} ({error.strerror})")
         return

@@ -52,10 +52,11 @@ def test(
 
 
 def read_cases(path: Path) -> CaseFile:
-    """The cases of a file. Raises InvalidInput with the first finding and the number of others."""
+    """The cases of a file; warnings are told. Raises InvalidInput with all findings."""
     from pydantic import ValidationError
 
-    from fairlead.apps.cli.sources import read_text, refuse
+    from fairlead.apps.cli.failures import tell
+    from fairlead.apps.cli.sources import errors_of, read_text, refuse
     from fairlead.model.cases import CaseFile
     from fairlead.model.documents import read_documents
     from fairlead.model.errors import InvalidInput
@@ -63,14 +64,15 @@ def read_cases(path: Path) -> CaseFile:
     from fairlead.model.shapes import shape_findings
 
     documents, findings = read_documents(read_text(path), str(path))
-    if findings:
+    if errors_of(findings):
         raise refuse(findings)
+    tell(findings)
     if len(documents) != 1:
         raise InvalidInput(f"{path} has {len(documents)} documents; expected one with `cases`")
     try:
         return parse_spec(CaseFile, documents[0].data)
     except ValidationError as error:
-        raise refuse(shape_findings(error, documents[0])) from None
+        raise refuse(shape_findings(error, documents[0], CaseFile)) from None
 
 
 def _graph(path: Path) -> Graph:

@@ -117,7 +117,7 @@ _WORDS: dict[str, Any] = {
     "NodeLost": lambda f: (
         f"{_attempt(f)}, delivery {f['delivery']} {f['reason']}: {f.get('message', '')}".rstrip(": ")
     ),
-    "DeadLettered": lambda f: f"{_attempt(f)} after {words.count(f['deliveries'], 'delivery')}",
+    "DeadLettered": lambda f: f"{_attempt(f)}, delivery {f['deliveries']} was the last",
     "NodeFallback": lambda f: f"{f['fallback']} stands in after {_error(f)}",
     "NodeCompleted": _completed,
     "NodeFailed": _failed,

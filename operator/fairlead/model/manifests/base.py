@@ -67,7 +67,10 @@ def refusal(reason: str, sentence: str, fields: tuple[str, ...] = ()) -> Pydanti
 def shown(value: object, limit: int = 60) -> str:
     """A value as an error message shows it, on one line and cut."""
     text = repr(value) if isinstance(value, str) else _plain(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+    if len(text) <= limit:
+        return text
+    quote = text[0] if isinstance(value, str) else ""
+    return f"{text[: limit - 3 - len(quote)]}...{quote}"
 
 
 def _plain(value: object) -> str:

@@ -32,6 +32,10 @@ JSON_DEPTH = 100
 NODE_NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z")
+OBJECT_NAME_RULE = (
+    "at most 253 lower-case letters, digits, dashes and dots, "
+    "with a letter or digit at the ends and beside dots, and at most 63 between dots"
+)
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
 QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?\Z")
 DURATION_PATTERN = r"^(0|([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs))+)$"
@@ -102,7 +106,7 @@ def _variable_name(text: str) -> str:
     if not VARIABLE_NAME.match(text):
         raise refusal(
             "BadName",
-            f"{shown(text)} is no variable name; expected letters, digits and underscores "
+            f"{shown(text)} is no variable name; expected ASCII letters, digits and underscores "
             "that do not start with a digit",
         )
     if text in NOT_A_NAME:
@@ -124,7 +128,7 @@ def _object_name(text: str) -> str:
         raise refusal(
             "BadName",
             f"{shown(text)} is no object name; "
-            "expected at most 253 lower-case letters, digits, dashes and dots",
+            f"expected {OBJECT_NAME_RULE}",
         )
     return text
 
@@ -133,7 +137,7 @@ def _env_name(text: str) -> str:
     if not ENV_NAME.match(text):
         raise refusal(
             "BadName",
-            f"{shown(text)} is no name of an environment variable; expected letters, digits and underscores "
+            f"{shown(text)} is no name of an environment variable; expected ASCII letters, digits and underscores "
             "that do not start with a digit",
         )
     return text

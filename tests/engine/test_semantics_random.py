@@ -1,0 +1,250 @@
+"""Random graphs with all that can go wrong, reports decided together, wishes, crashes and several redrives.
+
+What `test_random_graphs` does not do: templates that fail beside nodes about to start, fallbacks that finish the run, several
+decisions in one commit, a runner that says nothing of an attempt it never had, every wish told twice, and epoch after epoch.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.support.driver import DONE, START
+
+from fairlead.engine.effects import effects_of
+from fairlead.engine.engine import Engine
+from fairlead.engine.evolve import evolve, fold
+from fairlead.engine.graph import compile_workflow
+from fairlead.model import commands as c
+from fairlead.model import events as e
+from fairlead.model import state as s
+from fairlead.model.effects import StartAttempt, StopAttempt
+from fairlead.model.manifests import WorkflowSpec, parse_spec
+from fairlead.model.state import State
+from fairlead.model.times import SECOND
+
+pytestmark = pytest.mark.simulation
+
+Key = tuple[str, int, int]
+EPOCHS = 4
+KINDS: list[dict[str, Any]] = [
+    {"run": {"sh": "true"}},
+    {"run": {"sh": "true"}, "with": {"n": "${computed.c}"}, "timeout": "30s"},
+    {"run": {"sh": "true"}, "with": {"x": "${inputs.missing}"}},
+    {
+        "run": {"sh": "true"},
+        "retry": {"maxAttempts": 3, "initialDelay": "1s"},
+        "store": {"v": "${outputs.n}"},
+    },
+    {"run": {"sh": "true"}, "startTimeout": "10s", "maxDeliveries": 1, "priority": 2},
+    {"set": {"w": "${size(vars)}"}},
+    {"log": {"message": "${inputs.missing}"}},
+    {"if": "inputs.n > 1"},
+    {"if": "inputs.missing"},
+]
+WHENS = ["true", "false", "inputs.n > 1", "outputs.nothing == 1"]
+
+
+def nodes_of(random: Random, prefix: str, count: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Nodes of an acyclic body with joins, ports, conditions and fallbacks; and its connections."""
+    nodes: list[dict[str, Any]] = []
+    connections: dict[tuple[str, str], dict[str, Any]] = {}
+    for index in range(count):
+        node = {"name": f"{prefix}{index}", **random.choice(KINDS)}
+        into = 0
+        for source in random.sample(range(index), min(index, random.choice([0, 1, 1, 2, 3]))):
+            ports = ["true", "false"] if "if" in nodes[source] else ["done", "done", "done"]
+            for port in {*random.choices([*ports, "failed", "ended"], k=random.choice([1, 1, 2]))}:
+                edge = {"from": f"{prefix}{source}.{port}", "to": node["name"]}
+                if random.random() < 0.2:
+                    edge["when"] = random.choice(WHENS)
+                connections[edge["from"], edge["to"]] = edge
+                into += 1
+        if into > 1:
+            node["join"] = random.choice(["all", "any", {"atLeast": 2}, {"atLeast": into}])
+        if random.random() < 0.15:
+            node["onError"] = "continue"
+        if "if" not in node and random.random() < 0.15:
+            node["when"] = random.choice(["false", "inputs.missing"])
+        if "if" not in node and random.random() < 0.2:
+            node["fallback"] = f"{prefix}spare"
+        nodes.append(node)
+    if any("fallback" in node for node in nodes):
+        spares = [{"run": {"sh": "true"}, "retry": {"maxAttempts": 2, "initialDelay": "1s"}}, *KINDS[:7]]
+        if prefix == "n":
+            spares.append({"finish": {"result": "failed"}})
+        nodes.append({"name": f"{prefix}spare", **random.choice(spares)})
+    return nodes, [connections[key] for key in sorted(connections)]
+
+
+def workflow(random: Random) -> WorkflowSpec:
+    nodes, connections = nodes_of(random, "n", random.randint(1, 8))
+    if random.random() < 0.25:
+        result = random.choice(["ok", "failed"])
+        nodes.append({"name": "stop", "after": ["n0.ended"], "finish": {"result": result}})
+    spec: dict[str, Any] = {
+        "nodes": nodes,
+        "connections": connections,
+        "failFast": random.random() < 0.5,
+        "computed": {"c": "size(vars)"},
+        "outputs": {"x": "${nodes.n0.outputs.n}", "c": "${computed.c}"},
+    }
+    if random.random() < 0.5:
+        last, edges = nodes_of(random, "f", random.randint(1, 4))
+        for edge in edges:
+            node = next(node for node in last if node["name"] == edge["to"])
+            node.setdefault("after", []).append(edge["from"])
+        spec["finally"] = last
+    if random.random() < 0.4:
+        spec["concurrency"] = {"maxNodes": random.randint(1, 3)}
+    if random.random() < 0.3:
+        spec["timeout"] = "1m"
+    return parse_spec(WorkflowSpec, spec)
+
+
+class World:
+    """Log, runner, clock and people, with several decisions to a commit."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.graph = compile_workflow(workflow(random), "flow")
+        self.engine = Engine(self.graph)
+        self.limit = random.choice([1, 3, 1_000])
+        self.now = START
+        self.log: list[bytes] = []
+        self.folded = State()
+        self.running: dict[Key, StartAttempt] = {}
+        self.known: set[Key] = set()
+        self.wish: dict[str, Any] = {}
+        self.failing = 0.3
+
+    def tell(self, *commands: c.Command) -> None:
+        events: list[e.Event] = []
+        for command in commands:
+            events += self.engine.decide(command, self.now, self.limit)
+            while self.engine.unfinished:
+                self.commit(events)
+                events = self.engine.decide_more(self.now, self.limit)
+        self.commit(events)
+
+    def commit(self, events: list[e.Event]) -> None:
+        for event in events:
+            self.log.append(e.encode(event))
+            evolve(self.folded, e.decode(self.log[-1]))
+        assert s.encode(self.folded) == s.encode(self.engine.state)
+        for effect in effects_of(self.graph, self.engine.state, events):
+            if isinstance(effect, StartAttempt):
+                key = (effect.node, effect.attempt, effect.delivery)
+                assert key not in self.known, f"{key} is started twice"
+                assert effect.node not in {other[0] for other in self.running}, (
+                    f"two attempts of {key} in hand"
+                )
+                self.known.add(key)
+                self.running[key] = effect
+                assert self.graph.max_nodes is None or len(self.running) <= self.graph.max_nodes
+            elif isinstance(effect, StopAttempt):
+                stopped = (effect.node, effect.attempt, effect.delivery)
+                assert stopped in self.known, f"{stopped} is stopped and was never started"
+
+    def want(self, **fields: Any) -> None:
+        """Tell a wish twice: it is a level, the second time says nothing."""
+        self.wish.update(fields)
+        self.tell(c.Wish(**self.wish))
+        before = len(self.log)
+        self.tell(c.Wish(**self.wish))
+        assert before == len(self.log), "the same wish again has changed something"
+
+    def crash(self) -> None:
+        self.engine = Engine(self.graph, fold(e.decode(data) for data in self.log))
+
+    def report(self, key: Key) -> c.Command:
+        about: dict[str, Any] = {"node": key[0], "attempt": key[1], "delivery": key[2]}
+        if self.random.random() < 0.3:
+            return c.AttemptStarted(**about)
+        del self.running[key]
+        dice = self.random.random()
+        if dice < self.failing:
+            return c.AttemptEnded(**about, error=e.Error(reason="NonZeroExit"))
+        if dice < self.failing + 0.05:
+            return c.AttemptLost(**about)
+        return c.AttemptEnded(**about, outputs={"n": key[1] if dice < 0.95 else float("nan")})
+
+    def step(self) -> None:
+        random, dice = self.random, self.random.random()
+        if random.random() < 0.1:
+            self.crash()
+        if dice < 0.04:
+            self.want(suspend=True)
+        elif dice < 0.15:
+            self.want(suspend=False)
+        elif dice < 0.17:
+            self.want(cancel=True, force=random.random() < 0.4)
+        elif dice < 0.18:
+            self.want(cancel=False)
+        elif dice < 0.22:
+            self.now += 15 * SECOND
+            self.tell(c.Tick())
+        elif self.running:
+            keys = sorted(self.running)
+            self.tell(
+                *(
+                    self.report(key)
+                    for key in random.sample(keys, min(len(keys), random.choice([1, 1, 2, 3])))
+                )
+            )
+        else:
+            due = self.engine.next_due(self.now)
+            if due is None:
+                assert self.engine.state.suspended_at, "the run is stuck"
+                self.want(suspend=False)
+            else:
+                self.now = max(self.now, due)
+                self.tell(c.Tick())
+
+    def check_ended(self) -> None:
+        """What holds whenever a run has ended."""
+        state = self.engine.state
+        assert not self.running and not state.active and not state.ready and not state.waiting
+        assert not state.timers.due and not state.paused_timers.due
+        assert all(path.status != s.ACTIVE for path in state.paths.values())
+        assert all(state.node(name).status in s.ENDED_NODE for name in self.graph.root.nodes)
+        counters = state.counters
+        assert counters.done + counters.failed + counters.skipped == counters.total
+        ended: set[str] = set()
+        for number, data in enumerate(self.log, 1):
+            event = e.decode(data)
+            assert number == event.seq
+            if isinstance(event, e.Redriven):
+                ended -= {item.node for item in event.reset} | set(event.finally_nodes)
+            elif isinstance(event, e.NodeFallback):
+                ended.discard(event.fallback)
+            elif type(event).__name__ in DONE:
+                assert event.node not in ended, f"{event.node} ended twice"  # type: ignore[union-attr]
+                ended.add(event.node)  # type: ignore[union-attr]
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 2**32))
+def test_whatever_happens_every_epoch_ends_and_leaves_nothing_behind(seed):
+    """No run is stuck, no move is illegal, no attempt is doubled or forgotten, and no path or timer outlives the end."""
+    world = World(Random(seed))
+    world.tell(
+        c.Create(name="run", uid="u", digest="d", runtime="t", inputs={"n": world.random.randint(0, 3)})
+    )
+    epoch = 0
+    for _ in range(3_000):
+        if not world.engine.state.ended:
+            world.step()
+            continue
+        world.check_ended()
+        if epoch == EPOCHS or world.engine.state.phase == s.SUCCEEDED:
+            return
+        epoch += 1
+        world.failing = world.random.choice([0.0, 0.3])
+        if world.random.random() < 0.3:
+            world.want(cancel=not world.wish.get("cancel", False))
+        world.want(redrive=epoch, suspend=world.random.random() < 0.2)
+    raise AssertionError("the run does not end")
