@@ -204,6 +204,7 @@ class Graph:
         self.bodies: dict[str, Body] = {}
         self.root = Body(self, spec.nodes, spec.connections or ())
         self.finally_ = Body(self, spec.finally_ or (), ())
+        self._last = ("", self.root)  # the last body asked for: questions come in runs
         concurrency = spec.concurrency
         self.max_nodes: int | None = concurrency.max_nodes if concurrency is not None else None
 
@@ -250,9 +251,15 @@ class Graph:
 
     def body_of(self, prefix: str) -> Body:
         """The body that a scope's prefix belongs to; that of a stand-in's prefix is the body of the node it stands for."""
-        found = self.bodies.get(_INDEX.sub("", prefix))
-        if found is not None:
-            return self.finally_ if found is self.root and prefix else found
+        if prefix == self._last[0]:
+            return self._last[1]
+        found = self.bodies.get(_INDEX.sub("", prefix)) if prefix else self.root
+        if found is None:
+            found = self._around_stand_in(prefix)
+        self._last = (prefix, found)
+        return found
+
+    def _around_stand_in(self, prefix: str) -> Body:
         stood_for = prefix[:-1]
         outer = stood_for[: stood_for.rfind("/") + 1]
         if not outer:

@@ -84,6 +84,7 @@ class Turn:
         self.work: deque[str] = deque()
         self.queue = Queue()
         self.checkpoint_wanted = False
+        self._last_around: tuple[str, tuple[list[tuple[Body, str, str]], dict[str, Any]]] = ("", ([], {}))
         self.drained = ""  # the reason for which running attempts have been told to stop
 
     def begin(self, now: int) -> None:
@@ -136,7 +137,7 @@ class Turn:
         if state.stage == s.FINALLY:
             bodies = ((graph.finally_, "", ""), (graph.root, "", ""))
         if "/" in key:
-            around, items = self._around(prefix_of(key))
+            around, items = self._seen_from(prefix_of(key))
             bodies = (*around, *bodies)
             extra = {**items, **extra}
         if inner or names:
@@ -155,7 +156,13 @@ class Turn:
 
     def names_around(self, key: str) -> dict[str, Any]:
         """What `item`, `index`, `pass` and the `as` names are where an instance is."""
-        return self._around(prefix_of(key))[1] if "/" in key else {}
+        return self._seen_from(prefix_of(key))[1] if "/" in key else {}
+
+    def _seen_from(self, prefix: str) -> tuple[list[tuple[Body, str, str]], dict[str, Any]]:
+        """`_around`, kept for the last prefix: it does not change while the body is at work."""
+        if self._last_around[0] != prefix:
+            self._last_around = (prefix, self._around(prefix))
+        return self._last_around[1]
 
     def _around(self, prefix: str) -> tuple[list[tuple[Body, str, str]], dict[str, Any]]:
         """The bodies around an instance, innermost first, and what `item`, `index`, `pass` and the `as` names are there."""

@@ -21,7 +21,7 @@ from fairlead_runner.reach.failures import Failed
 KEY = "url"
 MAX_TEXT = 256 * 1024
 _SCHEME = re.compile(r"([a-z0-9][a-z0-9+.-]{0,30})://", re.IGNORECASE)
-_LOCAL = frozenset("dbus glib gnome kde macosx qt syslog windows".split())
+_LOCAL = frozenset("dbus gio glib gnome kde macosx qt syslog windows".split())
 _STATUS = re.compile(r"\berror=(\d{3})\b")
 
 
