@@ -26,7 +26,10 @@ from fairlead.runtime.collector import tune_collector
 
 THREE = "\n".join(
     ["apiVersion: fairlead.dev/v1alpha1", "kind: Workflow", "metadata: {name: three}", "spec:", "  nodes:"]
-    + [f"  - {{name: n{i}, {'after: [n' + str(i - 1) + '], ' if i else ''}set: {{x: {i}}}}}" for i in range(3)]
+    + [
+        f"  - {{name: n{i}, {'after: [n' + str(i - 1) + '], ' if i else ''}set: {{x: {i}}}}}"
+        for i in range(3)
+    ]
 )
 
 

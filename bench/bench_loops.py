@@ -1,7 +1,7 @@
 """Loops on the engine alone: the cost of an item beside that of a plain node of the same graph size, and of passes.
 
-Targets (issue 4): forEach of 10,000 `set` items within 1.3 times the cost of 10,000 plain nodes, nested 100 x 100 the same; a while
-of 10,000 passes is linear. The baselines are measured in the same run; the status must stay under 64 KiB.
+Targets (issue 4): forEach of 10,000 `set` items within 1.3 times the cost of 10,000 plain nodes, nested 100 x 100 the same; a
+while of 10,000 passes is linear. The baselines are measured in the same run; the status must stay under 64 KiB.
 """
 
 from __future__ import annotations
@@ -39,7 +39,11 @@ def nested(count: int) -> dict[str, Any]:
     """A forEach in a forEach."""
     side = round(count**0.5)
     inner = {"items": list(range(side)), "nodes": BODY}
-    return {"nodes": [{"name": "c", "forEach": {"items": list(range(side)), "nodes": [{"name": "d", "forEach": inner}]}}]}
+    return {
+        "nodes": [
+            {"name": "c", "forEach": {"items": list(range(side)), "nodes": [{"name": "d", "forEach": inner}]}}
+        ]
+    }
 
 
 def passes(count: int) -> dict[str, Any]:
@@ -77,7 +81,9 @@ def main() -> int:
         cost = statistics.median(run(spec) for _ in range(3)) / ITEMS
         base = base or cost
         print(f"{shape.__name__:7} {cost * 1e6:6.1f} us each  x{cost / base:.2f} of a plain node")
-    small = statistics.median(run(parse_spec(WorkflowSpec, passes(ITEMS // 10))) for _ in range(3)) / (ITEMS // 10)
+    small = statistics.median(run(parse_spec(WorkflowSpec, passes(ITEMS // 10))) for _ in range(3)) / (
+        ITEMS // 10
+    )
     large = statistics.median(run(parse_spec(WorkflowSpec, passes(ITEMS))) for _ in range(3)) / ITEMS
     print(f"a pass of 10,000 costs x{large / small:.2f} of one of 1,000")
     return 0

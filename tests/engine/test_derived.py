@@ -12,7 +12,8 @@ from fairlead.engine.derived import DERIVED, DURATIONS, TIMES, derived_of, event
 from fairlead.model import events as e
 
 NUMBERS = {
-    "attempt", "attemptsBefore", "delivery", "part", "deliveries", "done", "epoch", "failed", "index", "iterations", "exitCode", "generation", "nodes",
+    "attempt", "attemptsBefore", "delivery", "part", "deliveries", "done", "epoch", "failed", "index",
+    "iterations", "exitCode", "generation", "nodes",
     "percent", "priority", "redrive", "schema", "seq", "total",
 }  # fmt: skip
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from tests.support.driver import Driver
 
 RUN: dict[str, Any] = {"run": {"sh": "true"}}
@@ -26,11 +25,18 @@ def test_a_while_repeats_its_body_as_long_as_its_condition_holds():
         "condition": "vars.n < 3",
         "nodes": [{"name": "step", "set": {"n": "${vars.n + 1}", "seen": "${pass.index}"}}],
     }
-    run = one("while", body, variables={"n": 0}, outputs={"n": "${vars.n}", "times": "${nodes.c.outputs.iterations}"}).create()
+    run = one(
+        "while",
+        body,
+        variables={"n": 0},
+        outputs={"n": "${vars.n}", "times": "${nodes.c.outputs.iterations}"},
+    ).create()
 
     assert {"n": 3, "times": 3} == run.state.outputs
     assert 2 == run.state.variables["seen"]
-    assert ["c[0]/step", "c[1]/step", "c[2]/step"] == [x.node for x in run.of("NodeCompleted") if "/" in x.node]
+    assert ["c[0]/step", "c[1]/step", "c[2]/step"] == [
+        x.node for x in run.of("NodeCompleted") if "/" in x.node
+    ]
     assert ["0.0", "0.1", "0.2"] == [event.path for event in run.of("LoopIteration")]
     assert (3, False) == (run.of("LoopCompleted")[0].iterations, run.of("LoopCompleted")[0].condition)
     run.check_ended()
@@ -46,7 +52,9 @@ def test_a_condition_that_is_false_at_once_runs_no_pass():
 
 def test_a_while_fails_when_its_condition_still_holds_after_max_iterations():
     """MaxIterationsExceeded, with both numbers."""
-    run = one("while", {"condition": "true", "maxIterations": 2, "nodes": [{"name": "a", "set": {"x": 1}}]}).create()
+    run = one(
+        "while", {"condition": "true", "maxIterations": 2, "nodes": [{"name": "a", "set": {"x": 1}}]}
+    ).create()
 
     assert "MaxIterationsExceeded" == run.failure.error.reason
     assert 2 == len(run.of("LoopIteration"))
@@ -72,7 +80,11 @@ def test_a_pass_sees_the_node_of_the_pass_before_until_its_own_has_ended():
 
 def test_a_failed_pass_fails_the_while():
     """Failure inside follows the body's own connections first; unhandled it is BodyFailed with its cause."""
-    nodes = [{"name": "a", **RUN}, {"name": "b", **RUN}, {"name": "saved", "after": ["b.failed"], "set": {"x": 1}}]
+    nodes = [
+        {"name": "a", **RUN},
+        {"name": "b", **RUN},
+        {"name": "saved", "after": ["b.failed"], "set": {"x": 1}},
+    ]
     run = one("while", {"condition": "pass.index < 2", "nodes": nodes}).create()
     run.fail("c[0]/b").end("c[0]/a").end("c[1]/b").fail("c[1]/a")
 
@@ -84,9 +96,17 @@ def test_a_failed_pass_fails_the_while():
 
 def test_the_state_does_not_grow_with_the_passes():
     """What ended passes leave is gone but for the last one."""
-    body = {"condition": "vars.n < 500", "maxIterations": 1000, "nodes": [{"name": "s", "set": {"n": "${vars.n + 1}"}}]}
+    body = {
+        "condition": "vars.n < 500",
+        "maxIterations": 1000,
+        "nodes": [{"name": "s", "set": {"n": "${vars.n + 1}"}}],
+    }
     run = Driver(
-        {"variables": {"n": 0}, "nodes": [{"name": "c", "while": body}, {"name": "z", "after": ["c"], **RUN}]}, check=False
+        {
+            "variables": {"n": 0},
+            "nodes": [{"name": "c", "while": body}, {"name": "z", "after": ["c"], **RUN}],
+        },
+        check=False,
     ).create()
 
     assert {"c", "z"} == set(run.state.nodes)
@@ -111,7 +131,13 @@ def test_for_each_gives_outputs_in_item_order_whatever_the_order_of_ends():
     body = {
         "items": "${inputs.lines}",
         "as": "line",
-        "nodes": [{"name": "pack", **RUN, "with": {"sku": "${line.sku}", "at": "${line_index}", "same": "${item == line}"}}],
+        "nodes": [
+            {
+                "name": "pack",
+                **RUN,
+                "with": {"sku": "${line.sku}", "at": "${line_index}", "same": "${item == line}"},
+            }
+        ],
         "outputs": {"box": "${nodes.pack.outputs.box}", "sku": "${line.sku}"},
     }
     run = one("forEach", body, outputs={"all": "${nodes.c.outputs.items}"})
@@ -121,7 +147,9 @@ def test_for_each_gives_outputs_in_item_order_whatever_the_order_of_ends():
 
     run.end("c[2]/pack", {"box": 3}).end("c[0]/pack", {"box": 1}).end("c[1]/pack", {"box": 2})
 
-    assert [{"box": 1, "sku": "a"}, {"box": 2, "sku": "b"}, {"box": 3, "sku": "c"}] == run.state.outputs["all"]
+    assert [{"box": 1, "sku": "a"}, {"box": 2, "sku": "b"}, {"box": 3, "sku": "c"}] == run.state.outputs[
+        "all"
+    ]
     run.check_ended()
 
 
@@ -150,7 +178,9 @@ def test_an_empty_list_is_done_at_once():
 
 def test_a_failed_item_fails_the_container_after_the_others_were_stopped():
     """`onItemError: fail`: the others are cancelled, then the container fails with BodyFailed."""
-    run = one("forEach", {"items": [1, 2, 3], "nodes": [{"name": "n", **RUN}, {"name": "m", "after": ["n"], **RUN}]}).create()
+    run = one(
+        "forEach", {"items": [1, 2, 3], "nodes": [{"name": "n", **RUN}, {"name": "m", "after": ["n"], **RUN}]}
+    ).create()
     run.fail("c[1]/n")
 
     assert {("c[0]/n", 1, 1), ("c[2]/n", 1, 1)} == run.stopping
@@ -166,7 +196,12 @@ def test_a_failed_item_fails_the_container_after_the_others_were_stopped():
 
 def test_with_continue_failed_items_are_null():
     """`onItemError: continue` counts them and goes on."""
-    body = {"items": [1, 2], "onItemError": "continue", "nodes": [{"name": "n", **RUN}], "outputs": {"x": "${item}"}}
+    body = {
+        "items": [1, 2],
+        "onItemError": "continue",
+        "nodes": [{"name": "n", **RUN}],
+        "outputs": {"x": "${item}"},
+    }
     run = one("forEach", body).create().fail("c[0]/n").end("c[1]/n")
 
     assert {"items": [None, {"x": 2}], "failed": 1} == run.state.node("c").outputs
@@ -186,7 +221,8 @@ def test_items_that_are_no_list_fail_the_node(items):
 def test_a_million_items_are_refused_with_the_limit():
     """Before anything starts."""
     run = Driver(
-        {"nodes": [{"name": "c", "forEach": {"items": "${inputs.xs}", "nodes": [{"name": "n", **RUN}]}}]}, check=False
+        {"nodes": [{"name": "c", "forEach": {"items": "${inputs.xs}", "nodes": [{"name": "n", **RUN}]}}]},
+        check=False,
     )
     run.create({"xs": [0] * 200_000})
 
@@ -195,9 +231,17 @@ def test_a_million_items_are_refused_with_the_limit():
 
 def test_nested_loops_have_their_own_items():
     """Inner items see the outer ones by their `as` name; ids nest."""
-    inner = {"items": "${row.cells}", "as": "cell", "nodes": [{"name": "n", "set": {"last": "${row.id}${cell}"}}]}
-    body = {"items": "${inputs.rows}", "as": "row", "maxParallel": 1, "nodes": [{"name": "in", "forEach": {**inner, "maxParallel": 1}}]}
-    body["nodes"][0]["name"] = "cells"
+    inner = {
+        "items": "${row.cells}",
+        "as": "cell",
+        "nodes": [{"name": "n", "set": {"last": "${row.id}${cell}"}}],
+    }
+    body = {
+        "items": "${inputs.rows}",
+        "as": "row",
+        "maxParallel": 1,
+        "nodes": [{"name": "cells", "forEach": {**inner, "maxParallel": 1}}],
+    }
     run = one("forEach", body).create({"rows": [{"id": "a", "cells": [1, 2]}, {"id": "b", "cells": [3]}]})
 
     done = [event.node for event in run.of("NodeCompleted")]
@@ -208,7 +252,10 @@ def test_nested_loops_have_their_own_items():
 
 def test_a_fallback_in_a_body_sees_the_item_and_the_error():
     """Its place is inside the item."""
-    nodes = [{"name": "n", **RUN, "fallback": "spare"}, {"name": "spare", **RUN, "with": {"i": "${item}", "why": "${error.reason}"}}]
+    nodes = [
+        {"name": "n", **RUN, "fallback": "spare"},
+        {"name": "spare", **RUN, "with": {"i": "${item}", "why": "${error.reason}"}},
+    ]
     body = {"items": [7], "nodes": nodes, "outputs": {"x": "${nodes.n.outputs.x}"}}
     run = one("forEach", body).create().fail("c[0]/n")
 
@@ -238,7 +285,10 @@ def branches(strategy: Any) -> Driver:
     names = ("x", "y", "z")
     body = {
         "strategy": strategy,
-        "branches": [{"name": n, "nodes": [{"name": "n", **RUN}], "outputs": {"v": "${nodes.n.outputs.v}"}} for n in names],
+        "branches": [
+            {"name": n, "nodes": [{"name": "n", **RUN}], "outputs": {"v": "${nodes.n.outputs.v}"}}
+            for n in names
+        ],
     }
     return one("parallel", body).create()
 
@@ -299,7 +349,7 @@ def test_a_race_all_of_whose_branches_fail_fails():
 
 
 def test_at_least_decides_at_the_nth_success_and_fails_once_out_of_reach():
-    """n of three."""
+    """Two of three."""
     done = branches({"atLeast": 2}).end("c.x/n", {"v": 1}).end("c.y/n", {"v": 2}).fail("c.z/n", "Signalled")
     failed = branches({"atLeast": 2}).fail("c.x/n").fail("c.y/n").fail("c.z/n", "Signalled")
 
@@ -315,7 +365,15 @@ def test_at_least_decides_at_the_nth_success_and_fails_once_out_of_reach():
 def test_the_timeout_of_a_container_ends_its_whole_body():
     """For the whole body, on the clock that stands still while suspended (semantics 30, 32)."""
     body = {"items": [1, 2], "maxParallel": 1, "nodes": [{"name": "n", **RUN}]}
-    run = one("forEach", body, timeout="1m").create().tick(30).wish(suspend=True).tick(3600).wish(suspend=False).tick(29)
+    run = (
+        one("forEach", body, timeout="1m")
+        .create()
+        .tick(30)
+        .wish(suspend=True)
+        .tick(3600)
+        .wish(suspend=False)
+        .tick(29)
+    )
 
     assert not run.stopping
 
@@ -328,8 +386,15 @@ def test_the_timeout_of_a_container_ends_its_whole_body():
 
 def test_cancel_goes_into_bodies():
     """Everything that runs in them is stopped and Cancelled, the containers after it."""
-    inner = {"strategy": "all", "branches": [{"name": "x", "nodes": [{"name": "n", **RUN}, {"name": "w", "wait": {"for": "1h"}}]}]}
-    run = one("forEach", {"items": [1, 2], "nodes": [{"name": "p", "parallel": inner}]}).create().wish(cancel=True)
+    inner = {
+        "strategy": "all",
+        "branches": [{"name": "x", "nodes": [{"name": "n", **RUN}, {"name": "w", "wait": {"for": "1h"}}]}],
+    }
+    run = (
+        one("forEach", {"items": [1, 2], "nodes": [{"name": "p", "parallel": inner}]})
+        .create()
+        .wish(cancel=True)
+    )
 
     assert 2 == len(run.stopping)
 
@@ -367,7 +432,12 @@ def test_a_container_has_failed_ports_and_on_error_like_any_node():
     """BodyFailed goes down the ladder."""
     loop = {"items": [1], "nodes": [{"name": "n", **RUN}]}
     run = Driver(
-        {"nodes": [{"name": "c", "forEach": loop}, {"name": "saved", "after": ["c.failed"], "set": {"why": "${nodes.c.error.reason}"}}]}
+        {
+            "nodes": [
+                {"name": "c", "forEach": loop},
+                {"name": "saved", "after": ["c.failed"], "set": {"why": "${nodes.c.error.reason}"}},
+            ]
+        }
     ).create()
     run.fail("c[0]/n")
 
@@ -376,9 +446,13 @@ def test_a_container_has_failed_ports_and_on_error_like_any_node():
 
 
 def test_containers_in_finally_run():
-    """finally is a body like the others."""
+    """A `finally` is a body like the others."""
     loop = {"items": [1, 2], "nodes": [{"name": "n", **RUN}]}
-    run = Driver({"nodes": [{"name": "a", **RUN}], "finally": [{"name": "f", "forEach": loop}]}).create().end("a")
+    run = (
+        Driver({"nodes": [{"name": "a", **RUN}], "finally": [{"name": "f", "forEach": loop}]})
+        .create()
+        .end("a")
+    )
     run.end("f[0]/n").end("f[1]/n")
 
     assert "Succeeded" == run.state.phase
@@ -386,9 +460,11 @@ def test_containers_in_finally_run():
 
 
 def test_max_nodes_counts_pods_and_not_containers():
-    """maxNodes 1 around nested containers does not deadlock (semantics 24)."""
+    """One slot around nested containers does not deadlock (semantics 24)."""
     inner = {"condition": "pass.index < 2", "nodes": [{"name": "n", **RUN}]}
-    run = one("forEach", {"items": [1, 2], "nodes": [{"name": "w", "while": inner}]}, concurrency={"maxNodes": 1}).create()
+    run = one(
+        "forEach", {"items": [1, 2], "nodes": [{"name": "w", "while": inner}]}, concurrency={"maxNodes": 1}
+    ).create()
     count = 0
     while run.running:
         assert 1 == len(run.running)
@@ -401,7 +477,12 @@ def test_max_nodes_counts_pods_and_not_containers():
 
 def test_redriving_a_failed_container_is_refused_for_now():
     """With the node and the reason."""
-    run = one("forEach", {"items": [1], "nodes": [{"name": "n", **RUN}]}).create().fail("c[0]/n").wish(redrive=1)
+    run = (
+        one("forEach", {"items": [1], "nodes": [{"name": "n", **RUN}]})
+        .create()
+        .fail("c[0]/n")
+        .wish(redrive=1)
+    )
 
     assert "'c' is a forEach" in run.of("RedriveRefused")[0].reason
     assert "Failed" == run.state.phase

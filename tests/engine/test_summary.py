@@ -187,7 +187,9 @@ def test_held_nodes_say_what_holds_them():
 
     held = [entry for entry in shown(driver)["waitingFor"] if entry["kind"] == "maxNodes"]
 
-    assert [(entry["node"], entry["since"]) for entry in held] == [(name, format_time(START)) for name in "bc"]
+    assert [(entry["node"], entry["since"]) for entry in held] == [
+        (name, format_time(START)) for name in "bc"
+    ]
     assert "as concurrency.maxNodes allows (1)" in held[0]["message"]
     assert metrics(driver.state, driver.now).queue_depth == 2
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.driver import START, Driver
 
 from fairlead.model import commands as c
 from fairlead.model.times import HOUR, format_time
-from tests.support.driver import START, Driver
 
 
 def waiting(**wait: object) -> Driver:

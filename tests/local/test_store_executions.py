@@ -222,14 +222,15 @@ def test_deletion_leaves_nothing(store, events):
         append(store, *events)
     asyncio.run(store.save("uid-demo", 1, b"state"))
     asyncio.run(store.publish("uid-demo", {}))
-    (store.workspace("uid-demo") / "a").mkdir(parents=True)
-    (store.workspace("uid-demo") / "a" / "stdout").write_text("hello")
+    for folder in store.folders("uid-demo"):
+        folder.mkdir(parents=True)
+        (folder / "a.log").write_text("hello")
 
     store.delete("demo")
 
     tables = ["definitions", "executions", "logs", "events", "checkpoints", "wishes", "statuses"]
     assert [] == [table for table in tables if store._database.rows(f"SELECT 1 FROM {table}")]
-    assert [] == list(store.folder.iterdir())
+    assert [] == [path for path in store.folder.rglob("*") if path.is_file()]
     assert [] == asyncio.run(store.read("uid-demo"))
     with pytest.raises(NotFound):
         store.delete("demo")
@@ -281,7 +282,7 @@ def test_a_writer_of_a_deleted_execution_finds_out(store):
 def test_a_uid_never_leads_out_of_the_folder(store, uid):
     """Files of an execution lie below the store's folder, whatever the uid."""
     with pytest.raises(Bug, match="cannot name a folder"):
-        store.workspace(uid)
+        store.folders(uid)
 
 
 def test_a_new_store_is_for_its_user_alone(tmp_path):

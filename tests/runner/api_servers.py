@@ -80,9 +80,11 @@ def config_map(name: str, **data: str) -> dict[str, Any]:
 
 @contextmanager
 def real(folder: Path) -> Iterator[Api]:
-    """etcd and kube-apiserver."""
+    """Etcd and kube-apiserver."""
     etcd, peers, port = _free_ports(3)
-    subprocess.run(["openssl", "genrsa", "-out", "sa.key", "2048"], cwd=folder, check=True, capture_output=True)
+    subprocess.run(
+        ["openssl", "genrsa", "-out", "sa.key", "2048"], cwd=folder, check=True, capture_output=True
+    )
     (folder / "tokens.csv").write_text('admin,admin,admin,"system:masters"\nweak,weak,weak\n')
     url = f"http://127.0.0.1:{etcd}"
     programs = [
@@ -157,7 +159,9 @@ class _Objects:
         if not path.startswith("/api/v1/namespaces/"):
             return _status(404, "NotFound", "the server could not find the requested resource")
         if who == "weak":
-            return _status(403, "Forbidden", 'configmaps is forbidden: User "weak" cannot create resource "configmaps"')
+            return _status(
+                403, "Forbidden", 'configmaps is forbidden: User "weak" cannot create resource "configmaps"'
+            )
         act = getattr(self, f"on_{request.method.lower()}")
         reply: Reply = act(path, request.json() if request.body else {})
         return reply
@@ -191,7 +195,12 @@ class _Objects:
 
     def _put(self, path: str, value: dict[str, Any], status: int) -> Reply:
         self.version += 1
-        about = {"uid": f"u{self.version}", **value["metadata"], "managedFields": [{}], "namespace": "default"}
+        about = {
+            "uid": f"u{self.version}",
+            **value["metadata"],
+            "managedFields": [{}],
+            "namespace": "default",
+        }
         if about.get("deletionTimestamp") and not about.get("finalizers"):
             del self.objects[path]
         else:

@@ -54,7 +54,7 @@ class Reply(NamedTuple):
 class Server:
     """A running server; `requests` is what it was asked."""
 
-    def __init__(self, answer: Callable[[Request], Reply], context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, answer: Callable[[Request], Reply], context: ssl.SSLContext | None = None) -> None:  # noqa: C901 - the classes of http.server are its closures
         self.requests: list[Request] = []
         self.names: list[str | None] = []
         outer = self
@@ -70,8 +70,6 @@ class Server:
                 )
                 outer.requests.append(request)
                 self.respond(answer(request))
-
-            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = handle_any
 
             def respond(self, reply: Reply) -> None:
                 self.send_response(reply.status)
@@ -96,6 +94,9 @@ class Server:
             def log_message(self, *_: object) -> None:
                 return
 
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+            setattr(Handler, f"do_{method}", Handler.handle_any)
+
         class Quiet(ThreadingHTTPServer):
             daemon_threads = True
 
@@ -110,7 +111,7 @@ class Server:
                 return connection, peer
 
         if context is not None:
-            context.sni_callback = lambda _socket, name, _context: self.names.append(name)  # type: ignore[assignment]
+            context.sni_callback = lambda _socket, name, _context: self.names.append(name)
         self.server = Quiet(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)

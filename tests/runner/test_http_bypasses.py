@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from fairlead_runner.reach import transport, urls, web
 from fairlead_runner.reach.allowing import settings
 from fairlead_runner.reach.failures import Failed
@@ -21,7 +22,7 @@ def cases() -> Iterator[Any]:
         for entry in group["urls"]:
             case = entry if isinstance(entry, dict) else {"url": entry}
             to = case.get("to", [PUBLIC])
-            yield pytest.param(group["allow"], case["url"], to, id=f"{ascii(case['url'])} {' '.join(to)}")
+            yield pytest.param(group["allow"], case["url"], to, id=f"{case['url']!a} {' '.join(to)}")
 
 
 ALL = list(cases())
@@ -43,7 +44,7 @@ def _no_connections(monkeypatch: pytest.MonkeyPatch):
 def test_a_bypass_is_refused(allow: dict[str, Any], url: str, to: list[str]):
     """A URL of the corpus is refused for what it is, before anything is connected to."""
     with pytest.raises(Failed) as refused:
-        web.run({"url": url, "allow": allow}, {}, resolve=lambda host, port: to)
+        web.run({"url": url, "allow": allow}, {}, resolve=lambda *_: to)
 
     assert refused.value.reason == "HttpRefused"
 
@@ -76,7 +77,7 @@ def test_what_is_allowed_is_connected_to(allow: dict[str, Any], url: str, to: li
     """The rules refuse no more than they say; without this the corpus would prove nothing."""
     assert urls.parse(url).authority == authority
     with pytest.raises(Connected):
-        web.run({"url": url, "allow": allow}, {}, resolve=lambda host, port: to)
+        web.run({"url": url, "allow": allow}, {}, resolve=lambda *_: to)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_what_is_allowed_is_connected_to(allow: dict[str, Any], url: str, to: li
 def test_a_setting_that_cannot_be_read_refuses_everything(variable: str, text: str):
     """A misspelt setting never counts as absent."""
     with pytest.raises(Failed) as refused:
-        web.run({"url": "https://example.com/"}, {variable: text}, resolve=lambda host, port: [PUBLIC])
+        web.run({"url": "https://example.com/"}, {variable: text}, resolve=lambda *_: [PUBLIC])
 
     assert refused.value.reason == "HttpRefused"
     assert repr(text) in str(refused.value)

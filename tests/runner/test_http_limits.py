@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from fairlead_runner.reach import web
-from fairlead_runner.reach.failures import Failed
 from tests.runner.conftest import Start
 from tests.runner.reach_support import OPEN, Reply, reaching, serving
+
+from fairlead_runner.reach import web
+from fairlead_runner.reach.failures import Failed
 
 pytestmark = pytest.mark.local
 
@@ -87,7 +88,7 @@ def test_outputs_that_are_too_large_with_their_headers(start: Start):
 
 @pytest.mark.parametrize("packed", [gzip.compress, zlib.compress])
 def test_packed_answers_are_unpacked(packed):
-    """gzip and zlib, as asked for."""
+    """Gzip and zlib, as asked for."""
     text = "Fairlead " * 1000
     encoding = "gzip" if packed is gzip.compress else "deflate"
     with serving(Reply(200, {**TEXT, "Content-Encoding": encoding}, packed(text.encode()))) as server:

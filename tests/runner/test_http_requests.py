@@ -7,10 +7,11 @@ import json
 from typing import Any
 
 import pytest
-from fairlead_runner.reach import web
-from fairlead_runner.reach.failures import Failed
 from tests.runner.conftest import Start
 from tests.runner.reach_support import OPEN, Reply, Request, as_json, reaching, serving
+
+from fairlead_runner.reach import web
+from fairlead_runner.reach.failures import Failed
 
 pytestmark = pytest.mark.local
 
@@ -41,7 +42,10 @@ def test_a_request_and_its_answer(start: Start):
         outputs = start(node=reaching("http", spec)).outputs()
 
     [request] = server.requests
-    assert (request.method, request.path) == ("POST", "/orders?a=1&b=x+y%26z&c=1&c=true&e=%7B%22f%22%3A1.5%7D")
+    assert (request.method, request.path) == (
+        "POST",
+        "/orders?a=1&b=x+y%26z&c=1&c=true&e=%7B%22f%22%3A1.5%7D",
+    )
     assert request.json() == {"lines": [1, "ü"]}
     assert request.headers["content-type"] == "application/json"
     assert request.headers["host"] == f"127.0.0.1:{server.port}"
@@ -154,7 +158,9 @@ def test_bodies_of_answers(reply: Reply, body: Any):
     assert "bodyEncoding" not in outputs
 
 
-@pytest.mark.parametrize("kind", ["image/png", "text/plain", "text/plain; charset=zip", "text/plain; charset=rot13"])
+@pytest.mark.parametrize(
+    "kind", ["image/png", "text/plain", "text/plain; charset=zip", "text/plain; charset=rot13"]
+)
 def test_bytes_that_are_no_text_are_base64(kind: str):
     """Nothing is lost or guessed: bytes come as base64, and the outputs say so."""
     with serving(Reply(200, {"Content-Type": kind}, b"\x89PNG\xff\x00")) as server:
@@ -170,10 +176,14 @@ def test_several_headers_of_one_name_are_one():
         assert ask({"url": server.url})["headers"]["x-a"] == "1, 2"
 
 
-@pytest.mark.parametrize("status, done", [(200, True), (204, True), (399, True), (400, False), (404, False), (503, False)])
+@pytest.mark.parametrize(
+    "status, done", [(200, True), (204, True), (399, True), (400, False), (404, False), (503, False)]
+)
 def test_the_default_expectation(status: int, done: bool):
     """A status below 400 is done; any other fails the attempt and says what was answered."""
-    with serving(Reply(status, {"Content-Type": "text/plain"}, b"out of\norder" if status != 204 else b"")) as server:
+    with serving(
+        Reply(status, {"Content-Type": "text/plain"}, b"out of\norder" if status != 204 else b"")
+    ) as server:
         spec = {"url": f"{server.url}/a?key=abc"}
         if done:
             assert ask(spec)["status"] == status
@@ -319,7 +329,11 @@ def test_credentials_come_from_the_secret_and_go_nowhere_else(start: Start):
     with serving(echo) as server:
         for kind, wanted in (("bearer", f"Bearer {token}"), ("basic", f"Basic {pair}")):
             for status in (200, 500):
-                spec = {"url": f"{server.url}/{status}", "auth": {"secret": "shop-api", "kind": kind}, "allow": OPEN}
+                spec = {
+                    "url": f"{server.url}/{status}",
+                    "auth": {"secret": "shop-api", "kind": kind},
+                    "allow": OPEN,
+                }
                 runner = start(node=reaching("http", spec), env_of_home=env)
                 said = json.dumps(runner.result()) + runner.stdout + runner.stderr
                 assert server.requests[-1].headers["authorization"] == wanted

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fairlead_runner.reach import web
-from fairlead_runner.reach.failures import Failed
 from tests.runner.conftest import Start
 from tests.runner.reach_support import Reply, certified, reaching, serving
+
+from fairlead_runner.reach import web
+from fairlead_runner.reach.failures import Failed
 
 pytestmark = pytest.mark.local
 
@@ -33,17 +34,18 @@ def test_the_name_is_verified_and_the_address_connected_to(tmp_path: Path):
     assert server.requests[0].headers["host"] == f"api.shop.example:{server.port}"
 
 
-@pytest.mark.parametrize("host, trusted", [("other.shop.example", True), ("api.shop.example", False), ("127.0.0.1", True)])
+@pytest.mark.parametrize(
+    "host, trusted", [("other.shop.example", True), ("api.shop.example", False), ("127.0.0.1", True)]
+)
 def test_certificates_that_do_not_fit(tmp_path: Path, host: str, trusted: bool):
     """Another name, an unknown authority or a bare address: nothing is sent."""
     context, authority = certified(tmp_path, "api.shop.example")
-    with serving(Reply(), context) as server:
-        with pytest.raises(Failed) as failed:
-            web.run(
-                {"url": f"https://{host}:{server.port}/", "allow": allow(authority if trusted else None)},
-                {},
-                resolve=to_loopback,
-            )
+    with serving(Reply(), context) as server, pytest.raises(Failed) as failed:
+        web.run(
+            {"url": f"https://{host}:{server.port}/", "allow": allow(authority if trusted else None)},
+            {},
+            resolve=to_loopback,
+        )
 
     assert failed.value.reason == "HttpFailed"
     assert "certificate" in str(failed.value).lower()
@@ -57,7 +59,7 @@ def test_the_first_address_that_answers_is_used(tmp_path: Path):
         outputs = web.run(
             {"url": f"https://api.shop.example:{server.port}/", "allow": allow(authority)},
             {},
-            resolve=lambda host, port: ["127.0.0.3", "127.0.0.1"],
+            resolve=lambda *_: ["127.0.0.3", "127.0.0.1"],
         )
 
     assert outputs["status"] == 200

@@ -45,7 +45,9 @@ def test_another_kind_of_target(start: Start):
 def test_a_text_that_is_a_value(start: Start, body: object):
     """A template may give any value; it is sent as JSON."""
     with serving(Reply()) as server:
-        start(node=reaching("notify", {"secret": "team-chat", "body": body}), env_of_home=target(server)).outputs()
+        start(
+            node=reaching("notify", {"secret": "team-chat", "body": body}), env_of_home=target(server)
+        ).outputs()
 
     assert json.loads(server.requests[0].json()["message"]) == body
 

@@ -26,7 +26,9 @@ BUILT = all((api_servers.BINARIES / name).exists() for name in ("etcd", "kube-ap
             "real",
             marks=[
                 pytest.mark.cluster,
-                pytest.mark.skipif(not BUILT, reason="etcd and kube-apiserver are not built (FAIRLEAD_CLUSTER_CACHE)"),
+                pytest.mark.skipif(
+                    not BUILT, reason="etcd and kube-apiserver are not built (FAIRLEAD_CLUSTER_CACHE)"
+                ),
             ],
         ),
     ],
@@ -82,7 +84,9 @@ def test_create_twice_by_one_node_is_one_object(api: Api, do: Do):
 def test_a_generated_name_is_the_same_for_every_delivery(do: Do):
     """`generateName` gives each node its own name, each delivery the same."""
     manifest = {**config_map("x"), "metadata": {"generateName": "job-"}}
-    names = [do("create", manifest, key=key).outputs()["object"]["metadata"]["name"] for key in ("1", "1", "2")]
+    names = [
+        do("create", manifest, key=key).outputs()["object"]["metadata"]["name"] for key in ("1", "1", "2")
+    ]
 
     assert names[0] == names[1] != names[2]
     assert all(name.startswith("job-") for name in names)

@@ -41,7 +41,10 @@ def containers(draw: st.DrawFn, index: int, kind: str, name: str = "") -> dict[s
     inner = name or f"x{index}"
     common: dict[str, Any] = draw(st.sampled_from([{}, {"timeout": "40s"}]))
     if kind == "while":
-        return {"while": {"condition": f"pass.index < {draw(st.integers(0, 3))}", **draw(bodies(inner))}, **common}
+        return {
+            "while": {"condition": f"pass.index < {draw(st.integers(0, 3))}", **draw(bodies(inner))},
+            **common,
+        }
     if kind == "forEach":
         loop = {
             "items": list(range(draw(st.integers(0, 3)))),
@@ -57,9 +60,16 @@ def containers(draw: st.DrawFn, index: int, kind: str, name: str = "") -> dict[s
 @st.composite
 def kinds(draw: st.DrawFn, index: int) -> dict[str, Any]:
     """The kind of a node and the policies that go with it."""
-    kind = draw(st.sampled_from(["run", "run", "set", "log", "if", "switch", "wait", "while", "forEach", "parallel"]))
+    kind = draw(
+        st.sampled_from(["run", "run", "set", "log", "if", "switch", "wait", "while", "forEach", "parallel"])
+    )
     if kind == "wait":
-        return {"wait": {"for": draw(st.sampled_from(["5s", "90s"])), **draw(st.sampled_from([{}, {"timeout": "20s"}]))}}
+        return {
+            "wait": {
+                "for": draw(st.sampled_from(["5s", "90s"])),
+                **draw(st.sampled_from([{}, {"timeout": "20s"}])),
+            }
+        }
     if kind in ("while", "forEach", "parallel"):
         return draw(containers(index, kind))
     if kind == "run":

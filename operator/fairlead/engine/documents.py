@@ -54,7 +54,12 @@ def templates_of(node: NodeDef) -> list[tuple[str, Any, bool]]:
     run, http, notify, resource = node.spec.run, node.spec.http, node.spec.notify, node.spec.resource
     fields: list[tuple[str, Any]] = [("with", node.spec.with_)]
     if run is not None:
-        fields += [("image", run.image), ("args", list(run.args)), ("env", run.env), ("workingDir", run.working_dir)]
+        fields += [
+            ("image", run.image),
+            ("args", list(run.args)),
+            ("env", run.env),
+            ("workingDir", run.working_dir),
+        ]
     elif http is not None:
         fields += [("url", http.url), ("query", http.query), ("headers", http.headers), ("body", http.body)]
     elif notify is not None:

@@ -269,7 +269,9 @@ class Graph:
 
     def named(self, name: str) -> bool:
         """Whether a node of that name, or an instance of that id, is anywhere in the graph."""
-        if any(name in body.nodes or name in body.fallbacks for body in (*self.bodies.values(), self.finally_)):
+        if any(
+            name in body.nodes or name in body.fallbacks for body in (*self.bodies.values(), self.finally_)
+        ):
             return True
         try:
             self.find(name)
@@ -303,7 +305,14 @@ def _add_bodies(graph: Graph, node: NodeDef, prefix: str) -> None:
         Body(graph, spec.while_.nodes, spec.while_.connections, prefix=f"{prefix}{node.name}/", owner=node)
     elif spec.for_each is not None:
         each = spec.for_each
-        Body(graph, each.nodes, each.connections, prefix=f"{prefix}{node.name}/", owner=node, outputs=each.outputs)
+        Body(
+            graph,
+            each.nodes,
+            each.connections,
+            prefix=f"{prefix}{node.name}/",
+            owner=node,
+            outputs=each.outputs,
+        )
     elif spec.parallel is not None:
         for branch in spec.parallel.branches:
             inner = f"{prefix}{node.name}.{branch.name}/"

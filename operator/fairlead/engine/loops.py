@@ -37,7 +37,9 @@ def begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
     state = turn.state.node(key)
     instance = turn.state.instance(key)
     deadline = None if node.timeout is None else turn.now + node.timeout
-    turn.emit(e.NodeStarted, node=instance, path=path, attempt=state.attempt + 1, deadline=deadline, body=True)
+    turn.emit(
+        e.NodeStarted, node=instance, path=path, attempt=state.attempt + 1, deadline=deadline, body=True
+    )
     if node.spec.parallel is None:
         turn.emit(e.LoopStarted, node=instance, path=path, items=items)
     turn.work.append(key)
@@ -48,9 +50,13 @@ def _items(turn: Turn, node: NodeDef, key: str) -> list[Any]:
     assert each is not None
     items = node.template("items", each.items).evaluate(turn.scope(node, key), turn.seed(key, "items"))
     if not isinstance(items, list):
-        raise ExpressionError(str(each.items), f"items is {type(items).__name__} {items!r:.60}; expected a list", {})
+        raise ExpressionError(
+            str(each.items), f"items is {type(items).__name__} {items!r:.60}; expected a list", {}
+        )
     if len(items) > MAX_ITEMS:
-        raise ExpressionError(str(each.items), f"items has {len(items)} entries; expected at most {MAX_ITEMS}", {})
+        raise ExpressionError(
+            str(each.items), f"items has {len(items)} entries; expected at most {MAX_ITEMS}", {}
+        )
     return items
 
 
@@ -117,7 +123,9 @@ def body_condition(turn: Turn, key: str, node: NodeDef, body: Body, loop: LoopSt
     """The condition of a while: it sees what the container sees, `pass` of the pass to come, and the nodes of the last one."""
     names = turn.names_around(key)
     before = names.get("pass")
-    upcoming: dict[str, Any] = {"index": loop.opened} if before is None else {"index": loop.opened, "parent": before}
+    upcoming: dict[str, Any] = (
+        {"index": loop.opened} if before is None else {"index": loop.opened, "parent": before}
+    )
     inner = ((body, loop.last, ""),) if loop.last else ()
     return node.condition(source).evaluate(turn.scope(node, key, inner=inner, names={"pass": upcoming}))
 
@@ -127,7 +135,8 @@ def body_condition(turn: Turn, key: str, node: NodeDef, body: Body, loop: LoopSt
 
 def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: LoopState) -> None:
     each = node.spec.for_each
-    assert each is not None and loop.items is not None
+    assert each is not None
+    assert loop.items is not None
     if loop.failure is not None and each.on_item_error == "fail":
         _stop(turn, key, state, loop, reasons.BODY_FAILED)
         return
@@ -177,7 +186,7 @@ def _verdict(node: NodeDef, loop: LoopState) -> str:
         return "failed" if failed else "done" if done == total else "open"
     if strategy == "any":
         return "open" if done + failed < total else "done" if done else "failed"
-    wanted = 1 if strategy == "race" else strategy.at_least  # type: ignore[union-attr]
+    wanted = 1 if strategy == "race" else strategy.at_least
     if done >= wanted:
         return "done"
     return "failed" if total - failed < wanted else "open"
@@ -195,7 +204,15 @@ def _branches_done(turn: Turn, key: str, state: NodeState, node: NodeDef, loop: 
 
 
 def _open(
-    turn: Turn, key: str, state: NodeState, body: Body, prefix: str, index: int, *, branch: str = "", condition: bool | None = None
+    turn: Turn,
+    key: str,
+    state: NodeState,
+    body: Body,
+    prefix: str,
+    index: int,
+    *,
+    branch: str = "",
+    condition: bool | None = None,
 ) -> None:
     """Begin a pass, an item or a branch: a child path, and one more child for each entry point if there are several."""
     path = joins.next_child(turn.state, state.path)
@@ -232,7 +249,11 @@ def close(turn: Turn, prefix: str) -> None:
             return
         _sweep(turn, prefix, scope, reason)
         failure = scope.failure
-        error = failure.error if failure is not None else e.Error(reason=reason, message="it was ended from outside")
+        error = (
+            failure.error
+            if failure is not None
+            else e.Error(reason=reason, message="it was ended from outside")
+        )
         _body_ended(turn, prefix, scope, error=error)
     elif scope.ended >= scope.total:
         try:
@@ -247,7 +268,9 @@ def _body_ended(turn: Turn, prefix: str, scope: ScopeState, **how: Any) -> None:
     key = scope.container
     segment = prefix[len(key) :]
     branch = segment[1:-1] if segment.startswith(".") else ""
-    turn.emit(e.BodyEnded, node=turn.state.instance(key), scope=prefix, index=scope.index, branch=branch, **how)
+    turn.emit(
+        e.BodyEnded, node=turn.state.instance(key), scope=prefix, index=scope.index, branch=branch, **how
+    )
     turn.work.append(key)
 
 
@@ -278,7 +301,9 @@ def _drain(turn: Turn, prefix: str, reason: str) -> None:
                 ending.cancel(turn, node.stands_for, reason)
                 continue
         if node.status in s.HOLDS_SLOT and node.stop != reason:
-            turn.emit(e.NodeStopping, node=state.instance(key), path=node.path, attempt=node.attempt, reason=reason)
+            turn.emit(
+                e.NodeStopping, node=state.instance(key), path=node.path, attempt=node.attempt, reason=reason
+            )
             if key in state.loops:
                 turn.work.append(key)
         elif node.status in (s.READY, s.RETRYING, s.LOST, s.WAITING):
@@ -292,13 +317,19 @@ def _sweep(turn: Turn, prefix: str, scope: ScopeState, reason: str) -> None:
         if state.node(prefix + name).status not in s.ENDED_NODE:
             ending.skip(turn, prefix + name, reason)
     below = scope.path + "."
-    for path in [p for p, held in state.paths.items() if held.status == s.ACTIVE and (p == scope.path or p.startswith(below))]:
+    for path in [
+        p
+        for p, held in state.paths.items()
+        if held.status == s.ACTIVE and (p == scope.path or p.startswith(below))
+    ]:
         turn.emit(e.PathCancelled, path=path, reason=reason)
 
 
 def _stop(turn: Turn, key: str, state: NodeState, loop: LoopState, reason: str) -> None:
     """End what the container has started; it ends itself once that has."""
-    turn.emit(e.NodeStopping, node=turn.state.instance(key), path=state.path, attempt=state.attempt, reason=reason)
+    turn.emit(
+        e.NodeStopping, node=turn.state.instance(key), path=state.path, attempt=state.attempt, reason=reason
+    )
     turn.work.append(key)
 
 

@@ -26,7 +26,12 @@ EXECUTION: Table = {
 }
 
 PATH: Table = {
-    "": {"PathStarted": s.ACTIVE, "PathJoined": s.ACTIVE, "LoopIteration": s.ACTIVE, "BranchStarted": s.ACTIVE},
+    "": {
+        "PathStarted": s.ACTIVE,
+        "PathJoined": s.ACTIVE,
+        "LoopIteration": s.ACTIVE,
+        "BranchStarted": s.ACTIVE,
+    },
     s.ACTIVE: {
         "PathJoined": s.JOINED,
         "PathCompleted": s.COMPLETED,

@@ -103,7 +103,7 @@ class Turn:
             if prefix in self.state.scopes:
                 self.work.append(prefix)
 
-    def scope(
+    def scope(  # noqa: PLR0913 - each names one thing that an expression may see
         self,
         node: NodeDef | None = None,
         key: str = "",

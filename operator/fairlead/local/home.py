@@ -10,6 +10,7 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import uuid
 from collections.abc import Callable
@@ -17,13 +18,15 @@ from typing import Any
 
 from fairlead.engine import expressions
 from fairlead.engine.graph import Graph, compile_workflow
+from fairlead.engine.summary import status
 from fairlead.local.store import ExecutionRecord, Store
 from fairlead.local.subprocesses import Attempt, Ended, RunnerEvent, Started, SubprocessRunner
 from fairlead.model import commands as c
 from fairlead.model.effects import StartAttempt, StopAttempt
+from fairlead.model.errors import Unavailable
 from fairlead.model.events import Error, Event
 from fairlead.model.manifests import WorkflowSpec, canonical_json, digest, parse_spec
-from fairlead.model.state import State
+from fairlead.model.state import WAITING, State
 from fairlead.model.times import parse_duration
 from fairlead.runtime.actor import Actor, load_state
 
@@ -132,6 +135,7 @@ class LocalHome:
                     watching.cancel()
                     await asyncio.gather(watching, return_exceptions=True)
                 self._actors.pop(record.uid, None)
+                await self._show_last(actor)
                 if not self._actors:
                     await self._stop_runner()
 
@@ -175,6 +179,12 @@ class LocalHome:
         if self._runner is not None:
             runner, self._runner = self._runner, None
             await runner.close()
+
+    async def _show_last(self, actor: Actor) -> None:
+        """However a run is left, the store shows how it was left; a store that cannot be written keeps what it has."""
+        if actor.state.phase:
+            with contextlib.suppress(Unavailable):
+                await self.store.publish(actor.uid, status(actor.graph, actor.state, self.clock.now()))
 
     def _reported(self, event: RunnerEvent) -> None:
         """What the runner says goes into the mailbox of the execution that the key names."""
@@ -256,5 +266,8 @@ def _ended(event: Ended, identity: dict[str, Any]) -> c.Command:
 
 
 def _still(state: State) -> bool:
-    """Whether nothing moves without somebody's doing."""
-    return bool(state.suspended_at) and not state.active
+    """Whether nothing moves without somebody's doing or a wait's end."""
+    if state.active or state.phase == "":
+        return False
+    waiting = {state.node(key).status for key in state.waiting}
+    return bool(state.suspended_at) or waiting == {WAITING}

@@ -40,7 +40,9 @@ class Allow:
         if not self.hosts:
             if port == default_port:
                 return None
-            return f"port {port} is not the usual one ({default_port}), and no host with it is in the allow-list"
+            return (
+                f"port {port} is not the usual one ({default_port}), and no host with it is in the allow-list"
+            )
         if any(_fits(pattern, host, port, default_port) for pattern in self.hosts):
             return None
         return f"{host}:{port} is not in the allow-list of this install ({', '.join(self.hosts)})"
@@ -56,7 +58,9 @@ def settings(allow: Mapping[str, Any] | None, env: Mapping[str, str]) -> Allow:
     private, networks = _private(setting("private", "FAIRLEAD_HTTP_ALLOW_PRIVATE"))
     return Allow(
         plain=_flag("plain", setting("plain", "FAIRLEAD_HTTP_ALLOW_PLAIN")),
-        hosts=tuple(_pattern(each) for each in _texts("hosts", setting("hosts", "FAIRLEAD_HTTP_ALLOW_HOSTS"))),
+        hosts=tuple(
+            _pattern(each) for each in _texts("hosts", setting("hosts", "FAIRLEAD_HTTP_ALLOW_HOSTS"))
+        ),
         private=private,
         networks=networks,
         denied=_networks("deny", setting("deny", "FAIRLEAD_HTTP_DENY")),
@@ -81,7 +85,7 @@ def _split(pattern: str) -> tuple[str, str]:
 
 def _pattern(text: str) -> str:
     name, port = _split(text)
-    if not name or "*" in name.removeprefix("*") or name.startswith("*") and name[1:2] not in ("", "."):
+    if not name or "*" in name.removeprefix("*") or (name.startswith("*") and name[1:2] not in ("", ".")):
         raise _unreadable("hosts", text, "a host, *.domain or *")
     if port != "*" and port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise _unreadable("hosts", text, "HOST:PORT or HOST:*")

@@ -83,7 +83,9 @@ def read(found: dict[str, str], chunks: Iterable[bytes]) -> bytes:
     for part in _unpacked(found.get("content-encoding", ""), chunks):
         size += len(part)
         if size > MAX_BYTES:
-            raise Failed("OutputTooLarge", f"the answer has more than {MAX_BYTES} bytes; at most that is kept")
+            raise Failed(
+                "OutputTooLarge", f"the answer has more than {MAX_BYTES} bytes; at most that is kept"
+            )
         parts.append(part)
     return b"".join(parts)
 
@@ -94,11 +96,13 @@ def _unpacked(encoding: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
         return iter(chunks)
     if encoding in ("gzip", "x-gzip", "deflate"):
         return _inflated(chunks)
-    raise Failed("HttpFailed", f"the answer is packed with {encoding[:40]!r}; expected gzip, deflate or nothing")
+    raise Failed(
+        "HttpFailed", f"the answer is packed with {encoding[:40]!r}; expected gzip, deflate or nothing"
+    )
 
 
 def _inflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """gzip or zlib, told apart by their first bytes; never more than a piece at a time."""
+    """Gzip or zlib, told apart by their first bytes; never more than a piece at a time."""
     unpacker = zlib.decompressobj(wbits=47)
     started = False
     try:
@@ -131,7 +135,10 @@ def _charset(parameters: str) -> str:
 
 
 _CHARSETS = frozenset(
-    "utf-8 utf8 us-ascii ascii iso-8859-1 latin1 iso-8859-15 windows-1252 windows-1251 utf-16 utf-16le utf-16be shift_jis "
-    "euc-jp gb2312 gbk gb18030 big5 euc-kr koi8-r iso-8859-2 windows-1250".split()
-)
+    (
+        "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "iso-8859-15", "windows-1252", "windows-1251", "utf-16",
+        "utf-16le", "utf-16be", "shift_jis", "euc-jp", "gb2312", "gbk", "gb18030", "big5", "euc-kr", "koi8-r", "iso-8859-2",
+        "windows-1250",
+    )
+)  # fmt: skip
 """Names of text encodings; Python's own list also has ones that are none (`zip`, `unicode_escape`)."""

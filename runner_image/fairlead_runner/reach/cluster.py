@@ -65,7 +65,7 @@ class Cluster:
         self._configuration = client.Configuration()
         self.namespace = _configure(self._configuration, env)
         self._configuration.retries = False
-        self._connections = client.rest.RESTClientObject(self._configuration)
+        self._connections: Any = client.rest.RESTClientObject(self._configuration)
 
     def kind(self, api_version: str, kind: str) -> Kind:
         """Where a kind is found. Raises Failed with ResourceInvalid where the cluster has none of it."""
@@ -75,7 +75,9 @@ class Cluster:
             found = self.ask("GET", f"{root}/{group}")
         except Answered as answered:
             if answered.status == 404:
-                raise Failed("ResourceInvalid", f"the cluster has no API {api_version!r} (for {kind})") from None
+                raise Failed(
+                    "ResourceInvalid", f"the cluster has no API {api_version!r} (for {kind})"
+                ) from None
             raise
         for entry in found.get("resources") or ():
             if entry["kind"] == kind and "/" not in entry["name"]:
@@ -93,13 +95,14 @@ class Cluster:
         """The JSON that is answered. Raises Answered, or Failed with ClusterUnavailable."""
         url = f"{self._configuration.host}{path}{'?' + urlencode(query) if query else ''}"
         headers = {"Accept": "application/json", "User-Agent": "fairlead"}
-        for setting in self._configuration.auth_settings().values():
+        settings: Any = self._configuration.auth_settings()
+        for setting in settings.values():
             if setting["value"]:
                 headers[setting["key"]] = setting["value"]
         if body is not None:
             headers["Content-Type"] = content
-        # The client encodes JSON itself and passes text on for every other type.
-        sent: Any = body if content == "application/json" or body is None else lean_json.encode(dict(body))
+        # The client encodes what is JSON by its type, merge patches too, and passes text on for every other type.
+        sent: Any = body if content.endswith("json") or body is None else lean_json.encode(dict(body))
         status, data = self._exchange(method, url, headers, sent)
         try:
             answer = lean_json.decode(data.decode())
@@ -123,7 +126,9 @@ class Cluster:
             response.release_conn()
         except (exceptions.ApiException, HTTPError, OSError) as error:
             said = " ".join(str(error).split())[:200]
-            raise Failed("ClusterUnavailable", f"the API server {self._configuration.host} gave no answer: {said}") from None
+            raise Failed(
+                "ClusterUnavailable", f"the API server {self._configuration.host} gave no answer: {said}"
+            ) from None
         if len(data) > MAX_BYTES:
             raise Failed("OutputTooLarge", f"the answer has more than {MAX_BYTES} bytes")
         return int(response.status), data
@@ -131,8 +136,9 @@ class Cluster:
 
 def _configure(configuration: Any, env: Mapping[str, str]) -> str:
     """Fill in server and credentials; the namespace that goes with them."""
-    from kubernetes import config
+    import kubernetes.config
 
+    config: Any = kubernetes.config
     in_pod = not env.get("KUBECONFIG") and env.get("KUBERNETES_SERVICE_HOST")
     try:
         if in_pod:
@@ -143,9 +149,13 @@ def _configure(configuration: Any, env: Mapping[str, str]) -> str:
         current = config.list_kube_config_contexts()[1]
         return str(current["context"].get("namespace") or "default")
     except (config.ConfigException, OSError) as error:
-        where = "of this pod's service account" if in_pod else "of this machine (KUBECONFIG or ~/.kube/config)"
+        where = (
+            "of this pod's service account" if in_pod else "of this machine (KUBECONFIG or ~/.kube/config)"
+        )
         said = " ".join(str(error).split())[:200]
-        raise Failed("ClusterUnavailable", f"the cluster configuration {where} cannot be used: {said}") from None
+        raise Failed(
+            "ClusterUnavailable", f"the cluster configuration {where} cannot be used: {said}"
+        ) from None
 
 
 def _answered(status: int, answer: Mapping[str, Any]) -> Answered:
@@ -157,7 +167,9 @@ def _answered(status: int, answer: Mapping[str, Any]) -> Answered:
     if status == 404:
         return Answered(status, "NotFound", message)
     if status == 409:
-        return Answered(status, "AlreadyExists" if answer.get("reason") == "AlreadyExists" else "Conflict", message)
+        return Answered(
+            status, "AlreadyExists" if answer.get("reason") == "AlreadyExists" else "Conflict", message
+        )
     if status in _INVALID:
         return Answered(status, "ResourceInvalid", message)
     if status == 429 or status >= 500:

@@ -40,7 +40,9 @@ def authorization(auth: Any, env: Mapping[str, str]) -> tuple[str, list[str]]:
         _fit(token, auth, "token")
         return f"Bearer {token}", [token]
     if kind == "basic":
-        user, password = (value(auth.get("secret"), key, env).rstrip("\n") for key in ("username", "password"))
+        user, password = (
+            value(auth.get("secret"), key, env).rstrip("\n") for key in ("username", "password")
+        )
         if ":" in user:
             raise Failed(
                 "SecretUnusable", f"key 'username' of Secret {auth['secret']!r} holds a colon; expected none"

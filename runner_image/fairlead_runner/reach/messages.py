@@ -21,9 +21,11 @@ MAX_HEADERS = 65536
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
 _FRAMING = frozenset(
-    "host content-length transfer-encoding connection keep-alive te trailer upgrade expect accept-encoding http2-settings "
-    "proxy-authorization proxy-connection proxy-authenticate".split()
-)
+    (
+        "host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
+        "accept-encoding", "http2-settings", "proxy-authorization", "proxy-connection", "proxy-authenticate",
+    )
+)  # fmt: skip
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -93,7 +95,9 @@ def body(value: Any, found: dict[str, str]) -> bytes | None:
 def _header(name: str, value: Any) -> str:
     text = _scalar(value, f"the header {name!r}")
     if not _VALUE.fullmatch(text):
-        raise _refused(f"the header {name!r} holds a line break or another letter that is not visible ASCII; expected none")
+        raise _refused(
+            f"the header {name!r} holds a line break or another letter that is not visible ASCII; expected none"
+        )
     return text.strip()
 
 

@@ -21,7 +21,7 @@ from fairlead_runner.reach.failures import Failed
 KEY = "url"
 MAX_TEXT = 256 * 1024
 _SCHEME = re.compile(r"([a-z0-9][a-z0-9+.-]{0,30})://", re.IGNORECASE)
-_LOCAL = frozenset("dbus gio glib gnome kde macosx qt syslog windows".split())
+_LOCAL = frozenset(["dbus", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"])
 _STATUS = re.compile(r"\berror=(\d{3})\b")
 
 
@@ -74,9 +74,12 @@ def _send(url: str, whose: str, title: str, body: str, heard: _Ears) -> None:
     scheme = found[1].lower()
     if scheme in _LOCAL:
         raise Failed(
-            "NotifyRefused", f"key {KEY!r} of {whose} is of the kind {scheme}, which acts on this machine; expected a service"
+            "NotifyRefused",
+            f"key {KEY!r} of {whose} is of the kind {scheme}, which acts on this machine; expected a service",
         )
-    asset = apprise.AppriseAsset(app_id="Fairlead", app_desc="Fairlead", app_url="", plugin_paths=[], secure_logging=True)
+    asset = apprise.AppriseAsset(
+        app_id="Fairlead", app_desc="Fairlead", app_url="", plugin_paths=[], secure_logging=True
+    )
     sender = apprise.Apprise(asset=asset)
     if not _added(sender, url):
         raise Failed(

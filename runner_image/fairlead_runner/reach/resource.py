@@ -96,7 +96,9 @@ class _Work:
         about = {name: value for name, value in self.manifest["metadata"].items() if name != "generateName"}
         about |= {"name": self.name, "annotations": {**(about.get("annotations") or {}), KEY: self.key}}
         try:
-            return cluster.ask("POST", folder, {"fieldManager": MANAGER}, {**self.manifest, "metadata": about})
+            return cluster.ask(
+                "POST", folder, {"fieldManager": MANAGER}, {**self.manifest, "metadata": about}
+            )
         except Answered as answered:
             if answered.reason != "AlreadyExists":
                 raise
@@ -132,7 +134,11 @@ class _Work:
         except Failed as failed:
             if failed.reason == "ClusterUnavailable":
                 return before
-            if isinstance(failed, Answered) and failed.status == 404 and (uid is None or self.action == "delete"):
+            if (
+                isinstance(failed, Answered)
+                and failed.status == 404
+                and (uid is None or self.action == "delete")
+            ):
                 return None
             if isinstance(failed, Answered) and failed.status == 404:
                 raise Failed("NotFound", f"{self.shown} was deleted while it was awaited") from None
@@ -153,7 +159,11 @@ class _Work:
         return self.action != "delete"
 
     def _late(self, found: dict[str, Any] | None) -> Failed:
-        state = "it does not exist" if found is None else f"it was last seen{_status(found) or ' without a status'}"
+        state = (
+            "it does not exist"
+            if found is None
+            else f"it was last seen{_status(found) or ' without a status'}"
+        )
         wanted = "gone" if self.action == "delete" and not self.success else "as `success` says"
         return Failed("ResourceTimeout", f"{self.shown} was not {wanted} within {self.seconds:g} s; {state}")
 
@@ -165,8 +175,12 @@ def _manifest(value: Any) -> dict[str, Any]:
         text = value.get(field)
         if not isinstance(text, str) or not text:
             raise _invalid(f"the manifest's {field} is {text!r}; expected text")
-    if value["apiVersion"].count("/") > 1 or any(part in ("", ".", "..") for part in value["apiVersion"].split("/")):
-        raise _invalid(f"the manifest's apiVersion is {value['apiVersion']!r}; expected VERSION or GROUP/VERSION")
+    if value["apiVersion"].count("/") > 1 or any(
+        part in ("", ".", "..") for part in value["apiVersion"].split("/")
+    ):
+        raise _invalid(
+            f"the manifest's apiVersion is {value['apiVersion']!r}; expected VERSION or GROUP/VERSION"
+        )
     about = value.get("metadata")
     if not isinstance(about, dict):
         raise _invalid(f"the manifest's metadata is {about!r:.80}; expected an object with a name")

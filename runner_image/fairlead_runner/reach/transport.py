@@ -61,7 +61,9 @@ def system_resolver(host: str, port: int) -> list[str]:
 def admit(target: Target, allow: Allow, resolve: Resolver, deadline: Deadline) -> list[str]:
     """The addresses that may be connected to for a target. Raises Failed."""
     if target.scheme == "http" and not allow.plain:
-        raise Failed("HttpRefused", f"{target.shown} is not https, and this install does not allow plain http")
+        raise Failed(
+            "HttpRefused", f"{target.shown} is not https, and this install does not allow plain http"
+        )
     host = f"[{target.host}]" if ":" in target.host else target.host
     why = allow.refusal(host, target.port, PORTS[target.scheme])
     if why:
@@ -100,7 +102,9 @@ def _resolved(target: Target, resolve: Resolver, deadline: Deadline) -> list[Add
         raise Failed("HttpRefused", f"{target.host} resolves to {answer!r}; expected addresses") from None
 
 
-def pool(addresses: Sequence[str], target: Target, allow: Allow, deadline: Deadline) -> httpcore.ConnectionPool:
+def pool(
+    addresses: Sequence[str], target: Target, allow: Allow, deadline: Deadline
+) -> httpcore.ConnectionPool:
     """What makes the one connection."""
     return httpcore.ConnectionPool(
         ssl_context=_tls(allow) if target.scheme == "https" else None,
@@ -120,7 +124,8 @@ def _tls(allow: Allow) -> ssl.SSLContext:
             context.load_verify_locations(allow.ca_file)
         except OSError as error:
             raise Failed(
-                "HttpFailed", f"the install's certificates {allow.ca_file!r} cannot be read: {error.strerror or error}"
+                "HttpFailed",
+                f"the install's certificates {allow.ca_file!r} cannot be read: {error.strerror or error}",
             ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
@@ -163,7 +168,7 @@ class _Timed(httpcore.NetworkStream):
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._deadline.left())
+        return self._stream.read(max_bytes, 5)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, self._deadline.left())
@@ -175,7 +180,8 @@ class _Timed(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         return _Timed(
-            self._stream.start_tls(ssl_context, server_hostname, self._deadline.left(CONNECT_LIMIT)), self._deadline
+            self._stream.start_tls(ssl_context, server_hostname, self._deadline.left(CONNECT_LIMIT)),
+            self._deadline,
         )
 
     def get_extra_info(self, info: str) -> Any:

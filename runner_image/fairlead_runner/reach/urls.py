@@ -58,7 +58,7 @@ def parse(url: Any) -> Target:
     if len(url) > MAX_LENGTH:
         raise _refused(f"the url has {len(url)} characters; expected at most {MAX_LENGTH}")
     for position, letter in enumerate(url):
-        if not "!" <= letter <= "~" or letter in "\\\"<>^`{|}":
+        if not "!" <= letter <= "~" or letter in '\\"<>^`{|}':
             raise _refused(
                 f"the url has {letter!r} at character {position}; expected visible ASCII with the rest percent-encoded "
                 "(hosts in their xn-- form, parameters under `query`)"
@@ -76,7 +76,9 @@ def parse(url: Any) -> Target:
     for name, text in (("path", path), ("query", query)):
         rest = _SENT.sub("", text)
         if rest:
-            raise _refused(f"the {name} of the url holds {rest[:1]!r}, which is no whole escape; expected %25 for a %")
+            raise _refused(
+                f"the {name} of the url holds {rest[:1]!r}, which is no whole escape; expected %25 for a %"
+            )
     return Target(scheme, host, port, path, query, address)
 
 

@@ -1,6 +1,6 @@
 """Runs an `http` node: one request, one answer, by the rules that the modules beside this one hold.
 
-    parse the URL ► admit its host and addresses ► send once, follow nothing ► read at most 1 MiB ► `expect`
+parse the URL ► admit its host and addresses ► send once, follow nothing ► read at most 1 MiB ► `expect`
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def run(
     spec: Mapping[str, Any], env: Mapping[str, str], resolve: transport.Resolver = transport.system_resolver
 ) -> dict[str, Any]:
     """The outputs of the node. Raises Failed."""
-    authorization, hidden = None, []
+    authorization: str | None = None
+    hidden: list[str] = []
     if spec.get("auth") is not None:
         authorization, hidden = credentials.authorization(spec["auth"], env)
     try:
@@ -73,7 +74,10 @@ def _exchange(
     body: bytes | None,
 ) -> Answer:
     url = httpcore.URL(
-        scheme=target.scheme.encode(), host=target.host.encode(), port=target.port, target=line.encode("ascii")
+        scheme=target.scheme.encode(),
+        host=target.host.encode(),
+        port=target.port,
+        target=line.encode("ascii"),
     )
     if body is not None or method in ("POST", "PUT", "PATCH"):
         headers["content-length"] = str(len(body or b""))

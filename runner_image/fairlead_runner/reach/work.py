@@ -30,7 +30,9 @@ def run(node: Node, place: Scratch, env: dict[str, str]) -> None:
         code = _refuse(place, "OutputInvalid", str(unfit))
     except BaseException as error:  # noqa: BLE001 - an answer and not silence, whatever a library raised
         # Its text may show what was sent, so only its kind is told.
-        code = _refuse(place, "RunnerFailed", f"the {node.kind} node could not be run: {type(error).__name__}")
+        code = _refuse(
+            place, "RunnerFailed", f"the {node.kind} node could not be run: {type(error).__name__}"
+        )
     posix._exit(code)  # noqa: SLF001 - its documented name
 
 

@@ -44,6 +44,7 @@ COMMANDS: dict[str, Entry] = {
     "redrive": Entry(
         f"{_HERE}.wishes:redrive", "run the failed nodes of an execution again, and what follows"
     ),
+    "delete": Entry(f"{_HERE}.deleting:delete", "remove an execution that has ended, with its log"),
     "replay": Entry(
         f"{_HERE}.replay:replay", "fold a log again and name the first difference to what was recorded"
     ),

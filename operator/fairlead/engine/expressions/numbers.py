@@ -118,7 +118,8 @@ def number(value: float, wants_float: bool, path: str) -> int | float:
             ) from None
     if not INT_MIN <= value <= INT_MAX:
         raise ValueError(
-            f"{path or 'the value'} is {_digits(value)}, beyond the 64 bits of an int; say `type: number` in its schema, or use a string"
+            f"{path or 'the value'} is {_digits(int(value))}, beyond the 64 bits of an int;"
+            " say `type: number` in its schema, or use a string"
         )
     return value
 

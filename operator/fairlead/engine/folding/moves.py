@@ -130,7 +130,7 @@ def end_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
     if node.started_at and node.status in (s.SUCCEEDED, s.FAILED):
         counters.node_time += event.at - node.started_at
         counters.timed_nodes += 1
-    path = state.paths.get(node.path)
+    path = state.paths.get(getattr(event, "path", ""))
     if path is not None:
         path.node = key
 

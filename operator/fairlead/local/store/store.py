@@ -101,10 +101,15 @@ class Store:
         record = self.get(name)
         with self.own(record.uid):
             executions.delete(self._database, record)
-            shutil.rmtree(self.workspace(record.uid), ignore_errors=True)
+            for folder in self.folders(record.uid):
+                shutil.rmtree(folder, ignore_errors=True)
 
-    def workspace(self, uid: str) -> Path:
-        """The folder for the files of an execution, such as what its nodes printed; whoever writes there makes it."""
+    def folders(self, uid: str) -> tuple[Path, ...]:
+        """Where the runner keeps the files of an execution, such as what its nodes printed."""
+        name = self._file(uid).name
+        return tuple(self.folder / kind / name for kind in ("logs", "scratch", "containers"))
+
+    def _file(self, uid: str) -> Path:
         if not uid or uid.startswith(".") or "/" in uid:
             raise Bug(f"the uid {uid!r} cannot name a folder; expected letters, digits and dashes")
         return self.folder / uid
@@ -174,5 +179,5 @@ class Store:
             return ownership.owner(self._lock_file(uid))
 
     def _lock_file(self, uid: str) -> Path:
-        workspace = self.workspace(uid)
-        return workspace.with_name(workspace.name + ".lock")
+        file = self._file(uid)
+        return file.with_name(file.name + ".lock")
