@@ -90,7 +90,7 @@ def _of_status(status: Json, now: int) -> Iterator[Fact]:
         "Progress",
         f"{progress['percent']}%, {ended} of {progress['total']}" + (f": {counts}" if counts else ""),
     )
-    if "secondsLeft" in progress:
+    if progress.get("secondsLeft"):
         yield "Time left", words.left(progress["secondsLeft"]).removesuffix(" left")
 
 

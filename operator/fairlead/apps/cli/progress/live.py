@@ -149,7 +149,7 @@ class LiveProgress:
             said.append(f"  {progress['failed']} failed", style="red")
         if state.started_at:
             said.append(f"  {words.duration(max(0, now - state.started_at))}", style="dim")
-        if "secondsLeft" in progress:
+        if progress.get("secondsLeft"):  # an estimate of nothing says nothing
             said.append(f"  {words.left(progress['secondsLeft'])}", style="dim")
         grid = Table.grid(padding=(0, 1))
         grid.add_row(ProgressBar(max(1, progress["total"]), ended, width=_BAR), said)
