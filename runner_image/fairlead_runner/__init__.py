@@ -1,7 +1,8 @@
 """Runs one attempt of one node: reads its document, does the work in a process of its own, reports one result.
 
 Rules of this package
-- Standard library only, and nothing of `fairlead`: the two know each other by the node document alone.
+- Standard library only but for `reach` (http, notify, resource), which is imported when such a node runs; and
+  nothing of `fairlead`: the two know each other by the node document alone.
 - It starts once per attempt, so its start is the price of every node. Until the user's work runs only modules
   that are built in C are imported: an interpreter takes 7 ms here, `os` 1.2 ms more, `signal` 4, `json` 7,
   `subprocess` 11. Hence `posix`, `_signal` and `_json` where other code would write `os`, `signal` and

@@ -202,3 +202,29 @@ def test_a_failed_run_is_redriven(here):
         event["attempt"] for event in here.ask("events", "failing", "--type", "NodeStarted", "--node", "one")
     ]
     assert [1, 2] == attempts
+
+
+def test_a_killed_loop_goes_on_with_the_items_that_are_left(here):
+    """Items that had ended do not run again, those that ran are delivered once more, the rest follows."""
+    body = {
+        "name": "work",
+        "with": {"n": "${item}"},
+        "run": {"sh": f"echo w >> {here.ledger}; test -e go || sleep 600"},
+    }
+    first = {**body, "run": {"sh": f"cat $FAIRLEAD_INPUTS >> {here.ledger}; echo >> {here.ledger}"}}
+    loop = {
+        "items": [1, 2, 3],
+        "maxParallel": 1,
+        "nodes": [first, {**body, "name": "hold", "after": ["work"]}],
+    }
+    process = here.start("run", here.manifest([{"name": "each", "forEach": loop}]), "killed")
+    until(lambda: here.ran()["w"] == 1, "the first item")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (here.folder / "go").touch()
+
+    assert 0 == here.start("run", "--resume", "killed").wait(DEADLINE)
+
+    assert {'{"n":1}': 1, '{"n":2}': 1, '{"n":3}': 1, "w": 4} == here.ran()
+    lost = [event["node"] for event in here.ask("events", "killed", "--type", "NodeLost")]
+    assert ["each[0]/hold"] == lost

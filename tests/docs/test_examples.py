@@ -83,3 +83,12 @@ def test_the_release_check_runs_on_a_clone_of_this_repository(tmp_path):
     report = (clone / "release-report.md").read_text(encoding="utf-8")
     assert status["outputs"]["sha256"] in report
     assert not (clone / "build" / "release-check").exists()
+
+
+def test_fan_out_runs(tmp_path):
+    """Items in their order with null for the failed one, passes counted, the race decided."""
+    done = fairlead("run", EXAMPLES / "fan-out.yaml", "-o", "json", cwd=tmp_path, store=tmp_path / "s.db")
+
+    outputs = json.loads(done.stdout)["outputs"]
+    weighed = [{"name": "bow", "weight": 300}, None, {"name": "keel", "weight": 500}]
+    assert {"weighed": weighed, "failed": 1, "polls": 3, "answer": "near"} == outputs

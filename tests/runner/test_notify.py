@@ -88,6 +88,8 @@ def test_nobody_at_the_target(start: Start):
         f"slack://{CANARY}",
         f"tgram://{CANARY}",
         f"syslog://{CANARY}",
+        "syslog://",
+        "syslog://user",
         f"dbus://{CANARY}",
         f"glib://{CANARY}",
         f"gio://{CANARY}",

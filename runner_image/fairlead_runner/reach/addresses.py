@@ -54,7 +54,7 @@ def refusal(
     if private and _within(address, PRIVATE) and not _within(address, NEVER_PRIVATE):
         return None
     kind = _kind(address)
-    return f"is {kind}, which this install does not allow" if kind else None
+    return f"is {kind}; this install does not allow it" if kind else None
 
 
 def _kind(address: Address) -> str | None:

@@ -31,14 +31,14 @@ FIELDS = {
     "nodes[0].http": "nodes: [{name: n, http: {url: u}}]",
     "nodes[0].notify": "nodes: [{name: n, notify: {secret: s, body: b}}]",
     "nodes[0].resource": "nodes: [{name: n, resource: {manifest: {}}}]",
-    "nodes[0].while": "nodes: [{name: n, while: {condition: 'true', nodes: [{name: m, log: {message: x}}]}}]",
-    "nodes[0].forEach": "nodes: [{name: n, forEach: {items: [], nodes: [{name: m, log: {message: x}}]}}]",
-    "nodes[0].parallel": "nodes: [{name: n, parallel: {branches: [{name: b, nodes: [{name: m, log: {message: x}}]}]}}]",
-    "nodes[0].wait": "nodes: [{name: n, wait: {for: 1s}}]",
+    "nodes[0].retry": "nodes: [{name: n, forEach: {items: [], nodes: [{name: m, log: {message: x}}]}, retry: {maxAttempts: 2}}]",
+    "nodes[0].wait.event": "nodes: [{name: n, wait: {event: {type: t}}}]",
     "nodes[0].approval": "nodes: [{name: n, approval: {roles: [r]}}]",
     "nodes[0].emit": "nodes: [{name: n, emit: {type: t}}]",
     "nodes[0].workflow": "nodes: [{name: n, workflow: {name: w}}]",
-    "finally[0].wait": NODE + "finally: [{name: f, wait: {for: 1s}}]",
+    "nodes[1].while": "nodes: [{name: a, run: {sh: x}, fallback: n}, {name: n, while: {condition: 'true', nodes: [{name: m, log: {message: x}}]}}]",
+    "finally[0].emit": NODE + "finally: [{name: f, emit: {type: t}}]",
+    "nodes[0].while.nodes[0].emit": "nodes: [{name: n, while: {condition: 'true', nodes: [{name: m, emit: {type: t}}]}}]",
 }
 
 
@@ -56,7 +56,7 @@ def test_a_field_that_is_not_run_yet_is_named(field: str):
 
 
 def test_all_of_this_release_is_run():
-    """Every field that item 3 of the issue lists passes, also those that only the cluster heeds."""
+    """Every field that runs passes, also those that only the cluster heeds."""
     spec = """
         inputs: {type: object}
         variables: {v: 1}
@@ -77,6 +77,9 @@ def test_all_of_this_release_is_run():
         - {name: d, switch: {value: 1, cases: [{name: x, equals: 1}]}, after: [c.true]}
         - {name: e, set: {w: 1}, join: any, after: [c.false, d.x], when: "true"}
         - {name: g, finish: {result: done}, join: {atLeast: 1}, after: [d.default, e]}
+        - {name: h, while: {condition: "pass.index < 2", nodes: [{name: i, wait: {for: 1s, timeout: 2s}}]}}
+        - {name: j, forEach: {items: [1], nodes: [{name: k, wait: {until: "2026-01-01T00:00:00Z"}}]}, timeout: 1m}
+        - {name: l, parallel: {strategy: race, branches: [{name: x, nodes: [{name: m, log: {message: x}}]}]}}
     """
     report = validate_documents(workflow(spec))
     assert report.runnable is not None, report.findings
@@ -85,8 +88,8 @@ def test_all_of_this_release_is_run():
 
 def test_bare_specs_and_executions():
     """A spec of a workflow and one of an execution are taken too; what an execution adds is told."""
-    spec = parse_spec(WorkflowSpec, {"nodes": [{"name": "n", "wait": {"for": "1s"}}]})
-    assert [finding.path for finding in unsupported(spec)] == ["spec.nodes[0].wait"]
+    spec = parse_spec(WorkflowSpec, {"nodes": [{"name": "n", "emit": {"type": "t"}}]})
+    assert [finding.path for finding in unsupported(spec)] == ["spec.nodes[0].emit"]
     data = {"workflow": {"name": "w"}, "from": {"execution": "e", "seq": 1}, "migrate": {}}
     assert [finding.path for finding in unsupported(parse_spec(ExecutionSpec, data))] == [
         "spec.from",

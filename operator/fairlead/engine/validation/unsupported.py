@@ -84,8 +84,11 @@ def _of_spec(spec: WorkflowSpec, path: Path) -> Iterator[tuple[Path, str]]:
     for index, connection in enumerate(spec.connections):
         if connection.loopback is not None:
             yield (*path, "connections", index, "loopback"), "loopback"
+    stand_ins = {node.fallback for _, node in nodes_of(spec)}
     for inner, node in nodes_of(spec):
         here = (*path, *inner)
+        if node.kind in BODY_KINDS and node.name in stand_ins:
+            yield (*here, node.kind), f"a fallback of kind {node.kind}"
         if node.kind in KINDS:
             yield (*here, node.kind), f"nodes of kind {node.kind}"
         yield from _fields(NODE_FIELDS, node, here)
