@@ -145,6 +145,7 @@ class _Objects:
 
     def __init__(self) -> None:
         self.objects: dict[str, dict[str, Any]] = {}
+        self.makers: dict[str, str] = {}
         self.version = 0
 
     def answer(self, request: Request) -> Reply:
@@ -162,8 +163,19 @@ class _Objects:
             return _status(
                 403, "Forbidden", 'configmaps is forbidden: User "weak" cannot create resource "configmaps"'
             )
+        body = request.json() if request.body else {}
+        if request.headers.get("content-type") == "application/apply-patch+yaml":
+            for field, value in body.get("data", {}).items():
+                before = self.objects.get(path, {}).get("data", {}).get(field, value)
+                if before != value and self.makers[path] not in request.path:
+                    conflict = f'Apply failed with 1 conflict: conflict with "{self.makers[path]}" using v1: .data.{field}'
+                    return _status(409, "Conflict", conflict)
+        elif request.method == "POST":
+            self.makers[f"{path}/{body['metadata']['name']}"] = request.path.rpartition("fieldManager=")[2]
         act = getattr(self, f"on_{request.method.lower()}")
-        reply: Reply = act(path, request.json() if request.body else {})
+        reply: Reply = act(path, body)
+        if request.method == "PATCH":
+            self.makers.setdefault(path, "fairlead")
         return reply
 
     def on_post(self, path: str, body: dict[str, Any]) -> Reply:

@@ -131,7 +131,7 @@ def _unknown_names(graph: Graph, case: Case) -> list[str]:
     failures = [
         f"nodes.{name} is no node of the workflow; {_meant(name, nodes)}"
         for name in case.nodes
-        if not _known(graph, name)
+        if not graph.named(name)
     ]
     failures += [
         f"expect.events: there is no event type {wanted.type}; {_meant(wanted.type, sorted(_EVENT_TYPES))}"
@@ -144,14 +144,6 @@ def _unknown_names(graph: Graph, case: Case) -> list[str]:
 def _meant(name: str, known: list[str]) -> str:
     near = nearest_name(name, known)
     return f"did you mean {near}?" if near else f"expected one of {', '.join(known)}"
-
-
-def _known(graph: Graph, name: str) -> bool:
-    try:
-        graph.find(name)
-    except KeyError:
-        return False
-    return True
 
 
 def _compare(case: Case, state: State, events: list[e.Event]) -> list[str]:
