@@ -108,14 +108,24 @@ def test_the_runner_and_the_rest_know_only_the_node_document():
 
 
 def test_the_runner_needs_the_standard_library_alone():
-    """At the top of its modules the runner imports only the standard library and itself (others when they are used)."""
+    """At the top of its modules the runner imports only the standard library and itself (others when they are used).
+
+    `reach`, the nodes that reach out, is itself imported when it is used, and so may name its libraries at the top.
+    """
     found = []
     for path in python_files(RUNNER):
+        if path.parent.name == "reach":
+            continue
         top = [line for line, what in imports(path) if not _is_standard(what)]
         lazy = [
             line for line in top if path.read_text(encoding="utf-8").splitlines()[line - 1].startswith(" ")
         ]
         found += [f"{name(path)}:{line}" for line in top if line not in lazy]
+        found += [
+            f"{name(path)}:{number}"
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+            if line.startswith(("from fairlead_runner.reach", "import fairlead_runner.reach"))
+        ]
 
     assert found == []
 

@@ -13,7 +13,6 @@ import os
 import socket
 import ssl
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.runner.reach_support import Reply, Request, as_json, serving
+from tests.support.waiting import until
 
 BINARIES = Path(os.environ.get("FAIRLEAD_CLUSTER_CACHE", Path.home() / ".cache" / "fairlead-cluster"))
 KUBECONFIG = """
@@ -48,13 +48,13 @@ class Api:
         file.write_text(KUBECONFIG.format(url=url or self.url, token=token))
         return {"KUBECONFIG": str(file)}
 
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
+    def ask(self, method: str, path: str, body: Any = None, token: str = "admin") -> Any:
         """JSON in, JSON out; None for what is not there."""
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         request = urllib.request.Request(
             self.url + path,
             None if body is None else json.dumps(body).encode(),
-            {"Authorization": "Bearer admin", "Content-Type": kind},
+            {"Authorization": f"Bearer {token}", "Content-Type": kind},
             method=method,
         )
         try:
@@ -106,18 +106,15 @@ def real(folder: Path) -> Iterator[Api]:
             stack.callback(process.wait, 30)
             stack.callback(process.kill)
         api = Api(f"https://127.0.0.1:{port}", folder)
-        _await_namespace(api)
+        until(lambda: _ready(api), "the API server is ready", 50)
         yield api
 
 
-def _await_namespace(api: Api) -> None:
-    end = time.monotonic() + 50
-    while True:
-        with contextlib.suppress(OSError, AssertionError):
-            if api.ask("GET", "/api/v1/namespaces/default"):
-                return
-        assert time.monotonic() < end, "the API server did not start"
-        time.sleep(0.1)  # polls: nothing tells when it is ready
+def _ready(api: Api) -> bool:
+    """Has the API server its namespaces, and everybody the right to see its kinds?"""
+    with contextlib.suppress(OSError, AssertionError):
+        return bool(api.ask("GET", "/api/v1/namespaces/default") and api.ask("GET", "/api/v1", token="weak"))
+    return False
 
 
 def _free_ports(count: int) -> list[int]:

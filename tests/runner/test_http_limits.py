@@ -115,6 +115,15 @@ def test_decompression_bombs_are_cut_off(size: int):
         ("br", b"x"),
         ("zstd", b"x"),
     ],
+    ids=[
+        "nothing packed",
+        "cut",
+        "more",
+        "a second member",
+        "packed twice",
+        "brotli",
+        "zstd",
+    ],  # gzip holds the time
 )
 def test_packed_answers_that_cannot_be_unpacked(encoding: str, body: bytes):
     """What was not asked for, or is broken, is no answer."""

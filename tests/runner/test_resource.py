@@ -12,6 +12,7 @@ from tests.runner.api_servers import CONFIG_MAPS, Api, config_map
 from tests.runner.conftest import Start
 from tests.runner.reach_support import reaching
 from tests.runner.runner_support import Runner
+from tests.support.waiting import until
 
 MANY = 20_000_000
 SHORT = 700_000
@@ -53,9 +54,14 @@ def do(start: Start, api: Api) -> Do:
     return run
 
 
-def later(act: Callable[[], Any]) -> threading.Thread:
-    """Something that happens while a node waits."""
-    thread = threading.Timer(0.3, act)
+def later(act: Callable[[], Any], when: Callable[[], Any] = lambda: True) -> threading.Thread:
+    """Something that happens while a node waits: after a moment, and not before something else is there."""
+
+    def wait() -> None:
+        until(when, "what the change is made to is there")
+        act()
+
+    thread = threading.Timer(0.3, wait)
     thread.start()
     return thread
 
@@ -152,7 +158,10 @@ def test_delete_awaits_the_end(api: Api, do: Do):
 
 def test_success_is_awaited(api: Api, do: Do):
     """A field that is not there yet is waited for; the object is as it was when the condition held."""
-    thread = later(lambda: api.ask("PATCH", f"{CONFIG_MAPS}/waited", {"data": {"phase": "ready"}}))
+    thread = later(
+        lambda: api.ask("PATCH", f"{CONFIG_MAPS}/waited", {"data": {"phase": "ready"}}),
+        lambda: api.config_map("waited"),
+    )
     api.ask("POST", CONFIG_MAPS, config_map("waited", a="1"))
     found = do("get", config_map("waited"), success="object.data.phase == 'ready'", timeout=MANY).outputs()
     thread.join()
@@ -171,7 +180,10 @@ def test_an_object_that_comes_later_is_awaited(api: Api, do: Do):
 
 def test_failure_ends_the_wait(api: Api, do: Do):
     """`failure` goes before `success`."""
-    thread = later(lambda: api.ask("PATCH", f"{CONFIG_MAPS}/broken", {"data": {"phase": "broken"}}))
+    thread = later(
+        lambda: api.ask("PATCH", f"{CONFIG_MAPS}/broken", {"data": {"phase": "broken"}}),
+        lambda: api.config_map("broken"),
+    )
     error = do(
         "create",
         config_map("broken", phase="new"),
@@ -197,7 +209,7 @@ def test_a_timeout_of_its_own(api: Api, do: Do):
 
 def test_an_object_that_goes_while_it_is_awaited(api: Api, do: Do):
     """What was seen and is gone will not become what was awaited."""
-    thread = later(lambda: api.ask("DELETE", f"{CONFIG_MAPS}/fleeting"))
+    thread = later(lambda: api.ask("DELETE", f"{CONFIG_MAPS}/fleeting"), lambda: api.config_map("fleeting"))
     error = do("create", config_map("fleeting"), success="object.data.a == '1'", timeout=MANY).error()
     thread.join()
 
