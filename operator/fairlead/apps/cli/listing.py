@@ -64,9 +64,7 @@ def get(name: Name, output: AsListing = None, store: StorePath = None, local: Lo
     facts = [("Name", name), ("Workflow", found.record.workflow or "-"), ("Phase", status["phase"])]
     if not found.state.ended:
         go_on = f"fairlead run --resume {name}{executions.store_option(store)}"
-        facts.append(
-            ("Run by", f"process {owner}" if owner else f"no process: `{go_on}` goes on")
-        )
+        facts.append(("Run by", f"process {owner}" if owner else f"no process: `{go_on}` goes on"))
     if output is Listing.WIDE:
         facts += _more(found)
     states = table(nodes.HEADER, nodes.rows(found.graph, found.state, now), paint_status)

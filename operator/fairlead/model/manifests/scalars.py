@@ -127,8 +127,7 @@ def _object_name(text: str) -> str:
     if len(text) > 253 or not OBJECT_NAME.match(text):
         raise refusal(
             "BadName",
-            f"{shown(text)} is no object name; "
-            f"expected {OBJECT_NAME_RULE}",
+            f"{shown(text)} is no object name; expected {OBJECT_NAME_RULE}",
         )
     return text
 
