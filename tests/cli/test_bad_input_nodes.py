@@ -57,7 +57,7 @@ OUTPUTS = {
 
 
 def test_outputs_that_are_none_fail_their_node_alone(cli):
-    """Numbers that JSON or 64 bits cannot hold, and what is no object: the path, the value, what was expected; the rest is kept."""
+    """Numbers that JSON or 64 bits cannot hold, and what is no object: told with path and value; the rest is kept."""
     nodes = []
     for name, (text, _) in OUTPUTS.items():
         (cli.folder / name).write_text(text, encoding="utf-8")

@@ -70,6 +70,18 @@ def test_a_type_that_does_not_exist_is_refused_with_the_nearest(ended):
     assert done.stderr == "error: --type nodefaild: there is no such event; did you mean NodeFailed?\n"
 
 
+@pytest.mark.parametrize("words", [["events"], ["events", "--follow"], ["logs", "--follow"]], ids=" ".join)
+def test_a_node_that_does_not_exist_is_refused_with_the_nearest(ended, words):
+    """Silence would say that nothing happened to it; exit code 2."""
+    command, *options = words
+    node = ["--node", "aa"] if command == "events" else ["aa"]
+
+    done = ended(command, "r", *node, *options)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: r has no node aa; did you mean a?\n"
+
+
 def test_following_an_ended_run_prints_all_and_ends(ended):
     """--follow -o json is one object a line."""
     lines = ended.ok("events", "r", "--follow", "-o", "json").splitlines()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def test(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The workflow.", show_default=False)],
     cases: Annotated[Path, typer.Argument(metavar="CASES", help="The file of cases.", show_default=False)],
-    output: AsDocument = None,  # noqa: PT028 - a command, not a test function
+    output: AsDocument = None,  # noqa: PT028 - a command, no test
 ) -> int:
     """Run test cases of a workflow: node results are given, nothing is executed, time is virtual.
 

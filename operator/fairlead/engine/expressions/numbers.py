@@ -118,14 +118,14 @@ def number(value: float, wants_float: bool, path: str) -> int | float:
             ) from None
     if not INT_MIN <= value <= INT_MAX:
         raise ValueError(
-            f"{path or 'the value'} is {_digits(int(value))}, beyond the 64 bits of an int;"
-            " say `type: number` in its schema, or use a string"
+            f"{path or 'the value'} is {_digits(value)}, beyond the 64 bits of an int; "
+            "say `type: number` in its schema, or use a string"
         )
     return value
 
 
-def _digits(value: int) -> str:
-    """An integer as a message shows it: beyond some digits, how many there are."""
+def _digits(value: float) -> str:
+    """A whole number as a message shows it: beyond some digits, how many there are."""
     text = str(value)
     return text if len(text) <= 40 else f"{text[:20]}... ({len(text)} digits)"
 
