@@ -341,3 +341,18 @@ def test_the_run_may_take_long():
 
     times = [event.at for event in run.events]
     assert sorted(times) == times
+
+
+def test_what_ended_with_the_process_that_ran_it_is_no_counted_delivery():
+    """A run may be stopped and resumed as often as anyone likes; only counted losses are dead-lettered."""
+    run = one(maxDeliveries=2)
+    for delivery in range(1, 8):
+        run.running.clear()
+        run.tell(c.AttemptLost(node="a", attempt=1, delivery=delivery, counted=False)).tick()
+    run.lose("a").tick(60)
+
+    assert "Scheduled" == run.status("a")
+
+    run.lose("a")
+
+    assert 2 == run.of("DeadLettered")[0].deliveries

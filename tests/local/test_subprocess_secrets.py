@@ -14,7 +14,7 @@ from tests.local.container_tool import calls, install
 from tests.local.subprocess_support import Home, attempt, home
 
 from fairlead.local.subprocesses.secret_files import SecretFiles
-from fairlead.local.subprocesses.secrets import variable
+from fairlead.model.ids import secret_variable
 
 PASSWORD = "correct horse battery"
 ENVIRON = {
@@ -38,7 +38,7 @@ def everything_in(folder: Path) -> bytes:
 )
 def test_the_variable_of_a_key(secret: str, key: str, name: str):
     """Upper case, and an underscore for everything that is neither letter nor digit."""
-    assert variable(secret, key) == name
+    assert secret_variable(secret, key) == name
 
 
 def test_env_from_names_keys(tmp_path: Path):

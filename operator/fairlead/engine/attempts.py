@@ -106,9 +106,12 @@ def lost(turn: Turn, command: c.AttemptLost) -> None:
             ending.cancel(turn, key, state.stop)
         return
     common = {"node": command.node, "path": state.path, "attempt": command.attempt}
-    if command.delivery >= node.spec.max_deliveries:
-        turn.emit(e.DeadLettered, deliveries=command.delivery, **common)
-        message = f"delivery {command.delivery} of {node.spec.max_deliveries} was lost: {command.message or command.reason}"
+    losses = state.losses + command.counted
+    if command.counted and losses >= node.spec.max_deliveries:
+        turn.emit(e.DeadLettered, deliveries=losses, **common)
+        message = (
+            f"delivery {losses} of {node.spec.max_deliveries} was lost: {command.message or command.reason}"
+        )
         ending.stand_in_or_fail(turn, key, state.path, e.Error(reason=reasons.NODE_LOST, message=message))
         return
     turn.emit(
@@ -116,7 +119,8 @@ def lost(turn: Turn, command: c.AttemptLost) -> None:
         delivery=command.delivery,
         reason=command.reason,
         message=command.message,
-        due=turn.now + redelivery_delay(command.delivery),
+        due=turn.now + redelivery_delay(losses),
+        counted=command.counted,
         **common,
     )
 

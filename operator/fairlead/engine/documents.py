@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from fairlead.engine.graph import NodeDef
-from fairlead.model.ids import idempotency_key
+from fairlead.model.ids import idempotency_key, secret_variable
 from fairlead.model.manifests import Http, Notify, Resource, Run, plain
 from fairlead.model.state import NodeState, State
 
@@ -41,7 +41,7 @@ def node_document(state: State, key: str, node: NodeDef, instance: NodeState) ->
     if node.spec.run is not None:
         _run(document, node.spec.run, values)
     elif node.spec.http is not None:
-        document["http"] = _http(node.spec.http, values)
+        document["http"] = _http(node, node.spec.http, values)
     elif node.spec.notify is not None:
         document["notify"] = _notify(node.spec.notify, values)
     elif node.spec.resource is not None:
@@ -85,12 +85,14 @@ def _run(document: dict[str, Any], run: Run, values: dict[str, Any]) -> None:
         document["workingDir"] = text_of(values["workingDir"])
 
 
-def _http(http: Http, values: dict[str, Any]) -> dict[str, Any]:
+def _http(node: NodeDef, http: Http, values: dict[str, Any]) -> dict[str, Any]:
     request: dict[str, Any] = {"method": http.method, "url": text_of(values["url"]), "expect": http.expect}
     request["query"] = values.get("query", {})
     request["headers"] = {name: text_of(value) for name, value in values.get("headers", {}).items()}
     if "body" in values:
         request["body"] = values["body"]
+    if node.timeout is not None:
+        request["timeout"] = node.timeout
     if http.auth is not None:
         request["auth"] = {"secret": http.auth.secret, "kind": http.auth.kind}
     return request
@@ -104,7 +106,9 @@ def _notify(notify: Notify, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resource(resource: Resource, values: dict[str, Any]) -> dict[str, Any]:
-    return {**plain(resource), "action": resource.action, "manifest": values["manifest"]}
+    wanted = {"action": resource.action, "manifest": values["manifest"]}
+    optional = {"success": resource.success, "failure": resource.failure, "timeout": resource.timeout}
+    return wanted | {name: value for name, value in optional.items() if value is not None}
 
 
 def text_of(value: Any) -> str:
@@ -112,10 +116,27 @@ def text_of(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
+_AUTH_KEYS = {"bearer": ("token",), "basic": ("username", "password")}
+
+
 def secrets_of(node: NodeDef) -> dict[str, Any]:
-    """References to Secrets that the home resolves: `{"envFrom": [...], "files": [...]}`, empty if there are none."""
-    run = node.spec.run
-    if run is None:
-        return {}
-    found = {"envFrom": [plain(item) for item in run.env_from], "files": [plain(item) for item in run.files]}
-    return {name: items for name, items in found.items() if items}
+    """References to Secrets that the home resolves: `{"envFrom": [...], "files": [...]}`, empty if there are none.
+
+    What http and notify need comes by env FAIRLEAD_SECRET_NAME_KEY, whose keys are listed as those of a `run` are.
+    """
+    run, http, notify = node.spec.run, node.spec.http, node.spec.notify
+    if run is not None:
+        found = {
+            "envFrom": [plain(item) for item in run.env_from],
+            "files": [plain(item) for item in run.files],
+        }
+        return {name: items for name, items in found.items() if items}
+    if http is not None and http.auth is not None:
+        return {"envFrom": [_needed(http.auth.secret, _AUTH_KEYS[http.auth.kind])]}
+    if notify is not None:
+        return {"envFrom": [_needed(notify.secret, ("url",))]}
+    return {}
+
+
+def _needed(secret: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    return {"secret": secret, "keys": {secret_variable(secret, key): key for key in keys}}

@@ -158,7 +158,11 @@ class LocalHome:
             node = state.node(key)
             message = "the fairlead process that ran it is gone"
             lost = c.AttemptLost(
-                node=state.instance(key), attempt=node.attempt, delivery=node.delivery, message=message
+                node=state.instance(key),
+                attempt=node.attempt,
+                delivery=node.delivery,
+                message=message,
+                counted=False,  # whoever stops and resumes a run again and again has a healthy node
             )
             actor.tell(lost)
         actor.tell(self.store.wish(record.uid))

@@ -90,13 +90,17 @@ class AttemptEnded(Command, frozen=True, kw_only=True):
 
 
 class AttemptLost(Command, frozen=True, kw_only=True):
-    """A delivery is proved gone without a result (the process of a killed fairlead, a pod whose node vanished)."""
+    """A delivery is proved gone without a result (the process of a killed fairlead, a pod whose node vanished).
+
+    `counted`: it is one of `maxDeliveries`; what ended with the process that ran it is not.
+    """
 
     node: str
     attempt: int
     delivery: int = 1
     reason: str = "NodeLost"
     message: str = ""
+    counted: bool = True
 
     @property
     def identity(self) -> str:

@@ -400,6 +400,7 @@ class NodeLost(Event, frozen=True, kw_only=True, gc=False):
     reason: str
     message: str = ""
     due: int
+    counted: bool = True
 
 
 class DeadLettered(Event, frozen=True, kw_only=True, gc=False):

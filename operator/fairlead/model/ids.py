@@ -46,3 +46,17 @@ def unit_interval(*parts: str) -> float:
     """A number in [0, 1) that depends on the parts alone: the engine's only source of chance."""
     digest = hashlib.sha256("\0".join(parts).encode()).digest()
     return int.from_bytes(digest[:7], "big") / (1 << 56)
+
+
+def secret_variable(secret: str, key: str) -> str:
+    """The environment variable that holds a key of a Secret: `FAIRLEAD_SECRET_NAME_KEY`."""
+    return f"{secret_prefix(secret)}{_upper(key)}"
+
+
+def secret_prefix(secret: str) -> str:
+    """What the variables of all keys of a Secret begin with."""
+    return f"FAIRLEAD_SECRET_{_upper(secret)}_"
+
+
+def _upper(text: str) -> str:
+    return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in text).upper()

@@ -25,6 +25,21 @@ SECRET_MISSING = "SecretMissing"
 SECRET_UNUSABLE = "SecretUnusable"
 IMAGE_PULL_FAILED = "ImagePullFailed"
 RUNNER_FAILED = "RunnerFailed"
+HTTP_REFUSED = "HttpRefused"
+HTTP_FAILED = "HttpFailed"
+HTTP_TIMEOUT = "HttpTimeout"
+HTTP_STATUS = "HttpStatus"
+NOTIFY_REFUSED = "NotifyRefused"
+NOTIFY_FAILED = "NotifyFailed"
+UNAUTHORIZED = "Unauthorized"
+FORBIDDEN = "Forbidden"
+NOT_FOUND = "NotFound"
+ALREADY_EXISTS = "AlreadyExists"
+CONFLICT = "Conflict"
+RESOURCE_INVALID = "ResourceInvalid"
+RESOURCE_FAILED = "ResourceFailed"
+RESOURCE_TIMEOUT = "ResourceTimeout"
+CLUSTER_UNAVAILABLE = "ClusterUnavailable"
 EXECUTION_TIMEOUT = "ExecutionTimeout"
 FINISHED_FAILED = "FinishedFailed"
 BODY_FAILED = "BodyFailed"
@@ -66,6 +81,21 @@ MEANINGS: dict[str, str] = {
     SECRET_UNUSABLE: "a Secret cannot be put where the node wants it",
     IMAGE_PULL_FAILED: "the node's image cannot be pulled or used",
     RUNNER_FAILED: "Fairlead's own runner could not do its work: a full disk, no more processes, an unreadable node document",
+    HTTP_REFUSED: "the request may not be made: its URL, host, address, port, headers or the install's settings forbid it",
+    HTTP_FAILED: "the request got no answer: resolving, connecting, TLS or the protocol failed",
+    HTTP_TIMEOUT: "the request took longer than its limit (30 s unless the node's timeout says more)",
+    HTTP_STATUS: "the answer is not what `expect` wants; by default its status is 400 or more",
+    NOTIFY_REFUSED: "the message or the Secret's url cannot be used: no target apprise knows, several, or one of this machine",
+    NOTIFY_FAILED: "the service did not take the message",
+    UNAUTHORIZED: "the API server does not know who asks",
+    FORBIDDEN: "the service account lacks a right; the message names it",
+    NOT_FOUND: "the object or its namespace does not exist, or went while it was awaited",
+    ALREADY_EXISTS: "an object of that name exists and was not created by this node",
+    CONFLICT: "another manager owns a field, or the object changed meanwhile",
+    RESOURCE_INVALID: "the manifest is no object that the cluster has or accepts",
+    RESOURCE_FAILED: "the resource node's `failure` holds",
+    RESOURCE_TIMEOUT: "`success`, or the end of a deleted object, did not come within the resource's timeout",
+    CLUSTER_UNAVAILABLE: "the API server or the configuration to reach it is not there, or it answered 429 or 5xx",
     EXECUTION_TIMEOUT: "the run took longer than spec.timeout",
     FINISHED_FAILED: "a finish node ended the run with result failed",
     BODY_FAILED: "a node in the body failed and nothing in it handled that",
@@ -93,6 +123,10 @@ NOT_RETRIED = frozenset(
         OUTPUT_TOO_LARGE,
         MAX_ITERATIONS_EXCEEDED,
         JOIN_UNREACHABLE,
+        HTTP_REFUSED,
+        NOTIFY_REFUSED,
+        FORBIDDEN,
+        RESOURCE_INVALID,
     }
 )
 """Reasons that are not retried unless `retryOn` names them (semantics 26)."""

@@ -28,9 +28,6 @@ FIELDS = {
     "nodes[0].rateLimit": "nodes: [{name: n, run: {sh: ls}, rateLimit: {tokens: 1}}]",
     "nodes[0].concurrency": "nodes: [{name: n, run: {sh: ls}, concurrency: 1}]",
     "nodes[0].cache": "nodes: [{name: n, run: {sh: ls}, cache: {key: k}}]",
-    "nodes[0].http": "nodes: [{name: n, http: {url: u}}]",
-    "nodes[0].notify": "nodes: [{name: n, notify: {secret: s, body: b}}]",
-    "nodes[0].resource": "nodes: [{name: n, resource: {manifest: {}}}]",
     "nodes[0].retry": "nodes: [{name: n, forEach: {items: [], nodes: [{name: m, log: {message: x}}]}, retry: {maxAttempts: 2}}]",
     "nodes[0].wait.event": "nodes: [{name: n, wait: {event: {type: t}}}]",
     "nodes[0].approval": "nodes: [{name: n, approval: {roles: [r]}}]",
@@ -79,6 +76,9 @@ def test_all_of_this_release_is_run():
         - {name: g, finish: {result: done}, join: {atLeast: 1}, after: [d.default, e]}
         - {name: h, while: {condition: "pass.index < 2", nodes: [{name: i, wait: {for: 1s, timeout: 2s}}]}}
         - {name: j, forEach: {items: [1], nodes: [{name: k, wait: {until: "2026-01-01T00:00:00Z"}}]}, timeout: 1m}
+        - {name: o, http: {url: "https://example.com"}}
+        - {name: p, notify: {secret: s, body: b}}
+        - {name: q, resource: {manifest: {}}}
         - {name: l, parallel: {strategy: race, branches: [{name: x, nodes: [{name: m, log: {message: x}}]}]}}
     """
     report = validate_documents(workflow(spec))

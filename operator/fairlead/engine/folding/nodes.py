@@ -46,6 +46,7 @@ def scheduled(state: State, event: e.NodeScheduled) -> None:
     state.active[key] = event.attempt
     if event.attempt > node.attempt:
         node.attempt_started = False
+        node.losses = 0
         if event.attempt == node.attempts_before + 1:
             state.counters.first_attempts += 1
         else:
@@ -95,6 +96,7 @@ def lost(state: State, event: e.NodeLost) -> None:
     node = node_at(state, key)
     move_node(state, key, node, event)
     node.due, node.lost, node.since = event.due, True, event.at
+    node.losses += event.counted
     state.waiting[key] = event.due
     pausable(state, f"retry/{key}", event, event.due)
 

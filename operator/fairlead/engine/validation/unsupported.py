@@ -22,7 +22,7 @@ from fairlead.model.manifests import (
 )
 from fairlead.model.shape_limits import nodes_of
 
-KINDS = ("http", "notify", "resource", "approval", "emit", "workflow")
+KINDS = ("approval", "emit", "workflow")
 """Node kinds that are not run."""
 
 NODE_FIELDS: dict[str, Callable[[Node], bool]] = {

@@ -56,7 +56,7 @@ class Preparation:
 
     def needs_tool(self, attempt: Attempt) -> bool:
         """Is it a node with an image that runs in a container?"""
-        return "image" in attempt.document["run"] and not self._host_commands
+        return "image" in attempt.document.get("run", {}) and not self._host_commands
 
     def prepare(self, attempt: Attempt, tool: containers.Tool | None) -> Prepared:
         """Raises Refusal where the attempt cannot start."""
@@ -65,7 +65,7 @@ class Preparation:
         files = attempt.secrets.get("files") or ()
         scratch = scratch_path(self._workspace, uid, key)
         document = {**attempt.document, "grace": attempt.grace}
-        env = {**self._base, **secret_env}
+        env = {**self._base, **self._settings(attempt.document), **secret_env}
         container: Container | None = None
         links: list[str] = []
         if tool is not None:
@@ -92,6 +92,14 @@ class Preparation:
         return Prepared(
             self._command, document, env, output, scratch, lambda: self._secret_files.unlink(links), container
         )
+
+    def _settings(self, document: Mapping[str, Any]) -> dict[str, str]:
+        """What the install says of requests, and how a cluster is reached, for the nodes that ask."""
+        if "http" in document:
+            return {name: text for name, text in self._environ.items() if name.startswith("FAIRLEAD_HTTP_")}
+        if "resource" in document and "KUBECONFIG" in self._environ:
+            return {"KUBECONFIG": self._environ["KUBECONFIG"]}
+        return {}
 
     def forget(self, uid: str) -> None:
         """The folders of an execution are removed by somebody else."""

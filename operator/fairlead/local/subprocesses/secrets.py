@@ -18,15 +18,11 @@ from typing import Any
 
 from fairlead.local.subprocesses.refusals import Refusal
 from fairlead.model import reasons
+from fairlead.model.ids import secret_prefix, secret_variable
 
 SHORTEST_MASKED = 4
 """Shorter values would blot out ordinary text without hiding anything."""
 _STARS = b"***"
-
-
-def variable(secret: str, key: str) -> str:
-    """The environment variable that holds a key of a Secret."""
-    return f"{_prefix(secret)}{_upper(key)}"
 
 
 def environment(env_from: Iterable[Mapping[str, Any]], environ: Mapping[str, str]) -> dict[str, str]:
@@ -39,7 +35,7 @@ def environment(env_from: Iterable[Mapping[str, Any]], environ: Mapping[str, str
             found.update(_all_of(secret, environ))
             continue
         for name, key in keys.items():
-            source = variable(secret, key)
+            source = secret_variable(secret, key)
             if source not in environ:
                 raise Refusal(
                     reasons.SECRET_MISSING,
@@ -111,7 +107,7 @@ def _overlap(data: bytes, value: bytes, start: int) -> int:
 
 
 def _all_of(secret: str, environ: Mapping[str, str]) -> dict[str, str]:
-    prefix = _prefix(secret)
+    prefix = secret_prefix(secret)
     found = {
         name[len(prefix) :]: value
         for name, value in environ.items()
@@ -123,11 +119,3 @@ def _all_of(secret: str, environ: Mapping[str, str]) -> dict[str, str]:
             f"Secret {secret!r} is not here; expected environment variables {prefix}KEY",
         )
     return found
-
-
-def _prefix(secret: str) -> str:
-    return f"FAIRLEAD_SECRET_{_upper(secret)}_"
-
-
-def _upper(text: str) -> str:
-    return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in text).upper()
