@@ -185,16 +185,14 @@ def test_an_execution_brings_inputs_and_wishes(cli):
 
 def test_what_this_release_does_not_run_is_refused_by_field_and_line(cli):
     """Exit code 2, one finding for each field, nothing is started."""
-    file = cli.workflow(
-        {"name": "a", "wait": {"for": "1s"}}, {"name": "b", "http": {"url": "http://localhost"}}
-    )
+    file = cli.workflow({"name": "a", "approval": {"roles": ["r"]}}, {"name": "b", "emit": {"type": "t"}})
 
     done = cli("run", file)
 
     first, second, last = done.stderr.splitlines()
     assert done.returncode == 2
-    assert ": error NotSupportedYet: nodes of kind wait are not supported yet" in first
-    assert ": error NotSupportedYet: nodes of kind http are not supported yet" in second
+    assert ": error NotSupportedYet: nodes of kind approval are not supported yet" in first
+    assert ": error NotSupportedYet: nodes of kind emit are not supported yet" in second
     assert last.endswith("uses what this release does not run; nothing was started")
     assert not cli.store.exists()
 
