@@ -58,6 +58,7 @@ def test_a_read_only_store_is_read_and_not_written(cli):
     try:
         for words in READERS:
             assert tried(*words).returncode == 0, words
+        assert tried("run", "--resume", "r").returncode == 0, "a run that has ended shows how it ended"
         refused(
             tried("run", file, "new"),
             f"the store {store} is read-only and nothing was written; expected a file",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from difflib import get_close_matches
 from functools import cache
 from typing import Any, TypeVar
 
@@ -53,7 +54,9 @@ def parse_manifest(data: object, context: str | None = None) -> Manifest:
     kind = data.get("kind")
     cls = KINDS.get(kind) if isinstance(kind, str) else None
     if cls is None:
-        raise _unknown(data, "kind", "UnknownKind", f"one of {', '.join(KINDS)}")
+        near = get_close_matches(kind, KINDS, n=1) if isinstance(kind, str) else []
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise _unknown(data, "kind", "UnknownKind", f"one of {', '.join(KINDS)}{hint}")
     if data.get("apiVersion") != API_VERSION:
         raise _unknown(data, "apiVersion", "UnknownApiVersion", API_VERSION)
     for place, nodes in graphs_of(data):
