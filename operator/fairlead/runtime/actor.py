@@ -25,7 +25,7 @@ from fairlead.engine.summary import status
 from fairlead.model import commands as c
 from fairlead.model import state as states
 from fairlead.model.effects import SaveCheckpoint, StartAttempt, StopAttempt
-from fairlead.model.errors import Bug, Conflict, LogDamaged
+from fairlead.model.errors import Bug, Conflict, LogDamaged, Unavailable
 from fairlead.model.events import Event
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
@@ -152,7 +152,8 @@ class Actor:
         phase, at = self._shown
         if state.phase != phase or (state.at > at and now - at >= STATUS_PERIOD):
             self._shown = (state.phase, now)
-            await self._status.publish(self.uid, status(self.graph, state, now))
+            with contextlib.suppress(Unavailable):  # it is a projection: nothing depends on it, and it is written again
+                await self._status.publish(self.uid, status(self.graph, state, now))
 
     async def _commit(self, events: list[Event]) -> None:
         if not events:
