@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tests.support.driver import Driver
 
-from fairlead.apps.views.events import line, stamp
+from fairlead.apps.views.events import line
 from fairlead.engine.derived import derived_of, readable
 from fairlead.model import events as e
 
@@ -88,12 +88,3 @@ def test_a_line_cannot_steer_a_terminal():
 
     assert "\x1b" not in shown
     assert "\n" not in shown
-
-
-def test_a_stamp_has_milliseconds():
-    """Times of lines are alike, whatever their fraction."""
-    assert [stamp(micros) for micros in (0, 999, 1_500_000)] == [
-        "1970-01-01T00:00:00.000Z",
-        "1970-01-01T00:00:00.000Z",
-        "1970-01-01T00:00:01.500Z",
-    ]

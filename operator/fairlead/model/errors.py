@@ -2,7 +2,6 @@
 
     FairleadError
     ├── InvalidInput        the user's text or value is wrong: change it (exit 2); nothing was started
-    │   └── NotSupportedYet the field is valid but this release does not run it
     ├── Conflict            somebody else wrote first: load again, decide again
     ├── NotFound            what was named does not exist (exit 2)
     ├── Unavailable         the store or the cluster cannot be reached or refuses to write (exit 5)
@@ -26,13 +25,6 @@ class InvalidInput(FairleadError):
     def __init__(self, message: str, reason: str = "InvalidInput") -> None:
         super().__init__(message)
         self.reason = reason
-
-
-class NotSupportedYet(InvalidInput):
-    """A field that the model knows and this release does not run yet."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "NotSupportedYet")
 
 
 class Conflict(FairleadError):

@@ -152,7 +152,9 @@ class Actor:
         phase, at = self._shown
         if state.phase != phase or (state.at > at and now - at >= STATUS_PERIOD):
             self._shown = (state.phase, now)
-            with contextlib.suppress(Unavailable):  # it is a projection: nothing depends on it, and it is written again
+            with contextlib.suppress(
+                Unavailable
+            ):  # it is a projection: nothing depends on it, and it is written again
                 await self._status.publish(self.uid, status(self.graph, state, now))
 
     async def _commit(self, events: list[Event]) -> None:

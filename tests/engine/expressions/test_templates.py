@@ -75,9 +75,9 @@ def test_entries_are_templates_of_their_own():
         "plain": (),
     }
     assert entries["plain"].constant
-    found = template.evaluate_keys(SCOPE)
-    assert (found["good"], found["plain"]) == (3, [1])
-    assert isinstance(found["bad"], ExpressionError)
+    assert (entries["good"].evaluate(SCOPE), entries["plain"].evaluate(SCOPE)) == (3, [1])
+    with pytest.raises(ExpressionError):
+        entries["bad"].evaluate(SCOPE)
 
 
 def test_entries_of_constant_maps_and_of_none():

@@ -10,7 +10,7 @@ from typing import Any
 
 from fairlead.apps.views import words
 from fairlead.apps.views.graphs import texts
-from fairlead.model.times import MILLISECOND, format_time, parse_duration
+from fairlead.model.times import parse_duration
 
 Json = dict[str, Any]
 
@@ -29,11 +29,6 @@ def _time(text: str) -> str:
     """Always milliseconds, so that columns stand."""
     whole, _, fraction = text.removesuffix("Z").partition(".")
     return f"{whole}.{fraction[:3]:0<3}Z"
-
-
-def stamp(micros: int) -> str:
-    """A time as lines have it."""
-    return _time(format_time(micros - micros % MILLISECOND))
 
 
 def _said(form: Json) -> str:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from fairlead.engine.expressions.budget import Evaluation
-from fairlead.engine.expressions.errors import ExpressionError, ExpressionSyntaxError, ExpressionTooExpensive
+from fairlead.engine.expressions.errors import ExpressionSyntaxError, ExpressionTooExpensive
 from fairlead.engine.expressions.expressions import NO_LOCALS, Expression, compile_expression
 from fairlead.engine.expressions.limits import DEPTH, RESULT
 from fairlead.engine.expressions.reads import Path, shortest
@@ -90,18 +90,6 @@ class Template:
                 key: Template(value, _Constant(_plain(self._part, key))) for key, value in self.value.items()
             }
         raise TypeError(f"only a template that is a map has entries, not {self.value!r}")
-
-    def evaluate_keys(
-        self, scope: Mapping[str, Any], seed: str = ""
-    ) -> dict[str, JsonValue | ExpressionError]:
-        """The value of each key, or the error that it gave, for a template that is a map."""
-        out: dict[str, JsonValue | ExpressionError] = {}
-        for key, entry in self.entries().items():
-            try:
-                out[key] = entry.evaluate(scope, seed)
-            except ExpressionError as error:
-                out[key] = error
-        return out
 
 
 def _plain(part: _Part, key: str) -> JsonValue:
