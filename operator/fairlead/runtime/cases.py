@@ -106,9 +106,9 @@ def run_case(graph: Graph, case: Case) -> CaseOutcome:
         outcome.failures += [f"{finding.path}: {finding.message}" for finding in wrong]
         return outcome
     outcome.failures += _unknown_names(graph, case)
-    for field, given in (("approvals", case.approvals), ("events", case.events)):
+    for name, given in (("approvals", case.approvals), ("events", case.events)):
         if given:
-            outcome.failures.append(f"{field}: not supported yet; expected a case without them")
+            outcome.failures.append(f"{name}: not supported yet; expected a case without them")
     results = _Results(case, outcome.failures)
     run = VirtualRun(graph, results.start, results.stop)
     create = c.Create(
