@@ -261,7 +261,7 @@ def _drain(turn: Turn, reason: str) -> None:
             )
     for key in [*state.ready, *state.waiting]:
         ending.cancel(turn, key, reason)
-    turn.work.extend(state.loops)
+    turn.work.extend(key for key in state.loops if state.node(key).status == s.RUNNING)
 
 
 def _sweep(turn: Turn, reason: str) -> None:
