@@ -66,17 +66,12 @@ def look(turn: Turn, key: str) -> None:
     loop = turn.state.loops[key]
     if state.status == s.STOPPING:
         if loop.open:
-            _end_bodies(turn, loop)
+            turn.work.extend(loop.open)
         else:
             _stopped(turn, key, node, state, loop)
-    elif turn.draining_at(key):
-        turn.emit(
-            e.NodeStopping,
-            node=turn.state.instance(key),
-            path=state.path,
-            attempt=state.attempt,
-            reason=turn.draining_at(key),
-        )
+    elif reason := turn.draining_at(key):
+        instance = turn.state.instance(key)
+        turn.emit(e.NodeStopping, node=instance, path=state.path, attempt=state.attempt, reason=reason)
         look(turn, key)
     elif not turn.state.suspended_at:
         try:
@@ -138,7 +133,7 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
     assert each is not None
     assert loop.items is not None
     if loop.failure is not None and each.on_item_error == "fail":
-        _stop(turn, key, state, loop, reasons.BODY_FAILED)
+        _stop(turn, key, state, reasons.BODY_FAILED)
         return
     total = len(loop.items)
     body = turn.graph.body_of(f"{key}[0]/")
@@ -169,7 +164,7 @@ def _advance_branches(turn: Turn, key: str, node: NodeDef, state: NodeState, loo
     if verdict == "open":
         return
     if loop.open:
-        _stop(turn, key, state, loop, reasons.DECIDED if verdict == "done" else reasons.BODY_FAILED)
+        _stop(turn, key, state, reasons.DECIDED if verdict == "done" else reasons.BODY_FAILED)
     elif verdict == "done":
         _branches_done(turn, key, state, node, loop)
     else:
@@ -325,7 +320,7 @@ def _sweep(turn: Turn, prefix: str, scope: ScopeState, reason: str) -> None:
         turn.emit(e.PathCancelled, path=path, reason=reason)
 
 
-def _stop(turn: Turn, key: str, state: NodeState, loop: LoopState, reason: str) -> None:
+def _stop(turn: Turn, key: str, state: NodeState, reason: str) -> None:
     """End what the container has started; it ends itself once that has."""
     turn.emit(
         e.NodeStopping, node=turn.state.instance(key), path=state.path, attempt=state.attempt, reason=reason
@@ -346,10 +341,6 @@ def timed_out(turn: Turn, key: str) -> None:
             limit=node.timeout or 0,
         )
         turn.work.append(key)
-
-
-def _end_bodies(turn: Turn, loop: LoopState) -> None:
-    turn.work.extend(loop.open)
 
 
 def _stopped(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: LoopState) -> None:
