@@ -17,6 +17,7 @@ PRIVATE = (
     b"FAIRLEAD_SCRATCH",
     b"FAIRLEAD_RESULT_FD",
     b"FAIRLEAD_CONTROL_FD",
+    b"FAIRLEAD_TERMINATION_LOG",
 )
 """What the home tells this process and not the node."""
 _COERCED = (b"C.UTF-8", b"C.utf8", b"UTF-8")

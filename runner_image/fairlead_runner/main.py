@@ -47,7 +47,8 @@ def main() -> None:
         watch = Watch(pid, wakeups, LastWords(source), control, node.grace / 1_000_000, adopting=adopting)
         result = _finish(node, place, env, watch)
     place.remove()
-    posix._exit(reporting.report(result, result_to))  # noqa: SLF001 - its documented name; nothing is left to unwind
+    code = reporting.report(result, result_to, environ.get(b"FAIRLEAD_TERMINATION_LOG", b""))
+    posix._exit(code)  # noqa: SLF001 - its documented name; nothing is left to unwind
 
 
 def _finish(node: Node, place: Scratch, env: dict[str, str], watch: Watch) -> dict[str, object]:

@@ -188,8 +188,17 @@ def broken_variables() -> None:
     run_of(RUN, variables={"x": "${inputs.missing}"}).create()
 
 
+def delayed() -> None:
+    """A delivery is held before it runs, while it runs, and while it is being ended."""
+    run = run_of({**RUN, "timeout": "1s"}).create()
+    run.tell(c.AttemptHeld(node="a", attempt=1, reason="Unschedulable"))
+    run.started("a").tell(c.AttemptHeld(node="a", attempt=1, reason="NodeLost"))
+    run.tick(2).tell(c.AttemptHeld(node="a", attempt=1, reason="PodDeleting"))
+    run.end("a", reason="Signalled")
+
+
 SCENARIOS: list[Callable[[], None]] = [
-    retried, held, lost, fallen_back, stopped, paths, redriven, taken_back, waited, looped, broken_variables,
+    retried, held, delayed, lost, fallen_back, stopped, paths, redriven, taken_back, waited, looped, broken_variables,
 ]  # fmt: skip
 
 

@@ -23,7 +23,9 @@ from fairlead.model.ids import key_of
 from fairlead.model.state import NodeState
 
 
-def _current(turn: Turn, command: c.AttemptStarted | c.AttemptEnded | c.AttemptLost) -> NodeState | None:
+def _current(
+    turn: Turn, command: c.AttemptStarted | c.AttemptHeld | c.AttemptEnded | c.AttemptLost
+) -> NodeState | None:
     """The instance, if the report is about the delivery that it waits for."""
     state = turn.state.nodes.get(key_of(command.node))
     if state is None or turn.state.instance(key_of(command.node)) != command.node:
@@ -44,6 +46,22 @@ def started(turn: Turn, command: c.AttemptStarted) -> None:
         turn.emit(e.DeliveryStarted, delivery=command.delivery, **common)
     else:
         turn.emit(e.NodeStarted, **common)
+
+
+def held(turn: Turn, command: c.AttemptHeld) -> None:
+    """A delivery does not run for a reason that may pass: shown, and nothing else follows from it."""
+    state = _current(turn, command)
+    if state is None or state.held == command.reason:
+        return
+    turn.emit(
+        e.DeliveryHeld,
+        node=command.node,
+        path=state.path,
+        attempt=command.attempt,
+        delivery=command.delivery,
+        reason=command.reason,
+        message=command.message,
+    )
 
 
 def ended(turn: Turn, command: c.AttemptEnded) -> None:

@@ -116,6 +116,23 @@ def text_of(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
+def placement_of(node: NodeDef) -> dict[str, Any]:
+    """Where a cluster is asked to run it: `{"resources", "serviceAccountName", "pod"}`, each left out where nothing is said."""
+    run, resource = node.spec.run, node.spec.resource
+    defaults = node.body.graph.spec.defaults
+    resources = run.resources if run is not None and run.resources is not None else None
+    if resources is None and defaults is not None:
+        resources = defaults.resources
+    asking = run if run is not None else resource
+    account = asking.service_account_name if asking is not None else None
+    found = {
+        "resources": None if resources is None else plain(resources),
+        "serviceAccountName": account,
+        "pod": plain(run.pod) if run is not None and run.pod is not None else None,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
 _AUTH_KEYS = {"bearer": ("token",), "basic": ("username", "password")}
 
 

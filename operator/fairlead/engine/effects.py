@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fairlead.engine.documents import node_document, secrets_of
+from fairlead.engine.documents import node_document, placement_of, secrets_of
 from fairlead.engine.graph import Graph
 from fairlead.model import events as e
 from fairlead.model import state as s
@@ -53,6 +53,7 @@ def _start(graph: Graph, state: State, event: e.NodeScheduled) -> StartAttempt |
         document=node_document(state, key, node, instance),
         grace=node.spec.termination_grace,
         secrets=secrets_of(node),
+        placement=placement_of(node),
     )
 
 

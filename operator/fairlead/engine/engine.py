@@ -150,6 +150,7 @@ _HANDLERS: dict[type[c.Command], Callable[[Turn, Any], None]] = {
     c.Wish: lifecycle.wish,
     c.Tick: _tick,
     c.AttemptStarted: attempts.started,
+    c.AttemptHeld: attempts.held,
     c.AttemptEnded: attempts.ended,
     c.AttemptLost: attempts.lost,
 }

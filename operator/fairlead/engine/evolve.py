@@ -71,6 +71,7 @@ _HANDLERS: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.NodeScheduled: nodes.scheduled,
     e.NodeStarted: nodes.node_started,
     e.DeliveryStarted: nodes.node_started,
+    e.DeliveryHeld: nodes.delivery_held,
     e.NodeRetrying: nodes.retrying,
     e.NodeLost: nodes.lost,
     e.NodeTimedOut: nodes.node_timed_out,

@@ -68,6 +68,7 @@ NODE: Table = {
     s.SCHEDULED: {
         "NodeStarted": s.RUNNING,
         "DeliveryStarted": s.RUNNING,
+        "DeliveryHeld": s.SCHEDULED,
         "NodeTimedOut": s.STOPPING,
         "NodeStopping": s.STOPPING,
         "NodeLost": s.LOST,
@@ -77,6 +78,7 @@ NODE: Table = {
         "NodeCancelled": s.CANCELLED,
     },
     s.RUNNING: {
+        "DeliveryHeld": s.RUNNING,
         "NodeCompleted": s.SUCCEEDED,
         "NodeFailed": s.FAILED,
         "NodeRetrying": s.RETRYING,
@@ -87,6 +89,7 @@ NODE: Table = {
         "DeadLettered": s.RUNNING,
     },
     s.STOPPING: {
+        "DeliveryHeld": s.STOPPING,
         "NodeStopping": s.STOPPING,
         "NodeCompleted": s.SUCCEEDED,
         "NodeFailed": s.FAILED,

@@ -5,6 +5,7 @@
     timer      retry, redelivery        an instance between two attempts, or between two deliveries of a lost one
     timer      wait                     a wait node
     start                               an attempt that is scheduled and has not started
+    pod        the reason               an attempt that cannot start, or whose end is not known: a quota, an image, a lost node
     maxNodes                            an instance held by `concurrency.maxNodes`
     suspend                             an instance held by the suspension
 
@@ -42,7 +43,9 @@ def _all(graph: Graph, state: State) -> Iterator[dict[str, Any]]:
         yield _timer(graph, state, key)
     for key in state.active:
         node = state.node(key)
-        if node.status == s.SCHEDULED:
+        if node.held:
+            yield _delivery(state, key, node)
+        elif node.status == s.SCHEDULED:
             yield _start(state, key, node)
     for key, reason in state.ready.items():
         yield _held(graph, state, key, reason)
@@ -95,6 +98,12 @@ def _start(state: State, key: str, node: NodeState) -> dict[str, Any]:
     until = state.timers.due.get(f"attempt/{key}")
     message = f"attempt {node.attempt} is scheduled and has not started"
     return _entry("start", state.instance(key), since=node.scheduled_at, until=until, message=message)
+
+
+def _delivery(state: State, key: str, node: NodeState) -> dict[str, Any]:
+    until = state.timers.due.get(f"attempt/{key}")
+    message = f"{node.held}: {node.note}" if node.note else node.held
+    return _entry("pod", state.instance(key), node.held, since=node.since, until=until, message=message)
 
 
 def _held(graph: Graph, state: State, key: str, reason: str) -> dict[str, Any]:

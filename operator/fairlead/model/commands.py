@@ -75,6 +75,20 @@ class AttemptStarted(Command, frozen=True, kw_only=True):
         return f"started/{self.node}/{self.attempt}/{self.delivery}"
 
 
+class AttemptHeld(Command, frozen=True, kw_only=True):
+    """A delivery does not run, or nobody knows how it ended, for a reason that may pass; empty: it is on its way again."""
+
+    node: str
+    attempt: int
+    delivery: int = 1
+    reason: str = ""
+    message: str = ""
+
+    @property
+    def identity(self) -> str:
+        return f"held/{self.node}/{self.attempt}/{self.delivery}/{self.reason}"
+
+
 class AttemptEnded(Command, frozen=True, kw_only=True):
     """A delivery ended with a reported result: `outputs`, or `error` where it failed."""
 
@@ -107,4 +121,4 @@ class AttemptLost(Command, frozen=True, kw_only=True):
         return f"lost/{self.node}/{self.attempt}/{self.delivery}"
 
 
-AnyCommand = Create | Wish | Tick | AttemptStarted | AttemptEnded | AttemptLost
+AnyCommand = Create | Wish | Tick | AttemptStarted | AttemptHeld | AttemptEnded | AttemptLost

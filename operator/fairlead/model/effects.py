@@ -11,7 +11,10 @@ import msgspec
 
 
 class StartAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """Run one delivery of one attempt; `document` is the node document that the runner reads."""
+    """Run one delivery of one attempt; `document` is the node document that the runner reads.
+
+    `secrets` are references, `placement` is what a cluster is asked for (`placement_of`); a laptop is one place.
+    """
 
     id: str
     node: str
@@ -21,6 +24,7 @@ class StartAttempt(msgspec.Struct, frozen=True, kw_only=True):
     document: dict[str, Any]
     grace: int
     secrets: dict[str, Any] = {}
+    placement: dict[str, Any] = {}
 
 
 class StopAttempt(msgspec.Struct, frozen=True, kw_only=True):

@@ -360,6 +360,20 @@ class DeliveryStarted(Event, frozen=True, kw_only=True, gc=False):
     deadline: int | None = None
 
 
+class DeliveryHeld(Event, frozen=True, kw_only=True, gc=False):
+    """A delivery does not run, or its end is not known yet, and this is why: a quota, a missing image, an unreachable node.
+
+    Written when the reason changes; an empty reason says that it is on its way again.
+    """
+
+    node: str
+    path: str
+    attempt: int
+    delivery: int
+    reason: str = ""
+    message: str = ""
+
+
 class NodeRetrying(Event, frozen=True, kw_only=True, gc=False):
     """A failed attempt will be followed by another at `due`, `delay` microseconds later."""
 
@@ -517,6 +531,7 @@ AnyEvent = (
     | LoopCompleted
     | NodeStarted
     | DeliveryStarted
+    | DeliveryHeld
     | NodeRetrying
     | NodeTimedOut
     | NodeStopping

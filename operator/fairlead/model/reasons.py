@@ -19,6 +19,17 @@ EXPRESSION_TOO_EXPENSIVE = "ExpressionTooExpensive"
 JOIN_UNREACHABLE = "JoinUnreachable"
 MAX_ITERATIONS_EXCEEDED = "MaxIterationsExceeded"
 NODE_LOST = "NodeLost"
+EVICTED = "Evicted"
+PREEMPTED = "Preempted"
+TAINTED = "Tainted"
+POD_DELETED = "PodDeleted"
+POD_DELETING = "PodDeleting"
+POD_REFUSED = "PodRefused"
+POD_INVALID = "PodInvalid"
+QUOTA_EXCEEDED = "QuotaExceeded"
+UNSCHEDULABLE = "Unschedulable"
+CONTAINER_WAITING = "ContainerWaiting"
+OUT_OF_MEMORY = "OutOfMemory"
 NO_CONTAINER_RUNTIME = "NoContainerRuntime"
 WORKING_DIR_MISSING = "WorkingDirMissing"
 SECRET_MISSING = "SecretMissing"
@@ -75,6 +86,17 @@ MEANINGS: dict[str, str] = {
     JOIN_UNREACHABLE: "fewer connections were taken than the join's atLeast, and none is open any more",
     MAX_ITERATIONS_EXCEEDED: "a loop would have gone on past its maxIterations",
     NODE_LOST: "the node's process or pod vanished without a result, maxDeliveries times",
+    EVICTED: "the pod was evicted: a drain, a node that ran out of a resource or was shut down",
+    PREEMPTED: "a pod of higher priority took the place of the node's pod",
+    TAINTED: "the pod's node got a taint that the pod does not tolerate",
+    POD_DELETED: "somebody deleted the node's pod before it had reported a result",
+    POD_DELETING: "the node's pod is being deleted, and how its container ended is still awaited",
+    POD_REFUSED: "an admission policy or webhook denies the node's pod; it is tried again",
+    POD_INVALID: "the API server does not accept the node's pod",
+    QUOTA_EXCEEDED: "a ResourceQuota leaves no room for the node's pod; it is tried again",
+    UNSCHEDULABLE: "no node of the cluster fits the pod",
+    CONTAINER_WAITING: "the pod's container cannot start yet; the message has the kubelet's words",
+    OUT_OF_MEMORY: "the container used more memory than its limit allows",
     NO_CONTAINER_RUNTIME: "the node has an image and neither podman nor docker is here",
     WORKING_DIR_MISSING: "the node's workingDir does not exist",
     SECRET_MISSING: "a Secret or one of its keys that the node names is not there",

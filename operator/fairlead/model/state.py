@@ -62,7 +62,8 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     losses: int = 0  # deliveries of this attempt that count against maxDeliveries
     lost: bool = False  # the last delivery was lost, the next start is a redelivery
     values: dict[str, Any] | None = None
-    held: str = ""  # why it is Ready and not started
+    held: str = ""  # why it is Ready and not started, or why its delivery does not run
+    note: str = ""  # the home's own words about the latter
     stop: str = ""  # why it is Stopping, or which limit it passed
     limit: int = 0
     late: int = 0  # highest delivery whose late result is recorded

@@ -105,6 +105,9 @@ _WORDS: dict[str, Any] = {
         _attempt(f) + (f", delivery {f['delivery']}" if f.get("delivery", 1) > 1 else "")
     ),
     "NodeStarted": _attempt,
+    "DeliveryHeld": lambda f: (
+        f"{_attempt(f)}, {f.get('reason', 'on its way again')}: {f.get('message', '')}".rstrip(": ")
+    ),
     "DeliveryStarted": lambda f: f"{_attempt(f)}, delivery {f['delivery']}",
     "NodeRetrying": _retrying,
     "NodeTimedOut": lambda f: f"{_attempt(f)} {f['reason']} after {f['limit']}",

@@ -68,11 +68,19 @@ def node_started(state: State, event: e.NodeStarted | e.DeliveryStarted) -> None
         _body_started(state, key, node, event)
         return
     node.attempt_started = True
+    node.held = node.note = ""
     if not node.started_at:
         node.started_at = event.at
     state.timers.clear(f"attempt/{key}")
     if event.deadline is not None:
         state.timers.set(f"attempt/{key}", event.deadline)
+
+
+def delivery_held(state: State, event: e.DeliveryHeld) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    move_node(state, key, node, event)
+    node.held, node.note, node.since = event.reason, event.message, event.at
 
 
 def _body_started(state: State, key: str, node: NodeState, event: e.NodeStarted) -> None:
