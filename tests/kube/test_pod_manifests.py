@@ -154,17 +154,19 @@ def test_a_users_image_gets_files_and_its_own_words():
 
 
 def test_the_pod_section_is_taken_over_leaf_by_leaf():
-    """Labels of ours win over the user's; nothing but what the model allows arrives."""
-    section = {
-        "nodeSelector": {"disk": "ssd"},
-        "labels": {names.MANAGED: "false", "team": "red"},
-        "imagePullPolicy": "Always",
-    }
+    """Nothing but what the model allows arrives."""
+    section = {"nodeSelector": {"disk": "ssd"}, "labels": {"team": "red"}, "imagePullPolicy": "Always"}
     body = pod({"run": {"sh": "true", "pod": section}})
 
     assert ({"disk": "ssd"}, "Always") == (body["spec"]["nodeSelector"], container(body)["imagePullPolicy"])
     assert ("true", "red") == (body["metadata"]["labels"][names.MANAGED], body["metadata"]["labels"]["team"])
     assert "hostNetwork" not in body["spec"]
+
+
+def test_a_label_of_ours_is_refused_in_the_pod_section():
+    """A pod that its author marks as done would never be looked at again."""
+    with pytest.raises(ValueError, match=r"'fairlead.dev/done' is Fairlead's to set"):
+        pod({"run": {"sh": "true", "pod": {"labels": {names.DONE: "true"}}}})
 
 
 def test_resources_come_from_the_node_then_from_the_defaults():

@@ -71,6 +71,15 @@ class PodSection:
     labels: dict[Text, Text] = Field(default={}, description="More labels of the pod.")
     annotations: dict[Text, Text] = Field(default={}, description="More annotations of the pod.")
 
+    @model_validator(mode="after")
+    def _own_labels(self) -> PodSection:
+        taken = next((name for name in self.labels if name.partition("/")[0] == "fairlead.dev"), None)
+        if taken is not None:
+            raise refusal(
+                "NotAllowedHere", f"{taken!r} is Fairlead's to set; expected another domain than fairlead.dev"
+            )
+        return self
+
 
 @shape
 class Run:
