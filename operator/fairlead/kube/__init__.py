@@ -1,0 +1,1 @@
+"""The ports on Kubernetes: the log in ConfigMaps, statuses, watches, leadership; `client` is the one way to the API server."""
