@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint lint-ruff lint-format lint-mypy lint-imports format bench simulate crds lock clean distclean
+.PHONY: help install demo test lint lint-ruff lint-format lint-mypy lint-imports format bench simulate cluster crds lock clean distclean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -49,6 +49,9 @@ simulate: $(VENV)/.dev ## N random cases for every simulation and property test,
 	  echo "seed $$seed (again: make simulate N=$(N) SEED=$$seed)"; \
 	  FAIRLEAD_SIMULATIONS=$(N) $(BIN)/python -m pytest -n auto -m "simulation or hypothesis" --timeout 0 --hypothesis-seed="$$seed" $(ARGS)
 
+cluster: $(VENV)/.dev ## bring up a Kubernetes cluster to play with, until Ctrl-C
+	@$(BIN)/python -m tests.cluster
+
 crds: $(VENV)/.run ## write crds/ anew from the model
 	$(BIN)/python -m fairlead.apps.crds crds
 
@@ -56,6 +59,7 @@ lock: $(VENV)/.lock ## pin every dependency anew by version and hash (no address
 	$(call compile,run,pyproject.toml --group build)
 	$(call compile,dev,pyproject.toml --group build --group dev --constraint requirements/run.txt)
 	$(call compile,lock,--group lock)
+	$(call compile,go,--group go)
 
 compile = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --custom-compile-command "make lock" --output-file requirements/$(1).txt $(2)

@@ -1,4 +1,4 @@
-"""What all tests share: the rungs of the ladder, the rule that nothing is left out in silence, and Hypothesis' settings.
+"""What all tests share: the rungs of the ladder, the rule that nothing is left out in silence, clusters, Hypothesis' settings.
 
 A test belongs to the rung of its mark, else to that of its folder, else to `unit`. The summary at the end says what ran on each
 rung and what did not and why. Under `CI=true` nothing may be left out: a test that would be skipped fails instead, with the
@@ -10,8 +10,9 @@ reason of the skip.
 from __future__ import annotations
 
 import os
+import secrets
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
+    from tests.cluster.clusters import Cluster
+    from tests.cluster.plane import ControlPlane
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -33,12 +36,14 @@ RUNGS: dict[str, tuple[str, ...]] = {
     "contracts": ("contracts",),
     "simulation": ("simulation",),
     "local": ("local", "cli"),
-    "cluster": ("cluster",),
+    "cluster": ("cluster", "kube"),
     "e2e": ("e2e",),
 }
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 SHOWN_REASONS = 3
 
+CLUSTERS = frozenset({"cluster", "plane"})
+"""Fixtures that start a cluster."""
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 
@@ -88,6 +93,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         rung = rung_of(item)
         item.add_marker(rung)
         item.user_properties.append(("rung", rung))
+        if CLUSTERS.intersection(getattr(item, "fixturenames", ())):
+            # Building and starting a cluster has deadlines of its own; the test keeps the usual one.
+            item.add_marker(pytest.mark.timeout(item.config.getini("timeout"), func_only=True))
 
 
 # ----------------------------------------------------------------------------------------------------- nothing is left out
@@ -115,6 +123,47 @@ def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     longrepr = report.longrepr
     text = longrepr[2] if isinstance(longrepr, tuple) else str(longrepr)
     return text.removeprefix("Skipped: ")
+
+
+# ---------------------------------------------------------------------------------------------------------------- clusters
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """The cluster that all tests of a session share, on all workers; see tests/cluster."""
+    from tests.cluster.keeper import shared
+
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        session = os.getpid()
+    else:
+        folder, session = folder.parent, os.getppid()
+    try:
+        return shared(folder, session)
+    except RuntimeError as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """An API server with its etcd for one module alone, which may kill them."""
+    from tests.cluster.binaries import NotBuilt
+    from tests.cluster.clusters import apply_ours
+    from tests.cluster.plane import ALONE, ControlPlane
+
+    try:
+        with ControlPlane(tmp_path_factory.mktemp("plane"), ALONE) as started:
+            apply_ours(started.kubeconfig)
+            yield started
+    except NotBuilt as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A namespace of the shared cluster for one test alone."""
+    name = f"test-{secrets.token_hex(5)}"
+    cluster.kubectl("create", "namespace", name)
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
 
 
 # ----------------------------------------------------------------------------------------------------------------- summary

@@ -1,1 +1,1 @@
-"""The ports on Kubernetes: what is pure (objects to events and back) apart from what talks to a server."""
+"""The ports on Kubernetes: the log in ConfigMaps, statuses, watches, leadership; `client` is the one way to the API server."""

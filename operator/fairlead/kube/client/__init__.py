@@ -1,0 +1,43 @@
+"""The thin client: every request of the operator to the API server goes through here.
+
+    credentials   who we are and where the server is, loaded by the official `kubernetes` package
+    resources     kinds, and the paths of their objects
+    errors        what the server answers, by what the caller must do
+    replies       the few fields that we read of an answer
+    client        sessions, retries where they are safe, ambiguous answers named as such
+"""
+
+from fairlead.kube.client.client import Channel, Client
+from fairlead.kube.client.credentials import Credentials, from_cluster, from_kubeconfig
+from fairlead.kube.client.errors import (
+    AlreadyExists,
+    Ambiguous,
+    Expired,
+    Forbidden,
+    Invalid,
+    NamespaceTerminating,
+    TooManyRequests,
+)
+from fairlead.kube.client.replies import Metadata
+from fairlead.kube.client.resources import CONFIG_MAPS, EXECUTIONS, LEASES, PODS, Resource
+
+__all__ = [
+    "CONFIG_MAPS",
+    "EXECUTIONS",
+    "LEASES",
+    "PODS",
+    "AlreadyExists",
+    "Ambiguous",
+    "Channel",
+    "Client",
+    "Credentials",
+    "Expired",
+    "Forbidden",
+    "Invalid",
+    "Metadata",
+    "NamespaceTerminating",
+    "Resource",
+    "TooManyRequests",
+    "from_cluster",
+    "from_kubeconfig",
+]

@@ -1,0 +1,271 @@
+"""The client: sessions, retries where they are safe, ambiguous answers named as such.
+
+Rules of this file
+- Watches, ordinary requests and the Lease each have connections of their own: a crowd of writes never delays a renewal.
+- Nothing is sent twice unless it certainly was not done the first time: the connection was never made, or the server answered 429
+  (whose Retry-After is obeyed) or 401 (the token is asked for anew, once). Reads are also sent again after a cut, a time-out, a 5xx.
+- Everything else that has no verdict is raised as Ambiguous, and the caller reads before it goes on.
+- Every request has an end: `seconds` in all, retries included, and each try tells the server how long it may take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from enum import Enum
+from random import random
+from typing import Any, Self
+
+import aiohttp
+import msgspec
+from multidict import CIMultiDict
+from yarl import URL
+
+from fairlead.kube.client.credentials import Credentials
+from fairlead.kube.client.errors import Ambiguous, Request, TooManyRequests, error_of
+from fairlead.kube.client.replies import Metadata, metadata_of
+from fairlead.kube.client.resources import Resource
+from fairlead.model.errors import FairleadError, Unavailable
+
+PATIENCE = 20.0
+"""Seconds that a request may take in all."""
+TRY = 10.0
+"""Seconds that one try may take."""
+MANAGER = "fairlead"
+MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
+
+_JSON = "application/json"
+_PARTIAL = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+_BACKOFF, _MAX_BACKOFF = 0.1, 5.0
+_UNAUTHORIZED, _SERVER_ERROR = 401, 500
+_VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+Body = Any
+Params = Mapping[str, str]
+
+
+class Channel(Enum):
+    """Which connections a request uses, with how many there may be."""
+
+    WATCH = 0
+    ORDINARY = 64
+    LEASE = 2
+
+
+class Client:
+    """Use it as an async context manager; it belongs to the event loop in which it was entered."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self.credentials = credentials
+        self._server = URL(credentials.server)
+        self._sessions: dict[Channel, aiohttp.ClientSession] = {}
+
+    async def __aenter__(self) -> Self:
+        for channel in Channel:
+            connector = aiohttp.TCPConnector(limit=channel.value, keepalive_timeout=60, ttl_dns_cache=300)
+            session = aiohttp.ClientSession(
+                connector=connector,
+                auto_decompress=False,
+                skip_auto_headers=["Accept-Encoding", "User-Agent"],
+                headers={"User-Agent": MANAGER},
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+            # aiohttp sends a PUT or DELETE again by itself when a kept connection breaks; here the caller decides.
+            session._retry_connection = False  # noqa: SLF001
+            self._sessions[channel] = session
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for session in self._sessions.values():
+            await session.close()
+
+    # --- objects ---
+
+    async def get(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str | None = None,
+        *,
+        params: Params = {},
+        channel: Channel = Channel.ORDINARY,
+        seconds: float = PATIENCE,
+    ) -> bytes:
+        """An object or a list as the server sends it. Raises NotFound, Expired, Forbidden, Unavailable."""
+        path = resource.path(namespace, name)
+        return await self.request("GET", path, params=params, channel=channel, seconds=seconds)
+
+    async def create(
+        self, resource: Resource, namespace: str, body: Body, *, seconds: float = PATIENCE
+    ) -> Metadata:
+        """Create an object; its metadata. Raises AlreadyExists, Invalid, Forbidden, NamespaceTerminating, Ambiguous."""
+        path, params = resource.path(namespace), {"fieldManager": MANAGER}
+        return metadata_of(
+            await self.request("POST", path, body=body, params=params, seconds=seconds, partial=True)
+        )
+
+    async def replace(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        body: Body,
+        *,
+        channel: Channel = Channel.ORDINARY,
+        seconds: float = PATIENCE,
+    ) -> Metadata:
+        """Put an object in place of the one whose resourceVersion it carries. Raises Conflict, NotFound, Invalid, Ambiguous."""
+        path, params = resource.path(namespace, name), {"fieldManager": MANAGER}
+        return metadata_of(
+            await self.request(
+                "PUT", path, body=body, params=params, channel=channel, seconds=seconds, partial=True
+            )
+        )
+
+    async def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        body: Body,
+        *,
+        subresource: str | None = None,
+        kind: str = MERGE,
+        seconds: float = PATIENCE,
+    ) -> Metadata:
+        """Patch an object; its metadata afterwards. Raises Conflict, NotFound, Invalid, Forbidden, Ambiguous."""
+        path, params = resource.path(namespace, name, subresource), {"fieldManager": MANAGER}
+        return metadata_of(
+            await self.request(
+                "PATCH", path, body=body, params=params, content=kind, seconds=seconds, partial=True
+            )
+        )
+
+    async def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str, seconds: float = PATIENCE
+    ) -> None:
+        """Delete the object of that uid and no other. Raises NotFound, Conflict if another has its name, Ambiguous."""
+        body = {
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": uid},
+        }
+        await self.request("DELETE", resource.path(namespace, name), body=body, seconds=seconds)
+
+    # --- requests ---
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Body = None,
+        params: Params = {},
+        content: str = _JSON,
+        channel: Channel = Channel.ORDINARY,
+        seconds: float = PATIENCE,
+        partial: bool = False,
+    ) -> bytes:
+        """The body of the answer. Raises what `errors` lists."""
+        asked = Request(_VERBS[method], path)
+        url, end = self._url(path, params), time.monotonic() + seconds
+        data = None if body is None else msgspec.json.encode(body)
+        accept, tried, anew = _PARTIAL if partial else _JSON, 0, False
+        while True:
+            error: FairleadError
+            try:
+                headers = await self._headers(accept, content if data is not None else None, anew=anew)
+                left = min(TRY, max(0.001, end - time.monotonic()))
+                code, got, reply = await self._once(channel, method, url, data, headers, left)
+                if code < 300:
+                    return reply
+                error = error_of(asked, code, got, reply)
+                again = self._may_repeat(method, code) or (code == _UNAUTHORIZED and not anew)
+                anew = code == _UNAUTHORIZED
+            except aiohttp.ClientConnectorError as cause:
+                error, again = Unavailable(f"{asked}: {self._server.host} cannot be reached: {cause}"), True
+                error.__cause__ = cause
+            except (aiohttp.ClientError, TimeoutError, ConnectionError) as cause:
+                error = Ambiguous(f"{asked} was sent and not answered ({type(cause).__name__}: {cause})")
+                error.__cause__, again = cause, method == "GET"
+            delay = _pause(tried, error)
+            if not again or time.monotonic() + delay >= end:
+                raise error
+            await asyncio.sleep(delay)
+            tried += 1
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, params: Params, *, silence: float
+    ) -> AsyncIterator[aiohttp.StreamReader]:
+        """The body of a long answer as it comes; `silence` is how many seconds without a byte end it. Nothing is repeated.
+
+        Raises what `errors` lists, and Unavailable for anything that breaks the stream, also while it is read.
+        """
+        asked = Request("watch", path)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=TRY, sock_read=silence)
+        try:
+            headers = await self._headers(_JSON, None)
+            async with self._session(Channel.WATCH).get(
+                self._url(path, params), headers=headers, timeout=timeout, **self._connection()
+            ) as response:
+                if response.status >= 300:
+                    raise error_of(asked, response.status, response.headers, await response.read())
+                yield response.content
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as cause:
+            raise Unavailable(f"{asked} broke ({type(cause).__name__}: {cause})") from cause
+
+    async def _once(
+        self, channel: Channel, method: str, url: URL, data: bytes | None, headers: Any, seconds: float
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        timeout = aiohttp.ClientTimeout(total=seconds)
+        session = self._session(channel)
+        async with session.request(
+            method, url, data=data, headers=headers, timeout=timeout, **self._connection()
+        ) as response:
+            return response.status, response.headers, await response.read()
+
+    def _session(self, channel: Channel) -> aiohttp.ClientSession:
+        assert self._sessions, "a Client is used inside `async with`"
+        return self._sessions[channel]
+
+    def _connection(self) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        if self.credentials.tls is not None:
+            given["ssl"] = self.credentials.tls
+        if self.credentials.proxy:
+            given["proxy"] = self.credentials.proxy
+        if self.credentials.server_hostname:
+            given["server_hostname"] = self.credentials.server_hostname
+        return given
+
+    async def _headers(self, accept: str, content: str | None, *, anew: bool = False) -> CIMultiDict[str]:
+        headers = CIMultiDict(await self.credentials.headers(anew=anew))
+        headers["Accept"] = accept
+        if content is not None:
+            headers["Content-Type"] = content
+        return headers
+
+    def _url(self, path: str, params: Params) -> URL:
+        url = URL.build(
+            scheme=self._server.scheme,
+            host=self._server.host or "",
+            port=self._server.explicit_port,
+            path=self._server.raw_path.rstrip("/") + path,
+            encoded=True,
+        )
+        return url.with_query(params) if params else url
+
+    @staticmethod
+    def _may_repeat(method: str, code: int) -> bool:
+        """429 was refused before anything was done; an error of the server leaves a read to be asked again."""
+        return code == 429 or (method == "GET" and code >= _SERVER_ERROR)
+
+
+def _pause(tried: int, error: FairleadError) -> float:
+    """Full jitter, and at least what the server asks for."""
+    asked = error.after if isinstance(error, TooManyRequests) else 0.0
+    return float(max(asked, min(_MAX_BACKOFF, _BACKOFF * 2**tried) * random()))  # noqa: S311 - spreads load, guards nothing

@@ -1,0 +1,92 @@
+"""Where the API server is and who we are there, loaded by the official `kubernetes` package, which knows every form of kubeconfig.
+
+Only this module imports it. Tokens are asked for again at most once in `FRESH` seconds: the official loader then reads the file of a
+service account, or runs the program of an `exec` entry, when what it has has expired.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+from fairlead.model.errors import Unavailable
+
+FRESH = 60.0
+
+
+class Credentials:
+    """A server and an identity; `namespace` is the one that a person or pod works in when none is named."""
+
+    def __init__(self, configuration: Any, namespace: str) -> None:
+        self.server: str = str(configuration.host).rstrip("/")
+        self.namespace = namespace
+        self.proxy: str | None = configuration.proxy or None
+        self.server_hostname: str | None = configuration.tls_server_name or None
+        self.tls = _tls(configuration) if self.server.startswith("https") else None
+        self._configuration = configuration
+        self._header: dict[str, str] = {}
+        self._at: float | None = None
+
+    async def headers(self, *, anew: bool = False) -> dict[str, str]:
+        """What proves who we are; `anew` after the server refused what we had."""
+        now = time.monotonic()
+        if anew or self._at is None or now - self._at > FRESH:
+            self._at = now
+            self._header = await asyncio.to_thread(self._ask)  # may read a file or run a program
+        return self._header
+
+    def _ask(self) -> dict[str, str]:
+        token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        if token:
+            return {"Authorization": token if " " in token else f"Bearer {token}"}
+        if self._configuration.username:
+            pair = f"{self._configuration.username}:{self._configuration.password}"
+            return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+        return {}
+
+
+def from_kubeconfig(path: str | Path | None = None, context: str | None = None) -> Credentials:
+    """Those of a kubeconfig (None: KUBECONFIG, else the usual file). Raises Unavailable naming what is wrong with it."""
+    from kubernetes.client.configuration import Configuration
+    from kubernetes.config import ConfigException, list_kube_config_contexts, load_kube_config
+
+    configuration = Configuration()
+    try:
+        file = str(path) if path else None
+        load_kube_config(file, context=context, client_configuration=configuration)
+        contexts, current = list_kube_config_contexts(file)
+    except (ConfigException, OSError) as error:
+        raise Unavailable(f"the kubeconfig {path or 'of this user'} cannot be used: {error}") from error
+    chosen = next((one for one in contexts if one["name"] == context), current)
+    return Credentials(configuration, chosen["context"].get("namespace") or "default")
+
+
+def from_cluster() -> Credentials:
+    """Those of the service account of the pod that we run in. Raises Unavailable outside a cluster."""
+    from kubernetes.client.configuration import Configuration
+    from kubernetes.config import ConfigException, load_incluster_config
+    from kubernetes.config.incluster_config import SERVICE_TOKEN_FILENAME
+
+    configuration = Configuration()
+    try:
+        load_incluster_config(configuration)
+    except ConfigException as error:
+        raise Unavailable(f"this process has no service account of a cluster: {error}") from error
+    beside = Path(SERVICE_TOKEN_FILENAME).with_name("namespace")
+    return Credentials(configuration, beside.read_text(encoding="utf-8").strip())
+
+
+def _tls(configuration: Any) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
+    # Python 3.13 asks for extensions that the authorities of many clusters do not have (kopf.md, trap 17).
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not configuration.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if configuration.cert_file:
+        context.load_cert_chain(configuration.cert_file, configuration.key_file)
+    return context

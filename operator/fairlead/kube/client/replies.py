@@ -1,0 +1,46 @@
+"""The few fields that we read of an answer: msgspec passes over everything else, which costs nearly nothing."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class OwnerReference(msgspec.Struct, gc=False):
+    """Whom an object belongs to."""
+
+    uid: str = ""
+
+
+class Metadata(msgspec.Struct, rename="camel", gc=False):
+    """What we use of an object's metadata."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    creation_timestamp: str = ""
+    deletion_timestamp: str | None = None
+    labels: dict[str, str] = {}  # noqa: RUF012 - msgspec copies defaults
+    annotations: dict[str, str] = {}  # noqa: RUF012
+    owner_references: list[OwnerReference] = []  # noqa: RUF012
+
+
+class Partial(msgspec.Struct, gc=False):
+    """An object of which only the metadata matters."""
+
+    metadata: Metadata
+
+
+class ListMetadata(msgspec.Struct, rename="camel", gc=False):
+    """What we use of a list's metadata; `continue_` is where the next page begins."""
+
+    resource_version: str = ""
+    continue_: str = msgspec.field(default="", name="continue")
+
+
+metadata_decoder = msgspec.json.Decoder(Partial)
+
+
+def metadata_of(body: bytes) -> Metadata:
+    """The metadata of an object."""
+    return metadata_decoder.decode(body).metadata
