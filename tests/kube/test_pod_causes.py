@@ -147,6 +147,15 @@ def test_a_pod_that_is_being_deleted_has_not_ended():
     assert "PodDeleting" == found.reason
 
 
+def test_a_node_that_does_not_answer_is_shown():
+    """The control plane marks the pods of a silent node not ready, while the kubelet's last words were that they are."""
+    status = [{"name": "node", "ready": True, "state": {"running": {}}}]
+    found = of(pod(None, conditions=(("Ready", "False", ""),), containerStatuses=status))
+
+    assert isinstance(found, Held)
+    assert "NodeLost" == found.reason
+
+
 def test_a_pod_that_no_kubelet_ever_saw_is_gone_once_it_is_deleted():
     """Nobody else will say that it ended."""
     assert isinstance(of(pod(None, "Pending", deleting=True, node="")), Lost)

@@ -41,7 +41,13 @@ def started(turn: Turn, command: c.AttemptStarted) -> None:
         return
     node, _ = turn.node(key_of(command.node))
     deadline = None if node.timeout is None else turn.now + node.timeout
-    common = {"node": command.node, "path": state.path, "attempt": command.attempt, "deadline": deadline}
+    common = {
+        "node": command.node,
+        "path": state.path,
+        "attempt": command.attempt,
+        "deadline": deadline,
+        "handle": command.handle,
+    }
     if state.attempt_started:
         turn.emit(e.DeliveryStarted, delivery=command.delivery, **common)
     else:

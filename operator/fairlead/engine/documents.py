@@ -117,7 +117,7 @@ def text_of(value: Any) -> str:
 
 
 def placement_of(node: NodeDef) -> dict[str, Any]:
-    """Where a cluster is asked to run it: `{"resources", "serviceAccountName", "pod"}`, each left out where nothing is said."""
+    """Where a cluster is asked to run it: `{"resources", "serviceAccountName", "pod", "onNodeLost"}`, each left out where nothing is said."""
     run, resource = node.spec.run, node.spec.resource
     defaults = node.body.graph.spec.defaults
     resources = run.resources if run is not None and run.resources is not None else None
@@ -129,6 +129,7 @@ def placement_of(node: NodeDef) -> dict[str, Any]:
         "resources": None if resources is None else plain(resources),
         "serviceAccountName": account,
         "pod": plain(run.pod) if run is not None and run.pod is not None else None,
+        "onNodeLost": node.spec.on_node_lost if node.spec.on_node_lost != "wait" else None,
     }
     return {name: value for name, value in found.items() if value}
 

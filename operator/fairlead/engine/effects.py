@@ -36,24 +36,43 @@ def effects_of(graph: Graph, state: State, events: Iterable[e.Event]) -> list[An
     return effects
 
 
+def outstanding(graph: Graph, state: State) -> list[StartAttempt | StopAttempt]:
+    """What a home that outlives this process is asked for after a crash: all that is at work, and the end of what is being ended."""
+    effects: list[StartAttempt | StopAttempt] = []
+    for key in state.active:
+        node = graph.find(key)
+        if not node.in_pod:
+            continue
+        effects.append(_start_of(graph, state, key))
+        stop = stop_of(graph, state, key)
+        if stop is not None:
+            effects.append(stop)
+    return effects
+
+
 def _start(graph: Graph, state: State, event: e.NodeScheduled) -> StartAttempt | None:
     key = key_of(event.node)
     instance = state.node(key)
     current = instance.attempt == event.attempt and instance.delivery == event.delivery
     if not current or instance.status not in (s.SCHEDULED, s.STOPPING):
         return None
-    node = graph.find(key)
-    own = node.spec.priority
+    return _start_of(graph, state, key)
+
+
+def _start_of(graph: Graph, state: State, key: str) -> StartAttempt:
+    node, instance = graph.find(key), state.node(key)
+    own, name = node.spec.priority, state.instance(key)
     return StartAttempt(
-        id=delivery_id(state.uid, event.node, event.attempt, event.delivery),
-        node=event.node,
-        attempt=event.attempt,
-        delivery=event.delivery,
+        id=delivery_id(state.uid, name, instance.attempt, instance.delivery),
+        node=name,
+        attempt=instance.attempt,
+        delivery=instance.delivery,
         priority=state.priority if own is None else own,
         document=node_document(state, key, node, instance),
         grace=node.spec.termination_grace,
         secrets=secrets_of(node),
         placement=placement_of(node),
+        handle=instance.handle,
     )
 
 

@@ -64,11 +64,12 @@ class Tick(Command, frozen=True, kw_only=True):
 
 
 class AttemptStarted(Command, frozen=True, kw_only=True):
-    """The process or container of a delivery runs."""
+    """The process or container of a delivery runs; `handle` is what the home knows it by (a pod's uid), if that outlives us."""
 
     node: str
     attempt: int
     delivery: int = 1
+    handle: str = ""
 
     @property
     def identity(self) -> str:

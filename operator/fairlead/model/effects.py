@@ -14,6 +14,7 @@ class StartAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """Run one delivery of one attempt; `document` is the node document that the runner reads.
 
     `secrets` are references, `placement` is what a cluster is asked for (`placement_of`); a laptop is one place.
+    `handle` is given where it is known to run already: then it is looked for and never created.
     """
 
     id: str
@@ -25,6 +26,7 @@ class StartAttempt(msgspec.Struct, frozen=True, kw_only=True):
     grace: int
     secrets: dict[str, Any] = {}
     placement: dict[str, Any] = {}
+    handle: str = ""
 
 
 class StopAttempt(msgspec.Struct, frozen=True, kw_only=True):

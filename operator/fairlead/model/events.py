@@ -287,7 +287,8 @@ class NodeScheduled(Event, frozen=True, kw_only=True, gc=False):
 class NodeStarted(Event, frozen=True, kw_only=True, gc=False):
     """The attempt's container or process runs; `deadline` is when its `timeout` ends.
 
-    `body`: the node's work is bodies of this run (while, forEach, parallel), its clock stands still while suspended.
+    `body`: the node's work is bodies of this run (while, forEach, parallel), its clock stands still while suspended. `handle` is
+    what the home knows the running thing by, if that outlives this process: a pod's uid.
     """
 
     node: str
@@ -295,6 +296,7 @@ class NodeStarted(Event, frozen=True, kw_only=True, gc=False):
     attempt: int
     deadline: int | None = None
     body: bool = False
+    handle: str = ""
 
 
 class LoopStarted(Event, frozen=True, kw_only=True, gc=False):
@@ -358,6 +360,7 @@ class DeliveryStarted(Event, frozen=True, kw_only=True, gc=False):
     attempt: int
     delivery: int
     deadline: int | None = None
+    handle: str = ""
 
 
 class DeliveryHeld(Event, frozen=True, kw_only=True, gc=False):

@@ -59,6 +59,7 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     attempts_before: int = 0  # attempts spent in earlier epochs
     delivery: int = 0
     attempt_started: bool = False
+    handle: str = ""  # what the home knows the running delivery by
     losses: int = 0  # deliveries of this attempt that count against maxDeliveries
     lost: bool = False  # the last delivery was lost, the next start is a redelivery
     values: dict[str, Any] | None = None

@@ -119,7 +119,7 @@ def end_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
     if node.status != s.SKIPPED:
         node.arrivals = None  # a skipped one keeps them: a redrive may open it again
     node.values = None
-    node.held = node.stop = ""
+    node.held = node.stop = node.handle = ""
     counters = state.counters
     counters.since_checkpoint += 1
     if node.status == s.SUCCEEDED:

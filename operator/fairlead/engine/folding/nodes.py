@@ -52,7 +52,7 @@ def scheduled(state: State, event: e.NodeScheduled) -> None:
         else:
             state.counters.retries += 1
     node.attempt, node.delivery, node.path = event.attempt, event.delivery, event.path
-    node.held, node.lost = "", False
+    node.held, node.lost, node.handle = "", False, ""
     if event.values is not None:
         node.values = event.values
     node.scheduled_at = event.at
@@ -67,7 +67,7 @@ def node_started(state: State, event: e.NodeStarted | e.DeliveryStarted) -> None
     if isinstance(event, e.NodeStarted) and event.body:
         _body_started(state, key, node, event)
         return
-    node.attempt_started = True
+    node.attempt_started, node.handle = True, event.handle
     node.held = node.note = ""
     if not node.started_at:
         node.started_at = event.at

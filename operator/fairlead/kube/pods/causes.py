@@ -11,6 +11,7 @@
     image cannot be named                                    Ended, ImagePullFailed
     being deleted, container not ended                       Held: the kubelet has still to say how it ended
     image pull, missing Secret, unschedulable                Held, with the reason
+    container ready, pod not                                 Held, NodeLost: the node does not answer
     container runs                                           Running
 
 Rules of this file
@@ -25,7 +26,7 @@ from datetime import datetime
 import msgspec
 
 from fairlead.kube.pods.results import LoggedResult, NoResult, Result, of_image, of_runner
-from fairlead.kube.pods.views import Pod, Terminated
+from fairlead.kube.pods.views import Condition, Pod, Terminated
 from fairlead.model import reasons
 from fairlead.model.events import Error
 
@@ -90,7 +91,8 @@ QUIET = frozenset({"", "ContainerCreating", "PodInitializing"})
 
 def verdict(pod: Pod, *, with_runner: bool) -> Verdict:
     """What a pod that exists says of its delivery; `with_runner` unless the container is the user's own image."""
-    state = pod.container(CONTAINER)
+    container = pod.container(CONTAINER)
+    state = container.state
     if state.terminated is not None:
         return _of_end(pod, state.terminated, with_runner=with_runner)
     if pod.status.phase == "Failed" or _collected(pod):
@@ -102,11 +104,13 @@ def verdict(pod: Pod, *, with_runner: bool) -> Verdict:
             reasons.POD_DELETING, "the pod is being deleted; how its container ended is still awaited"
         )
     if state.running is not None:
+        if container.ready and _is(pod.condition("Ready"), "False"):
+            return Held(reasons.NODE_LOST, f"its node {pod.spec.node_name} does not answer; whether it still runs is not known")
         return Running(_time(state.running.started_at))
     if state.waiting is not None and state.waiting.reason not in QUIET:
         return _of_waiting(state.waiting.reason, state.waiting.message)
     scheduled = pod.condition("PodScheduled")
-    if scheduled is not None and scheduled.status == "False":
+    if scheduled is not None and _is(scheduled, "False"):
         return Held(reasons.UNSCHEDULABLE, _short(scheduled.message) or "no node fits the pod")
     return Nothing()
 
@@ -167,7 +171,7 @@ def _of_loss(pod: Pod) -> Lost:
 
 def _disruption(pod: Pod) -> Lost | None:
     condition = pod.condition("DisruptionTarget")
-    if condition is None or condition.status != "True":
+    if condition is None or not _is(condition, "True"):
         return None
     reason, what = DISRUPTIONS.get(condition.reason, (reasons.EVICTED, "it was disrupted"))
     return Lost(reason, f"{what}: {_short(condition.message) or condition.reason}")
@@ -176,7 +180,11 @@ def _disruption(pod: Pod) -> Lost | None:
 def _collected(pod: Pod) -> bool:
     """Whether the pod garbage collector has given it up: then it has ended, whatever its phase says (protocol 12)."""
     condition = pod.condition("DisruptionTarget")
-    return condition is not None and condition.status == "True" and condition.reason == "DeletionByPodGC"
+    return condition is not None and _is(condition, "True") and condition.reason == "DeletionByPodGC"
+
+
+def _is(condition: Condition | None, status: str) -> bool:
+    return condition is not None and condition.status == status
 
 
 def _of_waiting(reason: str, message: str) -> Verdict:

@@ -70,6 +70,7 @@ class Container(_View):
     """One container of the pod."""
 
     name: str = ""
+    ready: bool = False
     state: ContainerState = msgspec.field(default_factory=ContainerState)
 
 
@@ -109,8 +110,6 @@ class Pod(_View):
         """The condition of a type, if it is there."""
         return next((each for each in self.status.conditions if each.type == kind), None)
 
-    def container(self, name: str) -> ContainerState:
+    def container(self, name: str) -> Container:
         """How a container stands."""
-        return next(
-            (each.state for each in self.status.container_statuses if each.name == name), ContainerState()
-        )
+        return next((each for each in self.status.container_statuses if each.name == name), Container())

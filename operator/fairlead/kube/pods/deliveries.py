@@ -1,0 +1,103 @@
+"""The deliveries that a leader looks after: what is known of each, and the pods that wait to be created."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from dataclasses import dataclass, field
+
+from fairlead.kube.pods.causes import Verdict
+from fairlead.kube.pods.manifests import pod_name
+from fairlead.kube.pods.views import Pod
+from fairlead.model.effects import StartAttempt
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One delivery of one attempt, from the order to run it until its end is in the log."""
+
+    uid: str
+    start: StartAttempt
+    name: str = field(init=False)
+    pod: Pod | None = None  # as it was last seen
+    pod_uid: str = ""
+    stopping: bool = False
+    queued: bool = False
+    told: Verdict | None = None
+    tries: int = 0
+
+    def __post_init__(self) -> None:
+        self.name = pod_name(self.start.id)
+        self.pod_uid = self.start.handle
+
+    @property
+    def with_runner(self) -> bool:
+        """Whether our own runner is in the container."""
+        return "image" not in self.start.document.get("run", {})
+
+
+class Deliveries:
+    """By the name of their pods, and by execution."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Delivery] = {}
+        self._by_uid: dict[str, dict[str, Delivery]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def add(self, delivery: Delivery) -> None:
+        """From now on it is looked after."""
+        self._by_name[delivery.name] = delivery
+        self._by_uid.setdefault(delivery.uid, {})[delivery.name] = delivery
+
+    def named(self, name: str) -> Delivery | None:
+        """The delivery whose pod has a name."""
+        return self._by_name.get(name)
+
+    def of(self, uid: str) -> list[Delivery]:
+        """Those of an execution."""
+        return list(self._by_uid.get(uid, {}).values())
+
+    def remove(self, delivery: Delivery) -> None:
+        """Its end is in the log."""
+        self._by_name.pop(delivery.name, None)
+        of_run = self._by_uid.get(delivery.uid, {})
+        of_run.pop(delivery.name, None)
+        if not of_run:
+            self._by_uid.pop(delivery.uid, None)
+
+
+class CreationQueue:
+    """Pods to create: by priority, then executions in turn, then in order of arrival, so that none starves another."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, int, Delivery]] = []
+        self._arrival = itertools.count()
+        self._waiting: dict[str, int] = {}
+        self._ready = asyncio.Event()
+
+    def push(self, delivery: Delivery) -> None:
+        """Put one at the end of its execution's line."""
+        delivery.queued = True
+        place = self._waiting.get(delivery.uid, 0)
+        self._waiting[delivery.uid] = place + 1
+        heapq.heappush(self._heap, (-delivery.start.priority, place, next(self._arrival), delivery))
+        self._ready.set()
+
+    async def pop(self) -> Delivery:
+        """The next one that is still wanted."""
+        while True:
+            while self._heap:
+                delivery = heapq.heappop(self._heap)[3]
+                left = self._waiting.get(delivery.uid, 1) - 1
+                if left > 0:
+                    self._waiting[delivery.uid] = left
+                else:
+                    self._waiting.pop(delivery.uid, None)
+                if delivery.queued:
+                    delivery.queued = False
+                    return delivery
+            self._ready.clear()
+            await self._ready.wait()

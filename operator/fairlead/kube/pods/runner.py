@@ -1,0 +1,352 @@
+"""The runner port on Kubernetes: one pod per delivery.
+
+    start ──► queue ──► ConfigMaps, then the pod ──► watch ──► verdict ──► command ──► (committed) ──► done patch
+    stop ───────────────────────────────► delete, by uid
+
+Rules of this file
+- `start` and `stop` return at once and may be repeated. A creation that has no answer is settled by looking (protocol 9).
+- A pod is taken for ours only if its whole identity and its owner's uid agree; a result counts only from the pod that was
+  recorded, once one was (protocol 4).
+- A pod that vanished is asked for by name before anything is concluded (protocol 8).
+- The finalizer goes in the patch that marks the pod done, and only after the home has said that the end is in the log.
+- What cannot be created for a reason that may pass is tried again, with the reason shown, until the engine ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from random import random
+from typing import Any
+
+import msgspec
+import structlog
+
+from fairlead.kube import names
+from fairlead.kube.client import (
+    CONFIG_MAPS,
+    PODS,
+    AlreadyExists,
+    Ambiguous,
+    Client,
+    NamespaceTerminating,
+)
+from fairlead.kube.client.client import STRATEGIC
+from fairlead.kube.fence import Fence, NotLeader
+from fairlead.kube.places import Places
+from fairlead.kube.pods import causes
+from fairlead.kube.pods.causes import Ended, Held, InLog, Lost, Nothing, Running, Verdict
+from fairlead.kube.pods.deliveries import CreationQueue, Deliveries, Delivery
+from fairlead.kube.pods.manifests import PodSettings, pod_of
+from fairlead.kube.pods.refusals import Fenced, refusal_of
+from fairlead.kube.pods.results import NoResult, Result, from_log
+from fairlead.kube.pods.views import Pod
+from fairlead.model import commands as c
+from fairlead.model import reasons
+from fairlead.model.effects import StartAttempt, StopAttempt
+from fairlead.model.errors import Conflict, FairleadError, NotFound
+from fairlead.model.events import Error
+
+AT_ONCE = 32
+"""Requests under way at once."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+"""Seconds between two tries of a creation that was refused."""
+LOG_LIMIT = 3 * 1024 * 1024
+"""Bytes of a container's log that are read for a result: 1 MiB in base64, and what stands around it."""
+
+_log = structlog.get_logger(__name__)
+_decoder = msgspec.json.Decoder(Pod)
+Report = Callable[[str, c.Command], None]
+
+
+class PodRunner:
+    """Runs deliveries as pods. Use it as an async context manager: inside it, pods are created and deleted."""
+
+    def __init__(
+        self, client: Client, places: Places, fence: Fence, settings: PodSettings, report: Report
+    ) -> None:
+        self._client = client
+        self._places = places
+        self._fence = fence
+        self._settings = settings
+        self._report = report
+        self._deliveries = Deliveries()
+        self._queue = CreationQueue()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> PodRunner:
+        for _ in range(AT_ONCE):
+            self._spawn(self._create_all())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # --- the port ---
+
+    def start(self, uid: str, effect: StartAttempt) -> None:
+        """Run a delivery; one that is looked after already stays as it is."""
+        delivery = Delivery(uid, effect)
+        if self._deliveries.named(delivery.name) is not None:
+            return
+        self._deliveries.add(delivery)
+        if effect.handle:
+            self._spawn(self._look(delivery))  # it runs already, or it is gone; it is never created again
+        else:
+            self._queue.push(delivery)
+
+    def stop(self, uid: str, effect: StopAttempt) -> None:
+        """End a delivery. One whose pod was never asked for has ended at once."""
+        delivery = next((each for each in self._deliveries.of(uid) if each.start.id == effect.id), None)
+        if delivery is None or delivery.stopping:
+            return
+        delivery.stopping = True
+        if delivery.queued and delivery.tries == 0:
+            delivery.queued = False
+            message = "it was ended before its pod was created"
+            self._tell(delivery, Ended(Result(error=Error(reason=reasons.CANCELLED, message=message))))
+        elif not delivery.queued:
+            self._spawn(self._delete(delivery))
+
+    # --- what the watch shows ---
+
+    def seen(self, pod: Pod) -> bool:
+        """A pod as it is now. False if nobody asked for it: then the home decides what becomes of it."""
+        delivery = self._deliveries.named(pod.metadata.name)
+        if delivery is None or not _is_of(delivery, pod):
+            return False
+        if delivery.pod_uid and delivery.pod_uid != pod.metadata.uid:
+            return False
+        delivery.pod, delivery.pod_uid = pod, pod.metadata.uid
+        found = causes.verdict(pod, with_runner=delivery.with_runner)
+        if isinstance(found, InLog):
+            if delivery.told != found:
+                delivery.told = found
+                self._spawn(self._read_log(delivery, found))
+            return True
+        if isinstance(found, Held) and _given_up(delivery, pod):
+            found = Lost(reasons.NODE_LOST, "its node does not answer, and onNodeLost says redeliver")
+        self._tell(delivery, found)
+        return True
+
+    def vanished(self, pod: Pod) -> None:
+        """The watch says that a pod is gone, or has left what we watch: only the API server knows which."""
+        delivery = self._deliveries.named(pod.metadata.name)
+        if delivery is not None and delivery.pod_uid in ("", pod.metadata.uid):
+            self._spawn(self._look(delivery))
+
+    def settled(self, uid: str, wanted: Callable[[str, int, int], bool]) -> None:
+        """A commit of an execution: what ended and is not `wanted` any more (node, attempt, delivery) is in the log, so let go."""
+        for delivery in self._deliveries.of(uid):
+            start = delivery.start
+            if _has_ended(delivery.told) and not wanted(start.node, start.attempt, start.delivery):
+                self._deliveries.remove(delivery)
+                if delivery.pod is not None:
+                    self._spawn(self.release(delivery.pod))
+
+    def forget(self, uid: str) -> None:
+        """The execution is gone: nobody waits for its deliveries any more."""
+        for delivery in self._deliveries.of(uid):
+            delivery.queued = False
+            self._deliveries.remove(delivery)
+
+    # --- requests ---
+
+    async def release(self, pod: Pod) -> None:
+        """Mark a pod done and let it go, in one patch (protocol 8); done already is fine."""
+        body: dict[str, Any] = {
+            "metadata": {
+                "uid": pod.metadata.uid,
+                "labels": {names.DONE: "true"},
+                "$deleteFromPrimitiveList/finalizers": [names.RESULT_FINALIZER],
+            }
+        }
+        while True:
+            try:
+                self._fence.epoch()
+                await self._client.patch(
+                    PODS, pod.metadata.namespace, pod.metadata.name, body, kind=STRATEGIC
+                )
+            except (NotFound, Conflict):
+                return
+            except NotLeader:
+                return
+            except FairleadError as error:
+                if type(error).__name__ == "Invalid":
+                    return  # another pod has the name by now
+                _log.warning("a pod could not be released", pod=pod.metadata.name, error=str(error))
+                await asyncio.sleep(1 + random())  # noqa: S311 - spreads load
+            else:
+                return
+
+    async def _create_all(self) -> None:
+        while True:
+            delivery = await self._queue.pop()
+            try:
+                await self._create(delivery)
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                _log.exception("a pod could not be created", pod=delivery.name)
+                self._again(delivery)
+
+    async def _create(self, delivery: Delivery) -> None:
+        """One try. Whatever comes of it is told, or it is tried again."""
+        place = self._places.of(delivery.uid)
+        try:
+            wanted = pod_of(delivery.start, place, self._fence.epoch(), self._settings)
+            for config_map in wanted.before:
+                with contextlib.suppress(AlreadyExists):  # named by its content, and nobody else may write that name
+                    await self._client.create(CONFIG_MAPS, place.namespace, config_map)
+            created = await self._client.create(PODS, place.namespace, wanted.pod)
+            delivery.pod_uid = created.uid
+        except AlreadyExists:
+            await self._look(delivery)
+        except (Ambiguous, NotLeader):
+            self._again(delivery)  # if it was created, the next try finds it
+        except NamespaceTerminating:
+            return
+        except FairleadError as error:
+            try:
+                found = refusal_of(error)
+            except Fenced:
+                self._again(delivery)
+                return
+            self._tell(delivery, found)
+            if isinstance(found, Held):
+                self._again(delivery)
+            return
+        if delivery.stopping:
+            await self._delete(delivery)
+
+    def _again(self, delivery: Delivery) -> None:
+        """Try it again in a while; what is being ended and was never created has ended."""
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**delivery.tries) * (0.5 + random() / 2)  # noqa: S311 - spreads load
+        delivery.tries += 1
+        self._spawn(self._later(delivery, pause))
+
+    async def _later(self, delivery: Delivery, pause: float) -> None:
+        await asyncio.sleep(pause)
+        if self._deliveries.named(delivery.name) is not delivery:
+            return
+        if delivery.stopping:
+            await self._look(delivery)
+        else:
+            self._queue.push(delivery)
+
+    async def _look(self, delivery: Delivery) -> None:
+        """Ask for the pod by its name: it is ours, or gone, or somebody else's."""
+        place = self._places.of(delivery.uid)
+        try:
+            pod = _decoder.decode(await self._client.get(PODS, place.namespace, delivery.name))
+        except NotFound:
+            self._gone(delivery)
+            return
+        except FairleadError as error:
+            _log.warning("a pod could not be read", pod=delivery.name, error=str(error))
+            self._again(delivery)
+            return
+        if self.seen(pod):
+            if delivery.stopping:
+                await self._delete(delivery)
+        elif delivery.pod_uid:
+            self._gone(delivery)  # another pod has its name now
+        else:
+            message = f"pod {place.namespace}/{delivery.name} is there already and is not ours; expected nobody to use that name"
+            self._tell(delivery, Held(reasons.POD_REFUSED, message))
+            self._again(delivery)
+
+    def _gone(self, delivery: Delivery) -> None:
+        if delivery.pod_uid:
+            self._tell(delivery, causes.gone(delivery.pod))
+        elif delivery.stopping:
+            message = "it was ended before its pod was created"
+            self._tell(delivery, Ended(Result(error=Error(reason=reasons.CANCELLED, message=message))))
+        else:
+            self._again(delivery)
+
+    async def _delete(self, delivery: Delivery) -> None:
+        place = self._places.of(delivery.uid)
+        if not delivery.pod_uid:
+            await self._look(delivery)
+            return
+        try:
+            self._fence.epoch()
+            await self._client.delete(PODS, place.namespace, delivery.name, uid=delivery.pod_uid)
+        except (NotFound, Conflict):
+            await self._look(delivery)
+        except NotLeader:
+            return
+        except FairleadError as error:
+            _log.warning("a pod could not be deleted", pod=delivery.name, error=str(error))
+            self._again(delivery)
+
+    async def _read_log(self, delivery: Delivery, found: InLog) -> None:
+        """The result that stands at the end of the container's log."""
+        place = self._places.of(delivery.uid)
+        params = {"container": causes.CONTAINER, "tailLines": str(found.where.lines + 50)}
+        path = PODS.path(place.namespace, delivery.name, "log")
+        try:
+            text = await self._client.request("GET", path, params=params)
+            result = from_log(found.where, text[-LOG_LIMIT:].decode("utf-8", "replace").splitlines())
+        except (NoResult, NotFound) as wrong:
+            self._tell(delivery, Lost(reasons.RUNNER_FAILED, f"its result could not be read from its log: {wrong}"))
+        except FairleadError as error:
+            self._tell(delivery, Held(reasons.CLUSTER_UNAVAILABLE, f"its log cannot be read: {error}"))
+            delivery.told = found
+            await asyncio.sleep(1 + random())  # noqa: S311 - spreads load
+            await self._read_log(delivery, found)
+        else:
+            self._tell(delivery, Ended(result))
+
+    # --- inside ---
+
+    def _tell(self, delivery: Delivery, found: Verdict) -> None:
+        """Report a verdict if it is a new one; after an end there is none."""
+        if found == delivery.told or _has_ended(delivery.told):
+            return
+        before, delivery.told = delivery.told, found
+        start = delivery.start
+        about: dict[str, Any] = {"node": start.node, "attempt": start.attempt, "delivery": start.delivery}
+        command: c.Command
+        match found:
+            case Running():
+                if isinstance(before, Held):
+                    self._report(delivery.uid, c.AttemptHeld(**about))
+                command = c.AttemptStarted(handle=delivery.pod_uid, **about)
+            case Held(reason, message):
+                command = c.AttemptHeld(reason=reason, message=message, **about)
+            case Lost(reason, message):
+                command = c.AttemptLost(reason=reason, message=message, **about)
+            case Ended(result):
+                command = c.AttemptEnded(outputs=result.outputs, error=result.error, **about)
+            case InLog() | Nothing():
+                return
+        self._report(delivery.uid, command)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _is_of(delivery: Delivery, pod: Pod) -> bool:
+    owners = pod.metadata.owner_references
+    return pod.metadata.annotations.get(names.IDENTITY) == delivery.start.id and any(
+        owner.uid == delivery.uid for owner in owners
+    )
+
+
+def _has_ended(told: Verdict | None) -> bool:
+    return isinstance(told, (Ended, Lost))
+
+
+def _given_up(delivery: Delivery, pod: Pod) -> bool:
+    """Whether the author would rather have the work twice than wait for a node that may never answer."""
+    if delivery.start.placement.get("onNodeLost") != "redeliver":
+        return False
+    condition = pod.condition("DisruptionTarget")
+    return condition is not None and condition.reason == "DeletionByTaintManager"
