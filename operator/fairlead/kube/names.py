@@ -1,0 +1,80 @@
+"""Names, labels and owners of the objects that we write (protocol.md 13, 18).
+
+Rules of this file
+- A name is `fairlead-<kind>-<26 letters of base32>`, 130 bits of a hash over the full identity: never made of names that people give.
+- Every object says whose it is: labels with the uid and the shard of its execution, an owner reference with that uid, and the
+  execution's name as an annotation for those who read.
+- blockOwnerDeletion is never set: nothing needs it, and some clusters demand a right for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b32encode
+from dataclasses import dataclass
+from typing import Any
+
+from fairlead.kube.client.resources import EXECUTIONS
+
+SHARDS = 64
+
+EXECUTION_UID = "fairlead.dev/execution-uid"
+SHARD = "fairlead.dev/shard"
+MANAGED = "fairlead.dev/managed"
+EPOCH = "fairlead.dev/epoch"
+LOG = "fairlead.dev/log"
+"""What part of a log it is: `head` (`closed` once the execution has ended), `segment`, or another kind of record."""
+EXECUTION = "fairlead.dev/execution"
+
+_LETTERS = 26
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an execution is: its namespace, name and the uid of the object; `started` if its status says that it has a log."""
+
+    namespace: str
+    name: str
+    uid: str
+    started: bool = False
+
+
+def record_name(kind: str, *identity: str) -> str:
+    """The name of an object, derived from everything that makes it what it is."""
+    digest = hashlib.sha256("\0".join((kind, *identity)).encode()).digest()
+    return f"fairlead-{kind}-{b32encode(digest).decode().lower()[:_LETTERS]}"
+
+
+def shard_of(uid: str) -> int:
+    """The shard of an execution, for ever: a hash of its uid."""
+    return int.from_bytes(hashlib.sha256(uid.encode()).digest()[:8], "big") % SHARDS
+
+
+def shard_label(shard: int) -> str:
+    """A shard as the value of a label: two digits."""
+    return f"{shard:02d}"
+
+
+def metadata(place: Place, name: str, kind: str, epoch: int) -> dict[str, Any]:
+    """The metadata of an object that belongs to an execution."""
+    return {
+        "name": name,
+        "namespace": place.namespace,
+        "labels": {
+            MANAGED: "true",
+            LOG: kind,
+            EXECUTION_UID: place.uid,
+            SHARD: shard_label(shard_of(place.uid)),
+            EPOCH: str(epoch),
+        },
+        "annotations": {EXECUTION: place.name},
+        "ownerReferences": [
+            {
+                "apiVersion": EXECUTIONS.api_version,
+                "kind": EXECUTIONS.kind,
+                "name": place.name,
+                "uid": place.uid,
+                "controller": True,
+            }
+        ],
+    }
