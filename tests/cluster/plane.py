@@ -124,7 +124,12 @@ class ControlPlane:
             "kube-apiserver": [
                 *("--etcd-servers", etcd, "--bind-address", "127.0.0.1", "--secure-port", str(self._port)),
                 *("--advertise-address", "127.0.0.1", "--endpoint-reconciler-type", "none"),
-                *("--cert-dir", str(self.folder / "certs"), "--token-auth-file", str(self.folder / "tokens.csv")),
+                *(
+                    "--cert-dir",
+                    str(self.folder / "certs"),
+                    "--token-auth-file",
+                    str(self.folder / "tokens.csv"),
+                ),
                 *("--service-account-issuer", "https://kubernetes.default.svc"),
                 *("--service-account-key-file", str(self.folder / "sa.pub")),
                 *("--service-account-signing-key-file", str(self.folder / "sa.key")),

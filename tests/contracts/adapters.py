@@ -1,7 +1,7 @@
 """The adapters of the ports that keep something; the suites of this folder run on each of them.
 
 An adapter opens the same home as often as it is asked to, and knows how writers race for it: the store's in threads that each
-have a connection, those in memory as tasks of one loop.
+have a connection, those in memory and on Kubernetes as tasks of one loop.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
+
+import pytest
 
 from fairlead.local.store import Store
 from fairlead.runtime.memory import MemoryCheckpoints, MemoryLog
@@ -90,3 +92,23 @@ async def _awaited(writing: Awaitable[None]) -> None:
 
 
 ADAPTERS: dict[str, Callable[[Path], Adapter]] = {"memory": Memory, "sqlite": SQLite}
+"""Those that need nothing but a folder."""
+KUBERNETES = "kubernetes"
+EVERY = [
+    *ADAPTERS,
+    pytest.param(
+        KUBERNETES,
+        # starting the cluster has a deadline of its own
+        marks=[pytest.mark.contracts, pytest.mark.timeout(60, func_only=True)],
+    ),
+]
+
+
+def opened(request: pytest.FixtureRequest) -> Adapter:
+    """The adapter that a parameter of EVERY names."""
+    if request.param != KUBERNETES:
+        return ADAPTERS[request.param](request.getfixturevalue("tmp_path"))
+    from tests.support.kube_home import KubernetesHome
+
+    cluster = request.getfixturevalue("cluster")
+    return KubernetesHome(cluster.kubeconfig, request.getfixturevalue("namespace"))

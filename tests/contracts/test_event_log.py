@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.contracts.adapters import ADAPTERS, Adapter
+from tests.contracts.adapters import ADAPTERS, EVERY, Adapter, opened
 from tests.support.stores import a_run, completed, created
 
 from fairlead.model import events as e
@@ -20,10 +20,10 @@ from fairlead.model.errors import Bug, Conflict, FairleadError
 from fairlead.runtime.ports import EventLog
 
 
-@pytest.fixture(params=ADAPTERS)
-def adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Adapter]:
-    with closing(ADAPTERS[request.param](tmp_path)) as opened:
-        yield opened
+@pytest.fixture(params=EVERY)
+def adapter(request: pytest.FixtureRequest) -> Iterator[Adapter]:
+    with closing(opened(request)) as home:
+        yield home
 
 
 def append(adapter: Adapter, uid: str, after: int, events: list[e.Event]) -> None:

@@ -59,7 +59,9 @@ async def fine(request: web.Request) -> web.StreamResponse:
 
 
 async def busy(request: web.Request) -> web.StreamResponse:
-    return web.json_response({"reason": "TooManyRequests", "code": 429}, status=429, headers={"Retry-After": "0"})
+    return web.json_response(
+        {"reason": "TooManyRequests", "code": 429}, status=429, headers={"Retry-After": "0"}
+    )
 
 
 async def busy_for_long(request: web.Request) -> web.StreamResponse:
@@ -111,7 +113,9 @@ def test_a_write_without_a_verdict_is_never_sent_twice(tmp_path, fault, write, m
     """It may have been done: that is for the caller to find out."""
 
     async def work(client):
-        with pytest.raises(Ambiguous, match=f"{'patch' if method == 'PATCH' else 'update'} /api/v1/namespaces/n"):
+        with pytest.raises(
+            Ambiguous, match=f"{'patch' if method == 'PATCH' else 'update'} /api/v1/namespaces/n"
+        ):
             await write(client)
 
     assert [method] == meet(tmp_path, [fault, fine], work)

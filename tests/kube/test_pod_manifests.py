@@ -9,17 +9,12 @@ import pytest
 from tests.support.driver import Driver
 
 from fairlead.kube import names
-from fairlead.kube.pods.manifests import INLINE, Place, pod_of
+from fairlead.kube.names import Place
+from fairlead.kube.pods.manifests import INLINE, PodSettings, Wanted, pod_of
 from fairlead.model.effects import StartAttempt
 
-PLACE = Place(
-    namespace="team",
-    execution="order-1",
-    uid="0b6d",
-    epoch=7,
-    runner_image="runner:1",
-    http_settings={"FAIRLEAD_HTTP_ALLOW": "example.com"},
-)
+PLACE = Place("team", "order-1", "0b6d")
+SETTINGS = PodSettings(runner_image="runner:1", http_settings={"FAIRLEAD_HTTP_ALLOW": "example.com"})
 
 
 def start_of(node: dict[str, Any], inputs: dict[str, Any] | None = None, **spec: Any) -> StartAttempt:
@@ -28,8 +23,12 @@ def start_of(node: dict[str, Any], inputs: dict[str, Any] | None = None, **spec:
     return next(iter(run.running.values()))
 
 
+def wanted(start: StartAttempt) -> Wanted:
+    return pod_of(start, PLACE, 7, SETTINGS)
+
+
 def pod(node: dict[str, Any], inputs: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
-    return pod_of(start_of(node, inputs, **spec), PLACE).pod
+    return wanted(start_of(node, inputs, **spec)).pod
 
 
 def container(body: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +47,7 @@ def test_the_name_says_the_delivery_and_the_annotation_says_it_whole():
     """130 bits of hash in the name; what is compared before a pod is taken for ours stands in full beside it."""
     body = pod(SH)
 
-    assert names.object_name("pod", "uid-1/a/1/1") == body["metadata"]["name"]
+    assert names.record_name("pod", "uid-1/a/1/1") == body["metadata"]["name"]
     assert 26 == len(body["metadata"]["name"].removeprefix("fairlead-pod-"))
     assert "uid-1/a/1/1" == body["metadata"]["annotations"][names.IDENTITY]
 
@@ -100,15 +99,15 @@ def test_a_script_arrives_as_it_was_written():
 def test_a_large_document_is_a_config_map_of_its_digest():
     """What does not fit into the pod is written before it, once for all pods that use the same."""
     node = {"run": {"python": "pass"}, "with": {"text": "${inputs.text}"}}
-    wanted = pod_of(start_of(node, {"text": "x" * INLINE}), PLACE)
+    found = wanted(start_of(node, {"text": "x" * INLINE}))
 
-    [config_map] = wanted.before
+    [config_map] = found.before
     assert config_map["immutable"] is True
     assert "x" * INLINE == json.loads(config_map["data"]["node.json"])["inputs"]["text"]
-    volume = next(each for each in wanted.pod["spec"]["volumes"] if "configMap" in each)
+    volume = next(each for each in found.pod["spec"]["volumes"] if "configMap" in each)
     assert config_map["metadata"]["name"] == volume["configMap"]["name"]
-    assert "/fairlead/node/node.json" == env(wanted.pod)["FAIRLEAD_NODE_FILE"]
-    assert "FAIRLEAD_NODE" not in env(wanted.pod)
+    assert "/fairlead/node/node.json" == env(found.pod)["FAIRLEAD_NODE_FILE"]
+    assert "FAIRLEAD_NODE" not in env(found.pod)
 
 
 def test_secrets_are_references():

@@ -1,46 +1,90 @@
-"""Names, labels and annotations of what Fairlead puts into a cluster (protocol 13).
+"""Names, labels and owners of the objects that we write (protocol.md 13, 18).
 
-Every object's name is `fairlead-KIND-HASH`: 130 bits of the SHA-256 of its whole identity in base32. The identity itself
-stands in an annotation and is compared before an object is taken for ours: a hash is an address, not a proof.
+Rules of this file
+- A name is `fairlead-<kind>-<26 letters of base32>`, 130 bits of a hash over the full identity: never made of names that people give.
+- Every object says whose it is: labels with the uid and the shard of its execution, an owner reference with that uid, and the
+  execution's name as an annotation for those who read.
+- blockOwnerDeletion is never set: nothing needs it, and some clusters demand a right for it.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
+from base64 import b32encode
+from dataclasses import dataclass
+from typing import Any
 
-GROUP = "fairlead.dev"
-VERSION = "v1alpha1"
-API_VERSION = f"{GROUP}/{VERSION}"
-
-MANAGED = f"{GROUP}/managed"
-"""Label of everything the operator creates."""
-SHARD = f"{GROUP}/shard"
-EXECUTION_UID = f"{GROUP}/execution-uid"
-EPOCH = f"{GROUP}/epoch"
-DONE = f"{GROUP}/done"
-"""Label of a pod whose end is in the log."""
-NODE = f"{GROUP}/node"
-"""Label with the node's own name; the instance id stands in IDENTITY."""
-ATTEMPT = f"{GROUP}/attempt"
-
-EXECUTION = f"{GROUP}/execution"
-"""Annotation with the execution's name, which may be longer than a label's value."""
-IDENTITY = f"{GROUP}/identity"
-"""Annotation with the delivery id: `UID/INSTANCE/ATTEMPT/DELIVERY`."""
-
-RESULT_FINALIZER = f"{GROUP}/result"
-"""Holds a pod until its result is in the log."""
+from fairlead.kube.client.resources import EXECUTIONS
 
 SHARDS = 64
 
+EXECUTION_UID = "fairlead.dev/execution-uid"
+SHARD = "fairlead.dev/shard"
+MANAGED = "fairlead.dev/managed"
+EPOCH = "fairlead.dev/epoch"
+LOG = "fairlead.dev/log"
+"""What part of a log it is: `head` (`closed` once the execution has ended), `segment`, or another kind of record."""
+EXECUTION = "fairlead.dev/execution"
+"""Annotation with the execution's name, which may be longer than a label's value."""
+DONE = "fairlead.dev/done"
+"""Label of a pod whose end is in the log."""
+NODE = "fairlead.dev/node"
+"""Label with the node's own name; the instance id stands in IDENTITY."""
+ATTEMPT = "fairlead.dev/attempt"
+IDENTITY = "fairlead.dev/identity"
+"""Annotation with the delivery id: `UID/INSTANCE/ATTEMPT/DELIVERY`. A hash is an address and no proof: this is compared."""
+RESULT_FINALIZER = "fairlead.dev/result"
+"""Holds a pod until its result is in the log."""
 
-def object_name(kind: str, *identity: str) -> str:
-    """The name of an object of ours, for example `fairlead-pod-…`; the same identity gives the same name."""
-    digest = hashlib.sha256("\0".join(identity).encode()).digest()
-    return f"fairlead-{kind}-{base64.b32encode(digest).decode().lower()[:26]}"
+_LETTERS = 26
 
 
-def shard_of(uid: str) -> str:
-    """The shard of an execution, two digits: a hash of its uid, for ever the same."""
-    return f"{int.from_bytes(hashlib.sha256(uid.encode()).digest()[:8]) % SHARDS:02d}"
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an execution is: its namespace, name and the uid of the object; `started` if its status says that it has a log."""
+
+    namespace: str
+    name: str
+    uid: str
+    started: bool = False
+
+
+def record_name(kind: str, *identity: str) -> str:
+    """The name of an object, derived from everything that makes it what it is."""
+    digest = hashlib.sha256("\0".join((kind, *identity)).encode()).digest()
+    return f"fairlead-{kind}-{b32encode(digest).decode().lower()[:_LETTERS]}"
+
+
+def shard_of(uid: str) -> int:
+    """The shard of an execution, for ever: a hash of its uid."""
+    return int.from_bytes(hashlib.sha256(uid.encode()).digest()[:8], "big") % SHARDS
+
+
+def shard_label(shard: int) -> str:
+    """A shard as the value of a label: two digits."""
+    return f"{shard:02d}"
+
+
+def metadata(place: Place, name: str, kind: str, epoch: int) -> dict[str, Any]:
+    """The metadata of an object that belongs to an execution; `kind` is empty but for records of its log."""
+    return {
+        "name": name,
+        "namespace": place.namespace,
+        "labels": {
+            MANAGED: "true",
+            EXECUTION_UID: place.uid,
+            SHARD: shard_label(shard_of(place.uid)),
+            EPOCH: str(epoch),
+            **({LOG: kind} if kind else {}),
+        },
+        "annotations": {EXECUTION: place.name},
+        "ownerReferences": [
+            {
+                "apiVersion": EXECUTIONS.api_version,
+                "kind": EXECUTIONS.kind,
+                "name": place.name,
+                "uid": place.uid,
+                "controller": True,
+            }
+        ],
+    }

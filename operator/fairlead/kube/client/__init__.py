@@ -1,10 +1,10 @@
 """The thin client: every request of the operator to the API server goes through here.
 
-    credentials   who we are and where the server is, loaded by the official `kubernetes` package
-    resources     kinds, and the paths of their objects
-    errors        what the server answers, by what the caller must do
-    replies       the few fields that we read of an answer
-    client        sessions, retries where they are safe, ambiguous answers named as such
+credentials   who we are and where the server is, loaded by the official `kubernetes` package
+resources     kinds, and the paths of their objects
+errors        what the server answers, by what the caller must do
+replies       the few fields that we read of an answer
+client        sessions, retries where they are safe, ambiguous answers named as such
 """
 
 from fairlead.kube.client.client import Channel, Client

@@ -37,7 +37,10 @@ MANAGER = "fairlead"
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 
 _JSON = "application/json"
-_PARTIAL = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+_PARTIAL = (
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+)
 _BACKOFF, _MAX_BACKOFF = 0.1, 5.0
 _UNAUTHORIZED, _SERVER_ERROR = 401, 500
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -92,10 +95,16 @@ class Client:
         params: Params = {},
         channel: Channel = Channel.ORDINARY,
         seconds: float = PATIENCE,
+        partial: bool = False,
     ) -> bytes:
-        """An object or a list as the server sends it. Raises NotFound, Expired, Forbidden, Unavailable."""
+        """An object or a list as the server sends it, its metadata alone if `partial`.
+
+        Raises NotFound, Expired, Forbidden, Unavailable.
+        """
         path = resource.path(namespace, name)
-        return await self.request("GET", path, params=params, channel=channel, seconds=seconds)
+        return await self.request(
+            "GET", path, params=params, channel=channel, seconds=seconds, partial=partial
+        )
 
     async def create(
         self, resource: Resource, namespace: str, body: Body, *, seconds: float = PATIENCE
@@ -144,15 +153,25 @@ class Client:
         )
 
     async def delete(
-        self, resource: Resource, namespace: str, name: str, *, uid: str, seconds: float = PATIENCE
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        uid: str | None = None,
+        seconds: float = PATIENCE,
     ) -> None:
-        """Delete the object of that uid and no other. Raises NotFound, Conflict if another has its name, Ambiguous."""
-        body = {
+        """Delete an object, the one of that uid and no other if one is given (Conflict if another has the name).
+
+        Without a uid it is for objects whose name is a hash of their content. Raises NotFound, Conflict, Ambiguous.
+        """
+        body: dict[str, Any] = {
             "kind": "DeleteOptions",
             "apiVersion": "v1",
             "propagationPolicy": "Background",
-            "preconditions": {"uid": uid},
         }
+        if uid is not None:
+            body["preconditions"] = {"uid": uid}
         await self.request("DELETE", resource.path(namespace, name), body=body, seconds=seconds)
 
     # --- requests ---

@@ -1,18 +1,18 @@
 """What the API server answers, as errors by what the caller must do.
 
-    Conflict              409: somebody else wrote first: read again, decide again
-    └── AlreadyExists     409 on create: compare what is there, then adopt it or complain
-    NotFound              404
-    InvalidInput
-    └── Invalid           400, 413, 415, 422: the object is refused for good; `causes` say which field and why. Admission policies
-                          answer so too
-    Expired               410: a place in a watch or a list that the server no longer knows: list anew
-    Unavailable
-    ├── Forbidden         401, 403: refused until somebody grants the verb on the resource, both of which are named
-    │   └── NamespaceTerminating   nothing can be created any more: the namespace is going
-    ├── TooManyRequests   429 for longer than our patience: nothing was done
-    └── Ambiguous         the request was sent and no verdict came (cut, timed out, 5xx): it may have been done, or may be done
-                          yet; read before anything else is sent
+Conflict              409: somebody else wrote first: read again, decide again
+└── AlreadyExists     409 on create: compare what is there, then adopt it or complain
+NotFound              404
+InvalidInput
+└── Invalid           400, 413, 415, 422: the object is refused for good; `causes` say which field and why. Admission policies
+                      answer so too
+Expired               410: a place in a watch or a list that the server no longer knows: list anew
+Unavailable
+├── Forbidden         401, 403: refused until somebody grants the verb on the resource, both of which are named
+│   └── NamespaceTerminating   nothing can be created any more: the namespace is going
+├── TooManyRequests   429 for longer than our patience: nothing was done
+└── Ambiguous         the request was sent and no verdict came (cut, timed out, 5xx): it may have been done, or may be done
+                      yet; read before anything else is sent
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Cause(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Details(msgspec.Struct, gc=False):
-    causes: list[Cause] = []  # noqa: RUF012 - msgspec copies defaults
+    causes: list[Cause] = []
     retryAfterSeconds: int = 0  # noqa: N815 - the API's name
 
 

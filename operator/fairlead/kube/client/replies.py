@@ -20,9 +20,9 @@ class Metadata(msgspec.Struct, rename="camel", gc=False):
     resource_version: str = ""
     creation_timestamp: str = ""
     deletion_timestamp: str | None = None
-    labels: dict[str, str] = {}  # noqa: RUF012 - msgspec copies defaults
-    annotations: dict[str, str] = {}  # noqa: RUF012
-    owner_references: list[OwnerReference] = []  # noqa: RUF012
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    owner_references: list[OwnerReference] = []
 
 
 class Partial(msgspec.Struct, gc=False):
@@ -38,6 +38,14 @@ class ListMetadata(msgspec.Struct, rename="camel", gc=False):
     continue_: str = msgspec.field(default="", name="continue")
 
 
+class PartialList(msgspec.Struct, gc=False):
+    """Objects of which only the metadata matters."""
+
+    metadata: ListMetadata
+    items: list[Partial]
+
+
+partial_list_decoder = msgspec.json.Decoder(PartialList)
 metadata_decoder = msgspec.json.Decoder(Partial)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 
-
 @dataclass(frozen=True, slots=True)
 class Resource:
     """A namespaced kind: `api_version` as manifests have it (`v1`, `apps/v1`), `kind`, and its plural in paths."""

@@ -105,7 +105,10 @@ def verdict(pod: Pod, *, with_runner: bool) -> Verdict:
         )
     if state.running is not None:
         if container.ready and _is(pod.condition("Ready"), "False"):
-            return Held(reasons.NODE_LOST, f"its node {pod.spec.node_name} does not answer; whether it still runs is not known")
+            return Held(
+                reasons.NODE_LOST,
+                f"its node {pod.spec.node_name} does not answer; whether it still runs is not known",
+            )
         return Running(_time(state.running.started_at))
     if state.waiting is not None and state.waiting.reason not in QUIET:
         return _of_waiting(state.waiting.reason, state.waiting.message)

@@ -12,12 +12,14 @@ Rules of this file (architecture.md, On Kubernetes)
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import msgspec
 
 from fairlead.kube import names
+from fairlead.kube.client import CONFIG_MAPS, PODS
+from fairlead.kube.names import Place
+from fairlead.kube.parts import digest_of
 from fairlead.kube.pods.causes import CONTAINER
 from fairlead.model.effects import StartAttempt
 from fairlead.model.ids import prefix_of
@@ -30,19 +32,15 @@ USER = 65532
 TERMINATION_LOG = "/dev/termination-log"
 DOCUMENT_FOLDER = "/fairlead/node"
 INPUTS_FOLDER = "/fairlead/inputs"
-INPUTS = f"{names.GROUP}/inputs"
+INPUTS = "fairlead.dev/inputs"
 """Annotation that becomes the file of inputs of a container with the user's own image."""
 REQUESTS = {"cpu": "10m", "memory": "32Mi"}
 """What a pod asks for that says nothing: a quota wants a number."""
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """What pods of one execution have in common."""
+class PodSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the install says of pods."""
 
-    namespace: str
-    execution: str
-    uid: str
-    epoch: int
     runner_image: str
     service_account: str = "default"
     http_settings: dict[str, str] = {}
@@ -57,14 +55,14 @@ class Wanted(msgspec.Struct, frozen=True):
 
 def pod_name(effect_id: str) -> str:
     """The name of the pod of a delivery."""
-    return names.object_name("pod", effect_id)
+    return names.record_name("pod", effect_id)
 
 
 class _Draft:
     """A pod while it is put together."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, place: Place, epoch: int, settings: PodSettings) -> None:
+        self.place, self.epoch, self.settings = place, epoch, settings
         self.annotations: dict[str, str] = {}
         self.container: dict[str, Any] = {"name": CONTAINER, "terminationMessagePath": TERMINATION_LOG}
         self.env: list[dict[str, Any]] = []
@@ -83,16 +81,16 @@ class _Draft:
 
     def mount_file(self, name: str, folder: str, file: str, text: bytes) -> None:
         """A file from a ConfigMap that is named by its content, so that equal ones are one."""
-        config_map = _config_map(self.place, file, text)
+        config_map = _config_map(self.place, self.epoch, file, text)
         self.before.append(config_map)
         self.mount(name, folder, {"configMap": {"name": config_map["metadata"]["name"]}})
 
 
-def pod_of(start: StartAttempt, place: Place) -> Wanted:
+def pod_of(start: StartAttempt, place: Place, epoch: int, settings: PodSettings) -> Wanted:
     """The pod of a delivery."""
     document = {**start.document, "grace": start.grace}
     own_image = "image" in document.get("run", {})
-    draft = _Draft(place)
+    draft = _Draft(place, epoch, settings)
     draft.mount("tmp", "/tmp", {"emptyDir": {}}, writable=True)  # noqa: S108 - a folder of the container
     if own_image:
         _own_image(draft, document)
@@ -112,51 +110,24 @@ def pod_of(start: StartAttempt, place: Place) -> Wanted:
     }
     if section.get("imagePullPolicy"):
         container["imagePullPolicy"] = section["imagePullPolicy"]
-    about = {names.EXECUTION: place.execution, names.IDENTITY: start.id}
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": pod_name(start.id),
-            "namespace": place.namespace,
-            "labels": {**section.get("labels", {}), **_labels(start, place)},
-            "annotations": {**section.get("annotations", {}), **draft.annotations, **about},
-            "ownerReferences": [owner(place)],
-            "finalizers": [names.RESULT_FINALIZER],
-        },
-        "spec": _spec(start, place, section, container, draft.volumes),
-    }
+    metadata = names.metadata(place, pod_name(start.id), "", epoch)
+    metadata["labels"] |= {**section.get("labels", {}), **metadata["labels"], **_labels(start)}
+    own = {names.IDENTITY: start.id, **metadata["annotations"]}
+    metadata["annotations"] = {**section.get("annotations", {}), **draft.annotations, **own}
+    metadata["finalizers"] = [names.RESULT_FINALIZER]
+    spec = _spec(start, settings, section, container, draft.volumes)
+    pod = {"apiVersion": PODS.api_version, "kind": PODS.kind, "metadata": metadata, "spec": spec}
     return Wanted(pod, draft.before)
 
 
-def owner(place: Place) -> dict[str, Any]:
-    """The owner reference of what belongs to an execution; never `blockOwnerDeletion` (protocol 18)."""
-    return {
-        "apiVersion": names.API_VERSION,
-        "kind": "WorkflowExecution",
-        "name": place.execution,
-        "uid": place.uid,
-        "controller": True,
-    }
-
-
-def _labels(start: StartAttempt, place: Place) -> dict[str, str]:
+def _labels(start: StartAttempt) -> dict[str, str]:
     own_name = start.node[len(prefix_of(start.node)) :].partition("#")[0]
-    return {**_common_labels(place), names.NODE: own_name, names.ATTEMPT: str(start.attempt)}
-
-
-def _common_labels(place: Place) -> dict[str, str]:
-    return {
-        names.MANAGED: "true",
-        names.SHARD: names.shard_of(place.uid),
-        names.EXECUTION_UID: place.uid,
-        names.EPOCH: str(place.epoch),
-    }
+    return {names.NODE: own_name, names.ATTEMPT: str(start.attempt)}
 
 
 def _spec(
     start: StartAttempt,
-    place: Place,
+    settings: PodSettings,
     section: dict[str, Any],
     container: dict[str, Any],
     volumes: list[dict[str, Any]],
@@ -165,7 +136,7 @@ def _spec(
         "restartPolicy": "Never",
         "enableServiceLinks": False,
         "automountServiceAccountToken": "resource" in start.document,
-        "serviceAccountName": start.placement.get("serviceAccountName") or place.service_account,
+        "serviceAccountName": start.placement.get("serviceAccountName") or settings.service_account,
         "terminationGracePeriodSeconds": -(-start.grace // SECOND) + 1,  # the runner's own limit comes first
         "securityContext": {
             "runAsNonRoot": True,
@@ -194,10 +165,10 @@ def _spec(
 
 def _runner(draft: _Draft, document: dict[str, Any]) -> None:
     """Our own image: the document says all."""
-    draft.container["image"] = draft.place.runner_image
+    draft.container["image"] = draft.settings.runner_image
     draft.say("FAIRLEAD_TERMINATION_LOG", TERMINATION_LOG)
     if "http" in document:
-        for name, value in draft.place.http_settings.items():
+        for name, value in draft.settings.http_settings.items():
             draft.say(name, value)
     text = msgspec.json.encode(document)
     if len(text) <= INLINE:
@@ -220,7 +191,7 @@ def _own_image(draft: _Draft, document: dict[str, Any]) -> None:
     who = {
         "FAIRLEAD_INPUTS": f"{INPUTS_FOLDER}/inputs.json",
         "FAIRLEAD_OUTPUTS": TERMINATION_LOG,
-        "FAIRLEAD_EXECUTION": draft.place.execution,
+        "FAIRLEAD_EXECUTION": draft.place.name,
         "FAIRLEAD_EXECUTION_UID": draft.place.uid,
         "FAIRLEAD_NODE_ID": document["node"],
         "FAIRLEAD_ATTEMPT": str(document["attempt"]),
@@ -241,18 +212,11 @@ def _escaped(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def _config_map(place: Place, file: str, text: bytes) -> dict[str, Any]:
-    digest = hashlib.sha256(text).hexdigest()
+def _config_map(place: Place, epoch: int, file: str, text: bytes) -> dict[str, Any]:
     return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {
-            "name": names.object_name("file", place.uid, digest),
-            "namespace": place.namespace,
-            "labels": _common_labels(place),
-            "annotations": {names.EXECUTION: place.execution, names.IDENTITY: f"{place.uid}/{digest}"},
-            "ownerReferences": [owner(place)],
-        },
+        "apiVersion": CONFIG_MAPS.api_version,
+        "kind": CONFIG_MAPS.kind,
+        "metadata": names.metadata(place, names.record_name("file", place.uid, digest_of(text)), "", epoch),
         "immutable": True,
         "data": {file: text.decode()},
     }

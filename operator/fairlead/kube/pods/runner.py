@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from random import random
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import structlog
@@ -75,7 +75,7 @@ class PodRunner:
         self._queue = CreationQueue()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> PodRunner:
+    async def __aenter__(self) -> Self:
         for _ in range(AT_ONCE):
             self._spawn(self._create_all())
         return self
@@ -199,7 +199,9 @@ class PodRunner:
         try:
             wanted = pod_of(delivery.start, place, self._fence.epoch(), self._settings)
             for config_map in wanted.before:
-                with contextlib.suppress(AlreadyExists):  # named by its content, and nobody else may write that name
+                with contextlib.suppress(
+                    AlreadyExists
+                ):  # named by its content, and nobody else may write that name
                     await self._client.create(CONFIG_MAPS, place.namespace, config_map)
             created = await self._client.create(PODS, place.namespace, wanted.pod)
             delivery.pod_uid = created.uid
@@ -293,7 +295,9 @@ class PodRunner:
             text = await self._client.request("GET", path, params=params)
             result = from_log(found.where, text[-LOG_LIMIT:].decode("utf-8", "replace").splitlines())
         except (NoResult, NotFound) as wrong:
-            self._tell(delivery, Lost(reasons.RUNNER_FAILED, f"its result could not be read from its log: {wrong}"))
+            self._tell(
+                delivery, Lost(reasons.RUNNER_FAILED, f"its result could not be read from its log: {wrong}")
+            )
         except FairleadError as error:
             self._tell(delivery, Held(reasons.CLUSTER_UNAVAILABLE, f"its log cannot be read: {error}"))
             delivery.told = found

@@ -1,0 +1,117 @@
+"""The port StatusSink on Kubernetes: `status` of the WorkflowExecution, by merge patches of what changed (protocol.md 20).
+
+Rules of this file
+- A projection: nothing reads it to decide, it may be lost or late, and it is never written over a newer one.
+- Each patch carries the version that we know. A 409 is normal (somebody paused the run): read, compare `log.sequence`, write again
+  only if ours is higher or the same.
+- Keys that are not in the new status are taken away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from fairlead.kube.client import EXECUTIONS, Client
+from fairlead.kube.client.replies import Metadata
+from fairlead.kube.fence import Fence
+from fairlead.kube.names import Place
+from fairlead.kube.places import Places
+from fairlead.model.errors import Conflict, NotFound, Unavailable
+
+LIMIT = 64 << 10
+"""Bytes of a status at most."""
+_TRIES = 6
+_CUT = ("waitingFor", "paths")
+
+
+class _Execution(msgspec.Struct, gc=False):
+    metadata: Metadata
+    status: dict[str, Any] = {}
+
+
+_decoder = msgspec.json.Decoder(_Execution)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    version: str
+    status: dict[str, Any]
+
+
+class KubernetesStatus:
+    """The statuses of the executions of `places`."""
+
+    def __init__(self, client: Client, places: Places, fence: Fence) -> None:
+        self._client = client
+        self._places = places
+        self._fence = fence
+        self._shown: dict[str, _Shown] = {}
+
+    async def publish(self, uid: str, status: dict[str, Any]) -> None:
+        """Show a status; one of a run that is gone is dropped. Raises NotLeader, Unavailable, Invalid."""
+        place, wanted = self._places.of(uid), fitted(status)
+        for _ in range(_TRIES):
+            try:
+                shown = self._shown.get(uid) or await self._look(place)
+                if shown is None or sequence(shown.status) > sequence(wanted):
+                    return
+                changes = changed(shown.status, wanted)
+                if changes:
+                    self._fence.epoch()
+                    patch = {"metadata": {"resourceVersion": shown.version}, "status": changes}
+                    reply = await self._client.patch(
+                        EXECUTIONS, place.namespace, place.name, patch, subresource="status"
+                    )
+                    shown = _Shown(reply.resource_version, wanted)
+                self._shown[uid] = shown
+                return
+            except Conflict:
+                self._shown.pop(uid, None)
+            except NotFound:
+                self._shown.pop(uid, None)
+                return
+        raise Unavailable(
+            f"the status of {place.namespace}/{place.name} changed {_TRIES} times under our hands"
+        )
+
+    def forget(self, uid: str) -> None:
+        """Let go of what is known of a status."""
+        self._shown.pop(uid, None)
+
+    async def _look(self, place: Place) -> _Shown | None:
+        there = _decoder.decode(await self._client.get(EXECUTIONS, place.namespace, place.name))
+        return (
+            _Shown(there.metadata.resource_version, there.status) if there.metadata.uid == place.uid else None
+        )
+
+
+def sequence(status: dict[str, Any]) -> int:
+    """The sequence number that a status speaks of; 0 if it says none."""
+    log = status.get("log")
+    found = log.get("sequence", 0) if isinstance(log, dict) else 0
+    return found if isinstance(found, int) else 0
+
+
+def changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The merge patch that makes one of the other: None takes a key away, maps are patched key by key, lists are whole."""
+    patch: dict[str, Any] = {key: None for key in before if key not in after}
+    for key, value in after.items():
+        there = before.get(key)
+        if isinstance(there, dict) and isinstance(value, dict):
+            if inner := changed(there, value):
+                patch[key] = inner
+        elif key not in before or there != value:
+            patch[key] = value
+    return patch
+
+
+def fitted(status: dict[str, Any]) -> dict[str, Any]:
+    """The status without as many items of its lists as it takes to keep the limit; the log has all of them."""
+    wanted = dict(status)
+    for key in _CUT:
+        while wanted.get(key) and len(msgspec.json.encode(wanted)) > LIMIT:
+            wanted[key] = wanted[key][: len(wanted[key]) // 2]
+    return wanted
