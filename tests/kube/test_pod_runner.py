@@ -1,0 +1,314 @@
+"""The runner port on a real API server: pods that KWOK plays, and pods that the test plays."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from tests.cluster.clusters import Cluster
+from tests.kube.test_pod_manifests import start_of
+from tests.support.kube_home import Reign
+
+from fairlead.kube import names
+from fairlead.kube.client import EXECUTIONS, PODS, Client, from_kubeconfig
+from fairlead.kube.names import Place
+from fairlead.kube.places import Places
+from fairlead.kube.pods.manifests import PodSettings
+from fairlead.kube.pods.runner import PodRunner
+from fairlead.kube.pods.views import Pod
+from fairlead.model import commands as c
+from fairlead.model.effects import StartAttempt, StopAttempt
+from fairlead.model.errors import NotFound
+
+_pod = msgspec.json.Decoder(Pod)
+
+
+class Scene:
+    """One execution, a runner for it, and what the runner reports."""
+
+    def __init__(self, client: Client, namespace: str, reign: Reign) -> None:
+        self.client, self.namespace = client, namespace
+        self.places = Places()
+        self.reign = reign
+        self.reports: asyncio.Queue[c.Command] = asyncio.Queue()
+        self.uid = ""
+        self.runner = self.another()
+
+    def another(self) -> PodRunner:
+        settings = PodSettings(runner_image="runner:test")
+        return PodRunner(
+            self.client,
+            self.places,
+            self.reign,
+            settings,
+            lambda uid, command: self.reports.put_nowait(command),
+        )
+
+    async def execution(self) -> None:
+        body = {
+            "apiVersion": EXECUTIONS.api_version,
+            "kind": EXECUTIONS.kind,
+            "metadata": {"name": "order"},
+            "spec": {"workflow": {"name": "flow"}},
+        }
+        born = await self.client.create(EXECUTIONS, self.namespace, body)
+        self.uid = born.uid
+        self.places.tell(born.uid, Place(self.namespace, "order", born.uid))
+
+    def effect(
+        self, node: dict[str, Any] | None = None, *, played: bool = False, **more: Any
+    ) -> StartAttempt:
+        """An order for a node; one that is not played stays where the test puts it."""
+        run = {"sh": "true", **({} if played else {"pod": {"nodeSelector": {"type": "nobody"}}})}
+        effect = start_of(node or {"run": run})
+        id = f"{self.uid}/a/{more.get('attempt', 1)}/1"  # noqa: A001 - its name
+        return msgspec.structs.replace(effect, id=id, **more)
+
+    async def pod(self, effect: StartAttempt) -> Pod:
+        """The pod of an order, once it is there."""
+        name = names.record_name("pod", effect.id)
+        for _ in range(600):
+            try:
+                return _pod.decode(await self.client.get(PODS, self.namespace, name))
+            except NotFound:
+                await asyncio.sleep(0.05)
+        raise AssertionError(f"{name} was never created")
+
+    async def until(self, effect: StartAttempt, holds: Callable[[Pod], bool]) -> Pod:
+        for _ in range(600):
+            pod = await self.pod(effect)
+            if holds(pod):
+                return pod
+            await asyncio.sleep(0.05)
+        raise AssertionError("it never came to that")
+
+    async def gone(self, effect: StartAttempt) -> None:
+        name = names.record_name("pod", effect.id)
+        for _ in range(600):
+            try:
+                await self.client.get(PODS, self.namespace, name)
+            except NotFound:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"{name} is never gone")
+
+    async def heard(self) -> c.Command:
+        return await asyncio.wait_for(self.reports.get(), 30)
+
+    async def status(self, effect: StartAttempt, **status: Any) -> Pod:
+        """Play the kubelet."""
+        name = names.record_name("pod", effect.id)
+        await self.client.patch(PODS, self.namespace, name, {"status": status}, subresource="status")
+        return await self.pod(effect)
+
+
+Play = Callable[[Scene], Awaitable[None]]
+
+
+@pytest.fixture
+def play(cluster: Cluster, namespace: str) -> Iterator[Callable[[Play], None]]:
+    """Runs a scene in a loop of its own."""
+
+    def run(scene: Play) -> None:
+        async def inside() -> None:
+            async with Client(from_kubeconfig(cluster.kubeconfig)) as client:
+                made = Scene(client, namespace, Reign())
+                await made.execution()
+                async with made.runner:
+                    await scene(made)
+
+        asyncio.run(inside())
+
+    yield run
+
+
+def test_a_delivery_is_a_pod_that_reports_and_is_let_go(play: Callable[[Play], None]):
+    """Created, played to its end, reported with its outputs; let go only once the end is in the log."""
+
+    async def scene(made: Scene) -> None:
+        effect = made.effect(played=True)
+        made.runner.start(made.uid, effect)
+        pod = await made.until(effect, lambda pod: pod.status.phase == "Succeeded")
+
+        assert made.runner.seen(pod)
+        report = await made.heard()
+        assert isinstance(report, c.AttemptEnded)
+        assert {} == report.outputs
+
+        made.runner.settled(made.uid, lambda *_: True)
+        assert [names.RESULT_FINALIZER] == (await made.pod(effect)).metadata.finalizers
+        made.runner.settled(made.uid, lambda *_: False)
+        done = await made.until(effect, lambda pod: not pod.metadata.finalizers)
+        assert "true" == done.metadata.labels[names.DONE]
+
+    play(scene)
+
+
+def test_the_same_order_twice_is_one_pod(play: Callable[[Play], None]):
+    """Also from another process, which adopts what it finds: the identity agrees, and so does the owner."""
+
+    async def scene(made: Scene) -> None:
+        effect = made.effect()
+        made.runner.start(made.uid, effect)
+        made.runner.start(made.uid, effect)
+        first = await made.pod(effect)
+        await made.status(effect, phase="Running", containerStatuses=[_container({"running": {}})])
+        async with made.another() as after_a_crash:
+            after_a_crash.start(made.uid, effect)
+            started = await made.heard()
+
+        assert isinstance(started, c.AttemptStarted)
+        assert first.metadata.uid == started.handle
+
+    play(scene)
+
+
+def test_somebody_elses_pod_is_not_taken_for_ours(play: Callable[[Play], None]):
+    """A name that is taken is shown, and nothing is concluded from that pod."""
+
+    async def scene(made: Scene) -> None:
+        effect = made.effect()
+        squatter = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": names.record_name("pod", effect.id)},
+            "spec": {"containers": [{"name": "node", "image": "x"}], "nodeSelector": {"type": "nobody"}},
+        }
+        await made.client.create(PODS, made.namespace, squatter)
+        made.runner.start(made.uid, effect)
+        held = await made.heard()
+
+        assert isinstance(held, c.AttemptHeld)
+        assert ("PodRefused", True) == (held.reason, "is not ours" in held.message)
+
+    play(scene)
+
+
+def test_a_stopped_delivery_ends_by_the_deletion_of_its_pod(play: Callable[[Play], None]):
+    """The pod is deleted by uid; with the kubelet's last word it has ended, and the finalizer has kept it until then."""
+
+    async def scene(made: Scene) -> None:
+        effect = made.effect()
+        made.runner.start(made.uid, effect)
+        await made.pod(effect)
+        made.runner.stop(made.uid, StopAttempt(id=effect.id, node="a", attempt=1, delivery=1, grace=0))
+        pod = await made.until(effect, lambda pod: pod.metadata.deletion_timestamp is not None)
+        made.runner.seen(pod)
+        ended = await made.heard()
+
+        assert isinstance(ended, c.AttemptLost)
+        assert "PodDeleted" == ended.reason
+        made.runner.settled(made.uid, lambda *_: False)
+        await made.gone(effect)
+
+    play(scene)
+
+
+def test_a_delivery_that_is_ended_before_its_pod_was_asked_for_has_ended(play: Callable[[Play], None]):
+    """Nothing is created for it."""
+
+    async def scene(made: Scene) -> None:
+        effect = made.effect()
+        made.runner.start(made.uid, effect)
+        made.runner.stop(made.uid, StopAttempt(id=effect.id, node="a", attempt=1, delivery=1, grace=0))
+        ended = await made.heard()
+
+        assert isinstance(ended, c.AttemptEnded)
+        assert ended.error is not None
+        assert "Cancelled" == ended.error.reason
+
+    play(scene)
+
+
+def test_a_running_delivery_whose_pod_is_gone_is_lost(play: Callable[[Play], None]):
+    """The API server is asked before that is concluded, and a pod that was recorded is never created again."""
+
+    async def scene(made: Scene) -> None:
+        made.runner.start(made.uid, made.effect(handle="a-uid-that-is-gone"))
+        lost = await made.heard()
+
+        assert isinstance(lost, c.AttemptLost)
+        assert "PodDeleted" == lost.reason
+
+    play(scene)
+
+
+def test_a_quota_holds_the_pod_until_there_is_room(
+    play: Callable[[Play], None], cluster: Cluster, namespace: str
+):
+    """Held with the API server's words, tried again, and created once the quota allows it."""
+
+    async def scene(made: Scene) -> None:
+        cluster.kubectl("-n", namespace, "create", "quota", "none", "--hard=pods=0")
+        await _in_force(cluster, namespace)
+        effect = made.effect()
+        made.runner.start(made.uid, effect)
+        held = await made.heard()
+
+        assert isinstance(held, c.AttemptHeld)
+        assert ("QuotaExceeded", True) == (held.reason, "pods=0" in held.message)
+        cluster.kubectl("-n", namespace, "delete", "quota", "none")
+        await made.pod(effect)
+
+    play(scene)
+
+
+def test_a_service_account_that_is_missing_is_waited_for(play: Callable[[Play], None]):
+    """The refusal names it."""
+
+    async def scene(made: Scene) -> None:
+        run = {"sh": "true", "serviceAccountName": "nobody"}
+        made.runner.start(made.uid, made.effect({"run": run}))
+        held = await made.heard()
+
+        assert isinstance(held, c.AttemptHeld)
+        assert ("PodRefused", True) == (held.reason, '"nobody" not found' in held.message)
+
+    play(scene)
+
+
+def test_a_pod_that_the_server_finds_invalid_fails_the_attempt(play: Callable[[Play], None]):
+    """No waiting mends a value that is no quantity of anything."""
+
+    async def scene(made: Scene) -> None:
+        run = {"sh": "true", "pod": {"nodeSelector": {"not a label!": "x"}}}
+        made.runner.start(made.uid, made.effect({"run": run}))
+        ended = await made.heard()
+
+        assert isinstance(ended, c.AttemptEnded)
+        assert ended.error is not None
+        assert ("PodInvalid", True) == (ended.error.reason, "not a label!" in ended.error.message)
+
+    play(scene)
+
+
+def test_a_leader_no_more_creates_nothing(play: Callable[[Play], None]):
+    """The fence is asked before the request; leading again, it goes on."""
+
+    async def scene(made: Scene) -> None:
+        made.reign.number = None
+        effect = made.effect()
+        made.runner.start(made.uid, effect)
+        made.reign.number = 2
+        pod = await made.pod(effect)
+
+        assert "2" == pod.metadata.labels[names.EPOCH]
+
+    play(scene)
+
+
+def _container(state: dict[str, Any]) -> dict[str, Any]:
+    return {"name": "node", "image": "x", "imageID": "", "ready": True, "restartCount": 0, "state": state}
+
+
+async def _in_force(cluster: Cluster, namespace: str) -> None:
+    """The quota controller has looked at the quota."""
+    for _ in range(300):
+        found = cluster.kubectl("-n", namespace, "get", "quota", "none", "-o", "jsonpath={.status.hard.pods}")
+        if found:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the quota is never in force")
