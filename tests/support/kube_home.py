@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.support.kube_faults import FaultyClient
+
 from fairlead.kube.blobs import KubernetesBlobs, PinnedDefinitions
 from fairlead.kube.checkpoints import KubernetesCheckpoints
-from fairlead.kube.client import EXECUTIONS, Client, from_kubeconfig
+from fairlead.kube.client import EXECUTIONS, from_kubeconfig
 from fairlead.kube.fence import NotLeader
 from fairlead.kube.log import KubernetesLog
 from fairlead.kube.names import Place
@@ -45,11 +47,12 @@ class KubernetesHome:
         self.places = Places()
         self.reign = reign or Reign()
         self._prefix = f"e-{secrets.token_hex(4)}"
+        self._count = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._making: dict[str, asyncio.Task[None]] = {}
-        self.client = Client(from_kubeconfig(kubeconfig))
+        self.client = FaultyClient(from_kubeconfig(kubeconfig))
         self.run(self.client.__aenter__())
         self.raw_log = self.another_log()
         self.log = OnItsLoop(self, self.raw_log)
@@ -72,6 +75,16 @@ class KubernetesHome:
         self.run(self.make(uid))
         return self.places.of(uid)
 
+    def born(self) -> str:
+        """The uid of a new execution, known by that uid."""
+
+        async def work() -> str:
+            place = await self._create()
+            self.places.tell(place.uid, place)
+            return place.uid
+
+        return self.run(work())
+
     async def make(self, uid: str) -> None:
         if uid not in self.places:
             if uid not in self._making:
@@ -79,7 +92,11 @@ class KubernetesHome:
             await self._making[uid]
 
     async def _make(self, uid: str) -> None:
-        name = f"{self._prefix}-{len(self._making)}"
+        self.places.tell(uid, await self._create())
+
+    async def _create(self) -> Place:
+        self._count += 1
+        name = f"{self._prefix}-{self._count}"
         body = {
             "apiVersion": EXECUTIONS.api_version,
             "kind": EXECUTIONS.kind,
@@ -87,7 +104,7 @@ class KubernetesHome:
             "spec": {"workflow": {"name": "flow"}},
         }
         born = await self.client.create(EXECUTIONS, self.namespace, body)
-        self.places.tell(uid, Place(self.namespace, name, born.uid))
+        return Place(self.namespace, name, born.uid)
 
     def race(self, *writers: Any) -> None:
         """Run writers at the same time, each with a log of its own on this home."""

@@ -37,10 +37,8 @@ MANAGER = "fairlead"
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 
 _JSON = "application/json"
-_PARTIAL = (
-    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
-    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
-)
+_PARTIAL = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+_PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _BACKOFF, _MAX_BACKOFF = 0.1, 5.0
 _UNAUTHORIZED, _SERVER_ERROR = 401, 500
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -102,8 +100,9 @@ class Client:
         Raises NotFound, Expired, Forbidden, Unavailable.
         """
         path = resource.path(namespace, name)
+        accept = _JSON if not partial else _PARTIAL_LIST if name is None else _PARTIAL
         return await self.request(
-            "GET", path, params=params, channel=channel, seconds=seconds, partial=partial
+            "GET", path, params=params, accept=accept, channel=channel, seconds=seconds
         )
 
     async def create(
@@ -112,7 +111,7 @@ class Client:
         """Create an object; its metadata. Raises AlreadyExists, Invalid, Forbidden, NamespaceTerminating, Ambiguous."""
         path, params = resource.path(namespace), {"fieldManager": MANAGER}
         return metadata_of(
-            await self.request("POST", path, body=body, params=params, seconds=seconds, partial=True)
+            await self.request("POST", path, body=body, params=params, seconds=seconds, accept=_PARTIAL)
         )
 
     async def replace(
@@ -129,7 +128,7 @@ class Client:
         path, params = resource.path(namespace, name), {"fieldManager": MANAGER}
         return metadata_of(
             await self.request(
-                "PUT", path, body=body, params=params, channel=channel, seconds=seconds, partial=True
+                "PUT", path, body=body, params=params, channel=channel, seconds=seconds, accept=_PARTIAL
             )
         )
 
@@ -148,7 +147,7 @@ class Client:
         path, params = resource.path(namespace, name, subresource), {"fieldManager": MANAGER}
         return metadata_of(
             await self.request(
-                "PATCH", path, body=body, params=params, content=kind, seconds=seconds, partial=True
+                "PATCH", path, body=body, params=params, content=kind, seconds=seconds, accept=_PARTIAL
             )
         )
 
@@ -186,13 +185,13 @@ class Client:
         content: str = _JSON,
         channel: Channel = Channel.ORDINARY,
         seconds: float = PATIENCE,
-        partial: bool = False,
+        accept: str = _JSON,
     ) -> bytes:
         """The body of the answer. Raises what `errors` lists."""
         asked = Request(_VERBS[method], path)
         url, end = self._url(path, params), time.monotonic() + seconds
         data = None if body is None else msgspec.json.encode(body)
-        accept, tried, anew = _PARTIAL if partial else _JSON, 0, False
+        tried, anew = 0, False
         while True:
             error: FairleadError
             try:

@@ -166,6 +166,23 @@ def _check_index(uid: str, index: list[Entry], head: Head) -> None:
         )
 
 
+def check_end(stored: Stored) -> None:
+    """Whether a head that somebody wants to write on fits together, as far as that is seen without reading records.
+
+    Raises LogDamaged.
+    """
+    head, expected = stored.head, stored.index[-1].last + 1 if stored.index else 1
+    if stored.tail and stored.tail[0].first != expected:
+        raise LogDamaged(f"event {expected} of the log of {head.uid} is missing", expected)
+    if stored.tail:
+        chain = chain_of(stored.tail[-1].text)
+    else:
+        chain = stored.index[-1].after if stored.index else root(head.uid)
+    if chain != head.chain:
+        seq = stored.tail[-1].first if stored.tail else head.last_seq
+        raise LogDamaged(f"event {seq} of the log of {head.uid}, or one that follows, was changed", seq)
+
+
 def payload_of(texts: Iterable[str]) -> bytes:
     """The content of a record: a line for each batch."""
     return "\n".join(texts).encode()
@@ -214,6 +231,7 @@ class Checker:
             )
         if self.chain != chain:
             raise self._damage(self._begins, "was changed: the hash of its batch is another")
+        self._begins = self.expected  # all up to here is as it was written
 
     def _damage(self, seq: int, what: str) -> LogDamaged:
         return LogDamaged(f"event {seq} of the log of {self.uid} {what}", seq)

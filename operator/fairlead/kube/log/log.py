@@ -35,6 +35,7 @@ from fairlead.kube.log.forms import (
     Tail,
     batch_text,
     chain_of,
+    check_end,
     forms_of,
     payload_of,
     root,
@@ -159,6 +160,7 @@ class KubernetesLog:
         """Remember what was read. Raises what it means when nothing is there and something should be."""
         writer.stored = stored
         if stored is not None:
+            check_end(stored)
             writer.seen = True
         elif writer.seen or place.started:
             raise await reading.why_missing(self._client, uid, place)
