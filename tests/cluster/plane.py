@@ -99,6 +99,11 @@ class ControlPlane:
         """The address of the API server."""
         return f"https://127.0.0.1:{self._port}"
 
+    @property
+    def etcd_address(self) -> str:
+        """Where etcd answers, for faults of the store."""
+        return f"http://127.0.0.1:{self._etcd}"
+
     def kubectl(self, *words: str, text: str | None = None) -> str:
         """Run kubectl as administrator; what it printed. Raises CalledProcessError."""
         return kubectl(self.kubeconfig, *words, text=text)

@@ -30,14 +30,19 @@ class Credentials:
         self._configuration = configuration
         self._header: dict[str, str] = {}
         self._at: float | None = None
+        self._asking = asyncio.Lock()
 
     async def headers(self, *, anew: bool = False) -> dict[str, str]:
         """What proves who we are; `anew` after the server refused what we had."""
-        now = time.monotonic()
-        if anew or self._at is None or now - self._at > FRESH:
-            self._at = now
-            self._header = await asyncio.to_thread(self._ask)  # may read a file or run a program
+        if anew or self._old():
+            async with self._asking:
+                if anew or self._old():
+                    self._header = await asyncio.to_thread(self._ask)  # may read a file or run a program
+                    self._at = time.monotonic()
         return self._header
+
+    def _old(self) -> bool:
+        return self._at is None or time.monotonic() - self._at > FRESH
 
     def _ask(self) -> dict[str, str]:
         token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
