@@ -1,7 +1,8 @@
 """A control plane of our own: etcd and kube-apiserver, and with them, if wanted, controller-manager and scheduler.
 
-Everything lives in one folder, which whoever starts it removes: data, certificates, logs, the kubeconfig, the audit log (one JSON line
-for each request). Ports are chosen free. etcd does not flush, which makes it quick; it survives the crash of a process all the same.
+Everything lives in one folder, which whoever starts it removes: data, certificates, logs, the kubeconfig, the audit log (one
+JSON line for each request). Ports are chosen free. etcd does not flush, which makes it quick; it survives the crash of a
+process all the same.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Random faults on the way to a real API server: requests that are lost, answers that are lost, a process that dies, a second leader.
+"""Random faults on the way to a real API server: requests that are lost, answers that are lost, a process that dies, a second
+leader.
 
-The oracle is a model that knows what the caller was told: what was acknowledged is in the log, in its order, once; what was refused is
-not; and what was neither is there whole or not at all.
+The oracle is a model that knows what the caller was told: what was acknowledged is in the log, in its order, once; what was
+refused is not; and what was neither is there whole or not at all.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.support.kube_faults import Crash, Fault
@@ -36,11 +38,11 @@ def test_faults_lose_nothing_and_double_nothing(home, monkeypatch, seed):
     monkeypatch.setattr(planning, "TAIL", 700)
     monkeypatch.setattr(planning, "FAN", 3)
     chance = random.Random(seed)
-    home.client.fate = lambda method, path: chance.choices(list(LIKELY), list(LIKELY.values()))[0]
+    home.client.fate = lambda *_: chance.choices(list(LIKELY), list(LIKELY.values()))[0]
     uid = _born_without_faults(home)
 
     told = home.run(_live(home, uid, chance))
-    home.client.fate = lambda method, path: Fault.NONE
+    home.client.fate = lambda *_: Fault.NONE
     log = home.another_log(Reign(1000))
     home.run(log.claim(uid))
     found = home.run(log.read(uid))
@@ -52,17 +54,18 @@ def test_faults_lose_nothing_and_double_nothing(home, monkeypatch, seed):
 
 async def _live(home, uid, chance):
     """Append as an actor does, dying and being replaced on the way; the messages that have to be in the log."""
-    reign, log, told = Reign(1), home.another_log(Reign(1)), []
+    told: list[str] = []
+    epoch, log = 1, home.another_log(Reign(1))
     await _until_it_works(log.claim, uid)
     for step in range(STEPS):
         texts = [f"{step}.{number}" for number in range(chance.randint(1, 4))]
-        text_of = {number: text for number, text in enumerate(texts, len(told) + 1)}
+        text_of = dict(enumerate(texts, len(told) + 1))
         events = [completed(seq, message=text, outputs={"x": "y" * 60}) for seq, text in text_of.items()]
         try:
             await log.append(uid, len(told), events)
         except (Crash, Unavailable):
-            reign = Reign(reign.number + 1)
-            log = home.another_log(reign)
+            epoch += 1
+            log = home.another_log(Reign(epoch))
             found = await _taken_over(log, uid)
             assert told == found[: len(told)]
             assert found[len(told) :] in ([], texts), "an append is there whole or not at all"
@@ -90,7 +93,7 @@ async def _until_it_works(work, uid):
 
 
 def _born_without_faults(home):
-    fate, home.client.fate = home.client.fate, lambda method, path: Fault.NONE
+    fate, home.client.fate = home.client.fate, lambda *_: Fault.NONE
     try:
         return home.born()
     finally:
@@ -99,14 +102,14 @@ def _born_without_faults(home):
 
 def _records_beyond_those_named(home, log, uid):
     """What is left after a sweep, ten minutes later, besides what the head names."""
-    from datetime import UTC, datetime, timedelta
-
     home.run(log.sweep(uid, datetime.now(UTC) + timedelta(minutes=11)))
     listed = json.loads(home.run(home.client.get(CONFIG_MAPS, home.namespace)))["items"]
     ours = [one for one in listed if one["metadata"].get("labels", {}).get(names.EXECUTION_UID) == uid]
     [head] = [one for one in ours if one["metadata"]["labels"][names.LOG] == "head"]
     named = {entry["name"] for entry in json.loads(head["data"]["index"])}
-    return [one["metadata"]["name"] for one in ours if one is not head and one["metadata"]["name"] not in named]
+    return [
+        one["metadata"]["name"] for one in ours if one is not head and one["metadata"]["name"] not in named
+    ]
 
 
 def test_a_reader_never_sees_a_gap_while_segments_are_rolled_and_packed(home, monkeypatch):
@@ -136,8 +139,6 @@ def test_a_reader_never_sees_a_gap_while_segments_are_rolled_and_packed(home, mo
 
 def test_records_that_no_head_names_are_swept_when_they_are_old(home, monkeypatch):
     """Not before, not by who has not claimed the head, and never one that is named."""
-    from datetime import UTC, datetime, timedelta
-
     monkeypatch.setattr(planning, "TAIL", 1)
     uid, later = home.born(), datetime.now(UTC) + timedelta(minutes=11)
     home.run(home.raw_log.append(uid, 0, [completed(1)]))
@@ -148,7 +149,7 @@ def test_records_that_no_head_names_are_swept_when_they_are_old(home, monkeypatc
     home.client.fate = die
     with pytest.raises(Crash):
         home.run(home.raw_log.append(uid, 1, [completed(2)]))
-    home.client.fate = lambda method, path: Fault.NONE
+    home.client.fate = lambda *_: Fault.NONE
     new = home.another_log(Reign(2))
 
     assert [0, 0] == [home.run(new.sweep(uid)), home.run(new.sweep(uid, later))]

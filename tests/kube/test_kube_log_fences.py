@@ -78,7 +78,7 @@ def test_a_claim_of_a_later_leaders_log_says_that_we_do_not_lead(home, uid):
 def test_a_claim_without_an_answer_is_settled_by_reading(home, uid, fault):
     """Afterwards the head has our epoch, whatever became of the first request."""
     faults = iter([fault])
-    home.client.fate = lambda method, path: next(faults, Fault.NONE)
+    home.client.fate = lambda *_: next(faults, Fault.NONE)
     home.run(home.another_log(Reign(2)).claim(uid))
 
     assert 2 == json.loads(stored(home, uid)["data"]["head"])["epoch"]
@@ -104,7 +104,7 @@ def test_who_does_not_lead_sends_nothing(home, uid):
 def test_an_append_without_an_answer_is_committed_once(home, uid, fault):
     """Lost on the way there or on the way back: the head tells, and the events are in the log once."""
     faults = iter([fault])
-    home.client.fate = lambda method, path: next(faults, Fault.NONE)
+    home.client.fate = lambda *_: next(faults, Fault.NONE)
     append(home, uid, 2)
     append(home, uid, 3)
 
@@ -115,7 +115,7 @@ def test_an_append_without_an_answer_is_committed_once(home, uid, fault):
 def test_a_birth_without_an_answer_is_one_birth(home, fault):
     """The same for the request that makes the head."""
     uid, faults = home.born(), iter([fault])
-    home.client.fate = lambda method, path: next(faults, Fault.NONE)
+    home.client.fate = lambda *_: next(faults, Fault.NONE)
     append(home, uid, 0, count=3)
 
     assert a_run(3) == logged(home, uid)
@@ -165,9 +165,7 @@ def test_a_reply_that_comes_late_does_not_commit_twice(home, uid):
     }
 
     with pytest.raises(Conflict):
-        home.run(
-            home.client.patch(CONFIG_MAPS, home.namespace, head_name(home.places.of(uid)), late)
-        )
+        home.run(home.client.patch(CONFIG_MAPS, home.namespace, head_name(home.places.of(uid)), late))
 
     assert a_run(3) == logged(home, uid)
 
@@ -176,7 +174,9 @@ def test_a_reply_that_comes_late_does_not_commit_twice(home, uid):
 
 
 def test_a_head_that_somebody_deleted_freezes_a_living_run(home, uid):
-    """No other head is made: who appends or reads is told that the log is missing, also a new leader that knows it had started."""
+    """No other head is made: who appends or reads is told that the log is missing, also a new leader that knows it had
+    started.
+    """
     place = home.places.of(uid)
     home.run(home.client.delete(CONFIG_MAPS, home.namespace, head_name(place)))
 
@@ -248,7 +248,12 @@ def test_a_squatted_name_is_told(home):
     """Somebody else's object under the name of our head is never written to."""
     uid = home.born()
     name = head_name(home.places.of(uid))
-    squat = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"mine": "all mine"}}
+    squat = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name},
+        "data": {"mine": "all mine"},
+    }
     home.run(home.client.create(CONFIG_MAPS, home.namespace, squat))
 
     with pytest.raises(LogDamaged, match="belongs to nobody"):

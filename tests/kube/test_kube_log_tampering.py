@@ -1,4 +1,6 @@
-"""A log that somebody changed: seen, named by its first bad event, and never folded (protocol.md 1; F25 of the reliability anchors)."""
+"""A log that somebody changed: seen, named by its first bad event, and never folded (protocol.md 1; F25 of the
+reliability anchors).
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,9 @@ def test_names_hash_the_whole_identity():
 
     assert name.startswith("fairlead-head-")
     assert 26 == len(name.removeprefix("fairlead-head-"))
-    assert 4 == len({name, record_name("head", "uid2"), record_name("b", "uid"), record_name("head", "u", "id")})
+    assert 4 == len(
+        {name, record_name("head", "uid2"), record_name("b", "uid"), record_name("head", "u", "id")}
+    )
 
 
 def test_shards_are_stable_and_even():
@@ -89,7 +91,9 @@ def test_what_was_changed_is_not_unpacked():
 def test_blobs_come_back_by_digest(home):
     """Large ones are cut into objects under the limit; those that are not there are left out."""
     uid = home.born()
-    blobs = {hashlib.sha256(data).hexdigest(): data for data in (b"", b"a" * 10, secrets.token_bytes(1 << 20))}
+    blobs = {
+        hashlib.sha256(data).hexdigest(): data for data in (b"", b"a" * 10, secrets.token_bytes(1 << 20))
+    }
     home.run(home.blobs.keep(uid, blobs))
     home.run(home.blobs.keep(uid, blobs))
 
@@ -102,7 +106,7 @@ def test_blobs_come_back_by_digest(home):
 def test_a_record_without_an_answer_is_there_once(home, fault):
     """Its name tells its content, so it is sent again, and what is there already is compared."""
     uid, faults = home.born(), iter([fault, fault])
-    home.client.fate = lambda method, path: next(faults, Fault.NONE)
+    home.client.fate = lambda *_: next(faults, Fault.NONE)
     home.run(home.blobs.keep(uid, {"d": b"content"}))
 
     assert {"d": b"content"} == home.run(home.blobs.fetch(uid, ["d"]))

@@ -9,15 +9,21 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.kube_faults import Gate
+from tests.support.kube_home import Reign
 from tests.support.waiting import until
 
-from fairlead.kube.client import CONFIG_MAPS, LEASES, Client, from_kubeconfig
+from fairlead.kube.client import EXECUTIONS, LEASES, Client, from_kubeconfig
 from fairlead.kube.fence import NotLeader
 from fairlead.kube.lease import Leadership, Times
+from fairlead.kube.log import KubernetesLog, head_name
+from fairlead.kube.names import Place
+from fairlead.kube.places import Places
 from fairlead.model.errors import NotFound
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,7 +86,9 @@ async def spec_of(client, namespace):
 
 
 def test_one_leads_and_the_other_waits(run):
-    """The first to come makes the Lease; the second gets it when the first stops, in the next epoch, without waiting for its end."""
+    """The first to come makes the Lease; the second gets it when the first stops, in the next epoch, without waiting for
+    its end.
+    """
 
     async def work(client, namespace):
         reigns, first, second = Reigns(), leader(client, namespace, "a"), leader(client, namespace, "b")
@@ -128,8 +136,6 @@ def test_a_lease_is_renewed_as_long_as_it_is_held(run):
 
 def _later(spec):
     """Three seconds after it was acquired."""
-    from datetime import datetime, timedelta
-
     return (datetime.fromisoformat(spec["acquireTime"]) + timedelta(seconds=3)).isoformat()[:19]
 
 
@@ -164,7 +170,9 @@ def test_a_leader_that_cannot_renew_stops_before_anybody_takes_over(run, cluster
     """The fence closes, and the work is cancelled; when the way is free again it leads in a new epoch."""
 
     async def work(client, namespace):
-        server = json.loads(cluster.kubectl("config", "view", "-o", "json"))["clusters"][0]["cluster"]["server"]
+        server = json.loads(cluster.kubectl("config", "view", "-o", "json"))["clusters"][0]["cluster"][
+            "server"
+        ]
         async with Gate(server) as gate, Client(gate.credentials(cluster, tmp_path)) as gated:
             reigns, first = Reigns(), leader(gated, namespace, "a")
             async with running(first, reigns):
@@ -207,9 +215,7 @@ def test_a_deleted_lease_does_not_bring_an_epoch_back(run):
         async with running(first, reigns):
             await asyncio.wait_for(reigns.begun.wait(), DEADLINE)
             await client.delete(LEASES, namespace, "operator")
-            async with asyncio.timeout(DEADLINE):
-                while not (again := await _spec_if_any(client, namespace)):
-                    await asyncio.sleep(QUICK.retry)
+            again = await _made_again(client, namespace)
             assert (first.writer, 1) == (again["holderIdentity"], again["leaseTransitions"])
         await client.delete(LEASES, namespace, "operator")
         stranger = leader(client, namespace, "b")
@@ -222,10 +228,11 @@ def test_a_deleted_lease_does_not_bring_an_epoch_back(run):
     assert ([("a", 1)], 1, 42, 42) == run(work)
 
 
-async def _spec_if_any(client, namespace):
-    with contextlib.suppress(NotFound):
-        return await spec_of(client, namespace)
-    return None
+async def _made_again(client, namespace):
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            with contextlib.suppress(NotFound):
+                return await spec_of(client, namespace)
 
 
 def test_work_that_was_told_it_does_not_lead_ends_the_reign(run):
@@ -249,6 +256,9 @@ PROGRAM = """
 import asyncio, sys
 from fairlead.kube.client import Client, from_kubeconfig
 from fairlead.kube.lease import Leadership, Times
+from fairlead.kube.log import KubernetesLog, head_name
+from fairlead.kube.names import Place
+from fairlead.kube.places import Places
 from fairlead.model.errors import NotFound
 from fairlead.kube.log import KubernetesLog
 from fairlead.kube.names import Place
@@ -288,7 +298,6 @@ def test_a_leader_that_was_paused_changes_nothing(run, cluster, namespace):
             "metadata": {"name": "e"},
             "spec": {"workflow": {"name": "flow"}},
         }
-        from fairlead.kube.client import EXECUTIONS
 
         return (await client.create(EXECUTIONS, namespace, body)).uid
 
@@ -304,9 +313,6 @@ def test_a_leader_that_was_paused_changes_nothing(run, cluster, namespace):
 
     def batches():
         """Writer and number of events of each batch, in order."""
-        from fairlead.kube.log import head_name
-        from fairlead.kube.names import Place
-
         name = head_name(Place(namespace, "e", uid))
         found = json.loads(cluster.kubectl("-n", namespace, "get", "configmap", name, "-o", "json"))["data"]
         return json.loads(found["head"])
@@ -328,14 +334,11 @@ def test_a_leader_that_was_paused_changes_nothing(run, cluster, namespace):
                 process.communicate()
 
     async def read(client, namespace):
-        from fairlead.kube.log import KubernetesLog
-        from fairlead.kube.names import Place
-        from fairlead.kube.places import Places
-        from tests.support.kube_home import Reign
 
         places = Places()
         places.tell(uid, Place(namespace, "e", uid))
-        return [event.message for event in await KubernetesLog(client, places, Reign(99)).read(uid)]
+        events: list[Any] = list(await KubernetesLog(client, places, Reign(99)).read(uid))
+        return [event.message for event in events]
 
     writers = run(read)
 

@@ -32,7 +32,7 @@ WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 class FaultyClient(Client):
     """A client whose writes meet what `fate` says; `between` runs before each write is sent."""
 
-    fate: Callable[[str, str], Fault] = staticmethod(lambda method, path: Fault.NONE)
+    fate: Callable[[str, str], Fault] = staticmethod(lambda *_: Fault.NONE)
     between: Callable[[str, str], Awaitable[None]] | None = None
     writes = 0
 
@@ -61,6 +61,7 @@ class Gate:
     def __init__(self, server: str) -> None:
         self._target = int(server.rpartition(":")[2])
         self._writers: set[asyncio.StreamWriter] = set()
+        self._meetings: set[asyncio.Task[None]] = set()
         self._muted: set[asyncio.StreamWriter] = set()
         self._open = True
         self._hear_new = True
@@ -72,6 +73,7 @@ class Gate:
     async def __aexit__(self, *_):
         self.shut()
         self._server.close()
+        await asyncio.gather(*self._meetings, return_exceptions=True)
 
     def credentials(self, plane, folder: Path):
         """Those of the administrator, through this gate."""
@@ -104,6 +106,9 @@ class Gate:
         if not self._open:
             writer.transport.abort()
             return
+        task = asyncio.current_task()
+        assert task is not None
+        self._meetings.add(task)
         there, back = await asyncio.open_connection("127.0.0.1", self._target)
         self._writers |= {writer, back}
         if not self._hear_new:

@@ -1,4 +1,6 @@
-"""A home on Kubernetes for suites that know nothing of it: it has a loop and a client of its own, and makes executions as they are named."""
+"""A home on Kubernetes for suites that know nothing of it: it has a loop and a client of its own, and makes
+executions as they are named.
+"""
 
 from __future__ import annotations
 

@@ -3,10 +3,10 @@
 Rules of this file
 - The epoch is `leaseTransitions`: raised at every change of holder, also by our own restart, and never lowered.
 - Every write of the Lease is a PUT that carries the version which we read, on connections of its own.
-- We count from before a renewal is sent, by a clock that goes on while the machine sleeps; others count from when they saw it. We give
-  up after `renew` seconds without a renewal, they take over after `duration`: between the two nobody leads.
-- A holder of our own identity is taken over at once if nobody else can be running under it (`exclusive`: a container of the same pod,
-  which is only started when the last one is dead).
+- We count from before a renewal is sent, by a clock that goes on while the machine sleeps; others count from when they saw it.
+  We give up after `renew` seconds without a renewal, they take over after `duration`: between the two nobody leads.
+- A holder of our own identity is taken over at once if nobody else can be running under it (`exclusive`: a container of the
+  same pod, which is only started when the last one is dead).
 - The fence is asked before each write, and says no from the moment in which we might have lost.
 - Stopping gives the Lease back, so that nobody has to wait.
 """
@@ -81,7 +81,7 @@ class Leadership:
         *,
         shards: Collection[int] = range(names.SHARDS),
         exclusive: bool = False,
-        times: Times = Times(),  # noqa: B008 - frozen
+        times: Times = Times(),
     ) -> None:
         self._client = client
         self._namespace = namespace
@@ -152,7 +152,10 @@ class Leadership:
             self._held_until = -1.0
             return False
         finally:
-            for task in (work, renewal):  # what is cut short may still want to write: renewals go on until it is done
+            for task in (
+                work,
+                renewal,
+            ):  # what is cut short may still want to write: renewals go on until it is done
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
@@ -218,11 +221,15 @@ class Leadership:
         return self._holds(_Lease(reply, spec), begun)
 
     async def _put(self, spec: _Spec, seconds: float) -> bool:
-        """Write the Lease where we last saw it; False if somebody else wrote, or nobody knows. Raises Unavailable if it was not sent."""
+        """Write the Lease where we last saw it; False if somebody else wrote, or nobody knows.
+
+        Raises Unavailable if it was not sent.
+        """
         assert self._lease is not None
         begun, about = clock(), self._lease.metadata
         body = self._body(
-            {"name": self._name, "namespace": self._namespace, "resourceVersion": about.resource_version}, spec
+            {"name": self._name, "namespace": self._namespace, "resourceVersion": about.resource_version},
+            spec,
         )
         try:
             reply = await self._client.replace(

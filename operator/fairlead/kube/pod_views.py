@@ -49,8 +49,8 @@ class PodMetadata(msgspec.Struct, rename="camel", gc=False):
     resource_version: str
     labels: PodLabels = msgspec.field(default_factory=PodLabels)
     annotations: PodAnnotations = msgspec.field(default_factory=PodAnnotations)
-    owner_references: list[OwnerReference] = []  # noqa: RUF012 - msgspec copies defaults
-    finalizers: list[str] = []  # noqa: RUF012
+    owner_references: list[OwnerReference] = []
+    finalizers: list[str] = []
     creation_timestamp: str = ""
     deletion_timestamp: str | None = None
 
@@ -114,8 +114,8 @@ class PodStatus(msgspec.Struct, rename="camel", gc=False):
     phase: str = ""
     reason: str = ""
     message: str = ""
-    conditions: list[Condition] = []  # noqa: RUF012
-    container_statuses: list[ContainerStatus] = []  # noqa: RUF012
+    conditions: list[Condition] = []
+    container_statuses: list[ContainerStatus] = []
     start_time: str | None = None
 
 
@@ -133,4 +133,6 @@ class PodView(msgspec.Struct, gc=False):
 
     def condition(self, type: str) -> Condition | None:
         """The condition of a type, if it is true."""
-        return next((one for one in self.status.conditions if one.type == type and one.status == "True"), None)
+        return next(
+            (one for one in self.status.conditions if one.type == type and one.status == "True"), None
+        )

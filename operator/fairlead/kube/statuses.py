@@ -2,8 +2,8 @@
 
 Rules of this file
 - A projection: nothing reads it to decide, it may be lost or late, and it is never written over a newer one.
-- Each patch carries the version that we know. A 409 is normal (somebody paused the run): read, compare `log.sequence`, write again
-  only if ours is higher or the same.
+- Each patch carries the version that we know. A 409 is normal (somebody paused the run): read, compare `log.sequence`, write
+  again only if ours is higher or the same.
 - Keys that are not in the new status are taken away.
 """
 

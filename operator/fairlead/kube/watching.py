@@ -3,11 +3,14 @@
 Rules of this file
 - It never ends by itself: what breaks is tried again, soon at first, every half minute at most.
 - A list is compared with what is known: what is not in it has vanished while nobody looked, and is reported like any other end.
-- A watch goes on where the last one ended. A place that the server has forgotten, or any answer that makes no sense, means a list.
-- Silence is a fault: the server sends bookmarks every minute, so that a stream without a byte for longer is dead and taken up again.
-- The first list, and each that `refresh` asks for, is as new as the store itself; the audit every ten minutes as new as what is known.
-- What leaves the selection (a pod marked done) is reported as gone, with its last known view: whoever acts on an end looks again, live
-  (protocol.md 8, 11). What belongs to a shard that is given up is dropped without a word.
+- A watch goes on where the last one ended. A place that the server has forgotten, or any answer that makes no sense, means a
+  list.
+- Silence is a fault: the server sends bookmarks every minute, so that a stream without a byte for longer is dead and taken up
+  again.
+- The first list, and each that `refresh` asks for, is as new as the store itself; the audit every ten minutes as new as what
+  is known.
+- What leaves the selection (a pod marked done) is reported as gone, with its last known view: whoever acts on an end looks
+  again, live (protocol.md 8, 11). What belongs to a shard that is given up is dropped without a word.
 """
 
 from __future__ import annotations
@@ -38,11 +41,6 @@ _BREATH = 0.005
 """Seconds of decoding after which others get their turn."""
 
 log = structlog.get_logger(__name__)
-
-
-class _Metadata(Protocol):
-    uid: str
-    resource_version: str
 
 
 class View(Protocol):
@@ -188,8 +186,8 @@ class Watch(Generic[V]):
                 self._version = ""
             except FairleadError as error:
                 log.info("watch is taken up again", path=self._path, reason=str(error))
-            except Exception as error:  # noqa: BLE001 - a watch never ends by itself, not even by our own bug
-                log.error("watch met a bug and lists anew", path=self._path, exc_info=error)
+            except Exception:
+                log.exception("watch met a bug and lists anew", path=self._path)
                 self._version = ""
             if self.quiet_for < _BACKOFF:
                 failures = 0
@@ -299,12 +297,19 @@ class Watch(Generic[V]):
         if before is not None and before.metadata.resource_version == view.metadata.resource_version:
             return
         self._known[uid] = view
-        self._listener(Change(Kind.CHANGED if before is not None else Kind.APPEARED, view, before))
+        self._tell(Change(Kind.CHANGED if before is not None else Kind.APPEARED, view, before))
 
     def _gone(self, uid: str, view: V) -> None:
         before = self._known.pop(uid, None)
         if before is not None:
-            self._listener(Change(Kind.GONE, view, before))
+            self._tell(Change(Kind.GONE, view, before))
+
+    def _tell(self, change: Change[V]) -> None:
+        """One object with which the listener cannot cope does not hide the others."""
+        try:
+            self._listener(change)
+        except Exception:
+            log.exception("a change could not be taken in", path=self._path, uid=change.view.metadata.uid)
 
     def _full_selector(self) -> str:
         if self._shards is None:

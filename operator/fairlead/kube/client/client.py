@@ -3,7 +3,8 @@
 Rules of this file
 - Watches, ordinary requests and the Lease each have connections of their own: a crowd of writes never delays a renewal.
 - Nothing is sent twice unless it certainly was not done the first time: the connection was never made, or the server answered 429
-  (whose Retry-After is obeyed) or 401 (the token is asked for anew, once). Reads are also sent again after a cut, a time-out, a 5xx.
+  (whose Retry-After is obeyed) or 401 (the token is asked for anew, once). Reads are also sent again after a cut, a time-out,
+  a 5xx.
 - Everything else that has no verdict is raised as Ambiguous, and the caller reads before it goes on.
 - Every request has an end: `seconds` in all, retries included, and each try tells the server how long it may take.
 """
@@ -16,6 +17,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from enum import Enum
 from random import random
+from types import MappingProxyType
 from typing import Any, Self
 
 import aiohttp
@@ -45,6 +47,7 @@ _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DE
 
 Body = Any
 Params = Mapping[str, str]
+NOTHING: Params = MappingProxyType({})
 
 
 class Channel(Enum):
@@ -90,7 +93,7 @@ class Client:
         namespace: str | None,
         name: str | None = None,
         *,
-        params: Params = {},
+        params: Params = NOTHING,
         channel: Channel = Channel.ORDINARY,
         seconds: float = PATIENCE,
         partial: bool = False,
@@ -101,9 +104,7 @@ class Client:
         """
         path = resource.path(namespace, name)
         accept = _JSON if not partial else _PARTIAL_LIST if name is None else _PARTIAL
-        return await self.request(
-            "GET", path, params=params, accept=accept, channel=channel, seconds=seconds
-        )
+        return await self.request("GET", path, params=params, accept=accept, channel=channel, seconds=seconds)
 
     async def create(
         self, resource: Resource, namespace: str, body: Body, *, seconds: float = PATIENCE
@@ -181,7 +182,7 @@ class Client:
         path: str,
         *,
         body: Body = None,
-        params: Params = {},
+        params: Params = NOTHING,
         content: str = _JSON,
         channel: Channel = Channel.ORDINARY,
         seconds: float = PATIENCE,
