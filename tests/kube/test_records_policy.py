@@ -1,4 +1,6 @@
-"""The policy on records (protocol.md 5): editors cannot forge a log or a status, and nothing of the cluster is in the way of it."""
+"""The policy on records (protocol.md 5): editors cannot forge a log or a status, and nothing of the cluster is in
+the way of it.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,19 @@ def uid(home, cluster):
     cluster.kubectl(*where, "create", "rolebinding", "editor", "--role=editor", f"--user={EDITOR}")
     uid = home.born()
     home.run(home.raw_log.append(uid, 0, a_run(3)))
+    until(lambda: _in_force(home, cluster), "the policy is in force")
     return uid
+
+
+def _in_force(home, cluster):
+    """A policy takes a moment after it was applied."""
+    squat = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": record_name("head", "tried")}}
+    words = ("-n", home.namespace, "create", "--dry-run=server", "-f", "-", "--as", EDITOR)
+    try:
+        cluster.kubectl(*words, text=json.dumps(squat))
+    except subprocess.CalledProcessError as error:
+        return "only the operator" in "".join(error.__notes__)
+    return False
 
 
 def refused(cluster, *words, text=None):
