@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import aiohttp
 import msgspec
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,7 +23,7 @@ sys.path.insert(0, str(ROOT))  # tests.cluster, which is no part of the package
 from tests.cluster.clusters import apply_ours  # noqa: E402
 from tests.cluster.plane import ALONE, ControlPlane  # noqa: E402
 
-from fairlead.kube.client import CONFIG_MAPS, EXECUTIONS, Channel, Client, from_kubeconfig  # noqa: E402
+from fairlead.kube.client import CONFIG_MAPS, EXECUTIONS, Client, from_kubeconfig  # noqa: E402
 from fairlead.kube.client.client import MERGE  # noqa: E402
 from fairlead.kube.log import KubernetesLog  # noqa: E402
 from fairlead.kube.names import Place  # noqa: E402
@@ -100,7 +101,7 @@ def told(what: str, taken: list[tuple[float, float]], beside: float | None = Non
     return median
 
 
-async def in_turn(client: Client, log: KubernetesLog, uid: str) -> None:
+async def in_turn(client: Client, session: aiohttp.ClientSession, log: KubernetesLog, uid: str) -> None:
     """A bare patch, an append, a bare patch, ..."""
     made = {
         "apiVersion": "v1",
@@ -109,7 +110,7 @@ async def in_turn(client: Client, log: KubernetesLog, uid: str) -> None:
         "data": {"rest": "y" * 12_000},
     }
     await client.create(CONFIG_MAPS, "default", made)
-    session, text = client._session(Channel.ORDINARY), PAYLOAD * BATCH
+    text = PAYLOAD * BATCH
     headers = {**await client.credentials.headers(), "Content-Type": MERGE}
     url = client.credentials.server + CONFIG_MAPS.path("default", "bare")
 
@@ -169,7 +170,8 @@ async def main(kubeconfig: Path) -> None:
     places = Places()
     async with Client(from_kubeconfig(kubeconfig)) as client:
         log = KubernetesLog(client, places, First())
-        await in_turn(client, log, await born(client, places, "one"))
+        async with aiohttp.ClientSession() as session:
+            await in_turn(client, session, log, await born(client, places, "one"))
         await at_once(client, log, places)
     decoding()
 

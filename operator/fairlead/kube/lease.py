@@ -215,7 +215,9 @@ class Leadership:
         spec, begun = self._spec(self._epoch + 1), clock()
         body = self._body({"name": self._name, "namespace": self._namespace}, spec)
         try:
-            reply = await self._client.create(LEASES, self._namespace, body, seconds=seconds)
+            reply = await self._client.create(
+                LEASES, self._namespace, body, channel=Channel.LEASE, seconds=seconds
+            )
         except (AlreadyExists, Unavailable):
             return False
         return self._holds(_Lease(reply, spec), begun)

@@ -107,12 +107,20 @@ class Client:
         return await self.request("GET", path, params=params, accept=accept, channel=channel, seconds=seconds)
 
     async def create(
-        self, resource: Resource, namespace: str, body: Body, *, seconds: float = PATIENCE
+        self,
+        resource: Resource,
+        namespace: str,
+        body: Body,
+        *,
+        channel: Channel = Channel.ORDINARY,
+        seconds: float = PATIENCE,
     ) -> Metadata:
         """Create an object; its metadata. Raises AlreadyExists, Invalid, Forbidden, NamespaceTerminating, Ambiguous."""
         path, params = resource.path(namespace), {"fieldManager": MANAGER}
         return metadata_of(
-            await self.request("POST", path, body=body, params=params, seconds=seconds, accept=_PARTIAL)
+            await self.request(
+                "POST", path, body=body, params=params, channel=channel, seconds=seconds, accept=_PARTIAL
+            )
         )
 
     async def replace(
