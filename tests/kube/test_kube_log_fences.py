@@ -13,7 +13,7 @@ from fairlead.kube.client import CONFIG_MAPS, EXECUTIONS
 from fairlead.kube.fence import NotLeader
 from fairlead.kube.log import ExecutionGone, LogMissing, head_name
 from fairlead.kube.names import Place
-from fairlead.model.errors import Conflict, LogDamaged, NotFound
+from fairlead.model.errors import Conflict, LogDamaged, NotFound, Unavailable
 
 
 @pytest.fixture
@@ -242,6 +242,16 @@ def test_a_namespace_that_goes_takes_no_log(home, cluster):
     with pytest.raises(ExecutionGone):
         append(home, uid, 0)
     home.run(home.client.patch(EXECUTIONS, home.namespace, place.name, {"metadata": {"finalizers": None}}))
+
+
+def test_a_head_that_somebody_made_immutable_cannot_be_written(home, uid):
+    """The server says why, and the log is still read."""
+    name = head_name(home.places.of(uid))
+    home.run(home.client.patch(CONFIG_MAPS, home.namespace, name, {"immutable": True}))
+
+    with pytest.raises(Unavailable, match="field is immutable"):
+        append(home, uid, 2)
+    assert a_run(2) == logged(home, uid)
 
 
 def test_a_squatted_name_is_told(home):

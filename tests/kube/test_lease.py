@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.kube_faults import Gate
+from tests.support.kube_faults import Fault, FaultyClient, Gate
 from tests.support.kube_home import Reign
 from tests.support.waiting import until
 
@@ -164,6 +164,39 @@ def test_a_restart_under_the_same_identity(run, exclusive):
         return await after._try(5), (await spec_of(client, namespace))["leaseTransitions"]
 
     assert ((True, 2) if exclusive else (False, 1)) == run(work)
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNANSWERED])
+def test_a_takeover_without_an_answer_is_tried_again_at_once(run, cluster, fault):
+    """If it was done, the Lease has our own name, and nobody waits for us to expire; the epoch is above the unanswered one."""
+
+    async def work(client, namespace):
+        async with FaultyClient(from_kubeconfig(cluster.kubeconfig)) as faulty:
+            faults = iter([fault])
+            faulty.fate = lambda *_: next(faults, Fault.NONE)
+            candidate, tries = leader(faulty, namespace, "a"), []
+            while not tries or not tries[-1]:
+                tries.append(await candidate._try(5))
+            return tries, candidate.epoch(), (await spec_of(client, namespace))["leaseTransitions"]
+
+    tries, epoch, stored = run(work)
+
+    assert ([False, True], epoch) == (tries, stored)
+    assert (1 if fault is Fault.LOST else 2) == epoch
+
+
+def test_renewals_do_not_get_in_the_way_of_a_higher_epoch(run):
+    """Both write the Lease of one holder, one after the other."""
+
+    async def work(client, namespace):
+        reigns, first = Reigns(), leader(client, namespace, "a")
+        async with running(first, reigns):
+            await asyncio.wait_for(reigns.begun.wait(), DEADLINE)
+            for epoch in range(10, 60):
+                await first.rise_above(epoch)
+            return first.epoch(), reigns.epochs
+
+    assert (60, [("a", 1)]) == run(work)
 
 
 def test_a_leader_that_cannot_renew_stops_before_anybody_takes_over(run, cluster, tmp_path):

@@ -95,6 +95,7 @@ class Leadership:
         self._observed_at = 0.0
         self._epoch = 0
         self._held_until = -1.0
+        self._writing = asyncio.Lock()
 
     # --- the fence ---
 
@@ -131,7 +132,7 @@ class Leadership:
         if epoch < self.epoch():
             return
         assert self._lease is not None
-        if not await self._put(self._spec(epoch + 1), self._times.renew):
+        if not await self._put(lambda: self._spec(epoch + 1), self._times.renew):
             self._held_until = -1.0
             raise NotLeader(f"the Lease {self._namespace}/{self._name} changed while its epoch was raised")
 
@@ -152,11 +153,8 @@ class Leadership:
             self._held_until = -1.0
             return False
         finally:
-            for task in (
-                work,
-                renewal,
-            ):  # what is cut short may still want to write: renewals go on until it is done
-                task.cancel()
+            for task in (work, renewal):
+                task.cancel()  # what is cut short may still want to write: renewals go on until it is done
                 await asyncio.gather(task, return_exceptions=True)
 
     async def _acquire(self) -> None:
@@ -172,11 +170,15 @@ class Leadership:
         if lease is None:
             return await self._create(seconds)
         holder = lease.spec.holder_identity or ""
-        mine = self._exclusive and holder.rpartition(_SEPARATOR)[0] == self._identity
+        # Ours may stand there because an answer never came, or because we could not renew in time.
+        mine = holder == self.writer or (
+            self._exclusive and holder.rpartition(_SEPARATOR)[0] == self._identity
+        )
         expired = clock() - self._observed_at > (lease.spec.lease_duration_seconds or self._times.duration)
         if holder and not mine and not expired:
             return False
-        return await self._put(self._spec((lease.spec.lease_transitions or 0) + 1), seconds)
+        epoch = max(lease.spec.lease_transitions or 0, self._epoch) + 1
+        return await self._put(lambda: self._spec(epoch), seconds)
 
     async def _renew(self) -> None:
         """Renew until it is too late, or until somebody else holds it."""
@@ -186,7 +188,7 @@ class Leadership:
             if left <= 0:
                 return
             try:
-                if await self._put(self._spec(self._epoch), left):
+                if await self._put(lambda: self._spec(self._epoch), left):
                     continue
                 lease = await self._read(max(0.1, self._held_until - clock()))
             except Unavailable as error:
@@ -222,24 +224,25 @@ class Leadership:
             return False
         return self._holds(_Lease(reply, spec), begun)
 
-    async def _put(self, spec: _Spec, seconds: float) -> bool:
-        """Write the Lease where we last saw it; False if somebody else wrote, or nobody knows.
-
-        Raises Unavailable if it was not sent.
-        """
-        assert self._lease is not None
-        begun, about = clock(), self._lease.metadata
-        body = self._body(
-            {"name": self._name, "namespace": self._namespace, "resourceVersion": about.resource_version},
-            spec,
-        )
-        try:
-            reply = await self._client.replace(
-                LEASES, self._namespace, self._name, body, channel=Channel.LEASE, seconds=seconds
-            )
-        except (Conflict, NotFound):
-            return False
-        return self._holds(_Lease(reply, spec), begun)
+    async def _put(self, wanted: Callable[[], _Spec], seconds: float) -> bool:
+        """Write the Lease where we last saw it; False if somebody else wrote. Raises Unavailable, also if nobody knows."""
+        async with self._writing:
+            assert self._lease is not None
+            begun, spec = clock(), wanted()
+            version = self._lease.metadata.resource_version
+            metadata = {"name": self._name, "namespace": self._namespace, "resourceVersion": version}
+            try:
+                reply = await self._client.replace(
+                    LEASES,
+                    self._namespace,
+                    self._name,
+                    self._body(metadata, spec),
+                    channel=Channel.LEASE,
+                    seconds=seconds,
+                )
+            except (Conflict, NotFound):
+                return False
+            return self._holds(_Lease(reply, spec), begun)
 
     def _holds(self, lease: _Lease, begun: float) -> bool:
         self._lease, self._observed_at = lease, begun
@@ -266,5 +269,5 @@ class Leadership:
         spec = self._spec(self._epoch)
         spec.holder_identity, spec.lease_duration_seconds = "", 1
         with contextlib.suppress(FairleadError):
-            await self._put(spec, _RELEASE)
+            await self._put(lambda: spec, _RELEASE)
         self._held_until = -1.0

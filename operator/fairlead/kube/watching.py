@@ -37,6 +37,8 @@ SILENCE = 75.0
 AUDIT = 600.0
 SERVER_TIMEOUT = (240.0, 480.0)
 _BACKOFF, _MAX_BACKOFF = 0.2, 30.0
+_BRIEF = 1.0
+"""A stream that the server ends sooner than so many seconds is a failure."""
 _BREATH = 0.005
 """Seconds of decoding after which others get their turn."""
 
@@ -172,11 +174,13 @@ class Watch(Generic[V]):
         failures, ourselves = 0, asyncio.current_task()
         assert ourselves is not None
         while True:
+            begun = time.monotonic()
             self._work = asyncio.ensure_future(self._once())
             try:
                 await self._work
-                failures = 0
-                continue
+                if time.monotonic() - begun > _BRIEF:
+                    failures = 0
+                    continue
             except asyncio.CancelledError:
                 if ourselves.cancelling():
                     raise

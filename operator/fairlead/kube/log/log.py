@@ -25,6 +25,7 @@ from fairlead.kube.client import (
     AlreadyExists,
     Ambiguous,
     Client,
+    Invalid,
     NamespaceTerminating,
 )
 from fairlead.kube.fence import Fence, NotLeader
@@ -88,7 +89,12 @@ class KubernetesLog:
                 await self._look(uid, place, writer)
             self._expect(uid, writer, after)
             if events:
-                await self._commit(uid, place, writer, after, events, forms)
+                try:
+                    await self._commit(uid, place, writer, after, events, forms)
+                except (
+                    Invalid
+                ) as refused:  # by an admission policy, or because somebody made the head immutable
+                    raise Unavailable(f"the log of {uid} cannot be written: {refused}") from refused
 
     async def read(self, uid: str, after: int = 0) -> list[Event]:
         """The events after a sequence number; empty for one that never started. Raises LogDamaged, LogMissing, ExecutionGone."""
