@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from fairlead.engine.documents import node_document, secrets_of
 from fairlead.engine.graph import Graph
+from fairlead.engine.steering import CONCERNS_CHILDREN, asked_of_children
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.effects import AnyEffect, SaveCheckpoint, StartAttempt, StopAttempt
@@ -22,7 +23,10 @@ from fairlead.model.state import State
 def effects_of(graph: Graph, state: State, events: Iterable[e.Event]) -> list[AnyEffect]:
     """The effects of committed events, in their order."""
     effects: list[AnyEffect] = []
+    of_children: list[e.Event] = []
     for event in events:
+        if state.children and isinstance(event, CONCERNS_CHILDREN):
+            of_children.append(event)
         if isinstance(event, e.NodeScheduled):
             start = _start(graph, state, event)
             if start is not None:
@@ -33,7 +37,7 @@ def effects_of(graph: Graph, state: State, events: Iterable[e.Event]) -> list[An
                 effects.append(stop)
         elif isinstance(event, e.CheckpointTaken):
             effects.append(SaveCheckpoint(seq=event.seq))
-    return effects
+    return [*effects, *asked_of_children(graph, state, of_children)] if of_children else effects
 
 
 def _start(graph: Graph, state: State, event: e.NodeScheduled) -> StartAttempt | None:
@@ -60,7 +64,7 @@ def stop_of(graph: Graph, state: State, key: str) -> StopAttempt | None:
     """The order to end an instance's delivery, if it is being ended."""
     instance = state.node(key)
     node = graph.find(key)
-    if instance.status != s.STOPPING or node.in_body:
+    if instance.status != s.STOPPING or not node.in_pod:
         return None
     name = state.instance(key)
     return StopAttempt(

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from fairlead.engine import attempts, lifecycle, loops, starting, waits
+from fairlead.engine import attempts, children, lifecycle, loops, starting, waits
 from fairlead.engine.graph import Graph
 from fairlead.engine.scope import Computed
 from fairlead.engine.turn import Turn
@@ -139,9 +139,12 @@ def _tick(turn: Turn, command: c.Tick) -> None:
         elif name.startswith("wait/"):
             waits.over(turn, name)
         elif name.startswith("body/"):
-            loops.timed_out(turn, name.partition("/")[2])
-        else:
             key = name.partition("/")[2]
+            module = children if key in state.children else loops
+            module.timed_out(turn, key)
+        elif state.node(key := name.partition("/")[2]).child is not None:
+            children.again(turn, key)
+        else:
             turn.queue.push(key, starting.priority(turn, turn.graph.find(key)))
 
 
@@ -152,4 +155,8 @@ _HANDLERS: dict[type[c.Command], Callable[[Turn, Any], None]] = {
     c.AttemptStarted: attempts.started,
     c.AttemptEnded: attempts.ended,
     c.AttemptLost: attempts.lost,
+    c.ChildStarted: children.started,
+    c.ChildEnded: children.ended,
+    c.ChildRefused: children.refused,
+    c.ChildLost: children.lost,
 }

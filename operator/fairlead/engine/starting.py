@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fairlead.engine import ending, joins, loops, waits
+from fairlead.engine import children, ending, joins, loops, waits
 from fairlead.engine.documents import templates_of, text_of
 from fairlead.engine.expressions import ExpressionError, compile_condition
 from fairlead.engine.graph import NodeDef
@@ -75,6 +75,8 @@ def start(turn: Turn, node: NodeDef, key: str, state: NodeState, path: str) -> N
             waits.begin(turn, node, key, path)
         elif node.in_pod:
             turn.queue.push(key, priority(turn, node))
+        elif node.spec.workflow is not None:
+            children.begin(turn, node, key, path, fallback_scope(turn, node, key, state))
         else:
             _do(turn, node, key, path)
     except ExpressionError as error:

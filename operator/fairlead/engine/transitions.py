@@ -53,6 +53,7 @@ NODE: Table = {
         "WaitStarted": s.WAITING,
         "NodeStarted": s.RUNNING,
         "NodeScheduled": s.SCHEDULED,
+        "ChildScheduled": s.SCHEDULED,
         "NodeFallback": s.FALLBACK,
         **_ENDS_AT_ONCE,
     },
@@ -61,6 +62,7 @@ NODE: Table = {
         "WaitStarted": s.WAITING,
         "NodeStarted": s.RUNNING,
         "NodeScheduled": s.SCHEDULED,
+        "ChildScheduled": s.SCHEDULED,
         "NodeFallback": s.FALLBACK,
         "NodeCancelled": s.CANCELLED,
         **_ENDS_AT_ONCE,
@@ -68,6 +70,8 @@ NODE: Table = {
     s.SCHEDULED: {
         "NodeStarted": s.RUNNING,
         "DeliveryStarted": s.RUNNING,
+        "ChildStarted": s.RUNNING,
+        "NodeRetrying": s.RETRYING,
         "NodeTimedOut": s.STOPPING,
         "NodeStopping": s.STOPPING,
         "NodeLost": s.LOST,
@@ -77,6 +81,7 @@ NODE: Table = {
         "NodeCancelled": s.CANCELLED,
     },
     s.RUNNING: {
+        "ChildEnded": s.RUNNING,
         "NodeCompleted": s.SUCCEEDED,
         "NodeFailed": s.FAILED,
         "NodeRetrying": s.RETRYING,
@@ -88,13 +93,19 @@ NODE: Table = {
     },
     s.STOPPING: {
         "NodeStopping": s.STOPPING,
+        "ChildEnded": s.STOPPING,
         "NodeCompleted": s.SUCCEEDED,
         "NodeFailed": s.FAILED,
         "NodeRetrying": s.RETRYING,
         "NodeFallback": s.FALLBACK,
         "NodeCancelled": s.CANCELLED,
     },
-    s.RETRYING: {"NodeScheduled": s.SCHEDULED, "NodeReady": s.READY, "NodeCancelled": s.CANCELLED},
+    s.RETRYING: {
+        "NodeScheduled": s.SCHEDULED,
+        "ChildScheduled": s.SCHEDULED,
+        "NodeReady": s.READY,
+        "NodeCancelled": s.CANCELLED,
+    },
     s.WAITING: {
         "WaitWoken": s.WAITING,
         "WaitExpired": s.WAITING,

@@ -18,6 +18,8 @@ from typing import Any, get_args
 
 import msgspec
 
+from fairlead.model.children import Parent
+
 SCHEMA_VERSION = 1
 
 
@@ -63,6 +65,7 @@ class ExecutionCreated(Event, frozen=True, kw_only=True, gc=False):
     priority: int = 0
     redrive: int = 0
     timeout: int | None = None
+    parent: Parent | None = None
 
 
 class ExecutionStarted(Event, frozen=True, kw_only=True, gc=False):
@@ -271,6 +274,45 @@ class WaitExpired(Event, frozen=True, kw_only=True, gc=False):
 
     node: str
     path: str
+
+
+class ChildScheduled(Event, frozen=True, kw_only=True, gc=False):
+    """The intent to run execution `child` of `workflow`; one that is there and has ended below `redrive` is redriven.
+
+    `values` are the evaluated name and inputs, as in NodeScheduled. `wait`: the node ends with the child.
+    """
+
+    node: str
+    path: str
+    attempt: int
+    child: str
+    workflow: str
+    depth: int
+    wait: bool = True
+    redrive: int = 0
+    values: dict[str, Any] | None = None
+
+
+class ChildStarted(Event, frozen=True, kw_only=True, gc=False):
+    """The child is there, with this uid; `deadline` is when the node's `timeout` ends, which stands still while suspended."""
+
+    node: str
+    path: str
+    attempt: int
+    child: str
+    uid: str
+    deadline: int | None = None
+
+
+class ChildEnded(Event, frozen=True, kw_only=True, gc=False):
+    """The child has ended, and says that it had seen `redrive`; the end of the node follows."""
+
+    node: str
+    path: str
+    attempt: int
+    child: str
+    phase: str
+    redrive: int = 0
 
 
 class NodeScheduled(Event, frozen=True, kw_only=True, gc=False):
@@ -509,6 +551,9 @@ AnyEvent = (
     | WaitStarted
     | WaitWoken
     | WaitExpired
+    | ChildScheduled
+    | ChildStarted
+    | ChildEnded
     | NodeScheduled
     | LoopStarted
     | LoopIteration

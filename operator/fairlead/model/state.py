@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from fairlead.model.children import Parent
 from fairlead.model.events import Error
 from fairlead.model.ids import prefix_of
 
@@ -44,6 +45,17 @@ BUSY = HOLDS_SLOT | {FALLBACK}
 FORWARD = "Forward"
 FINALLY = "Finally"
 ENDED = "Ended"
+
+
+class ChildState(msgspec.Struct, omit_defaults=True, gc=False):
+    """The execution that a workflow node has started."""
+
+    name: str
+    workflow: str
+    uid: str = ""  # once it is known to be there
+    wait: bool = True
+    redrive: int = 0  # its end counts from this redrive on
+    seen: int = -1  # the redrive it had seen when it last ended
 
 
 class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
@@ -78,6 +90,7 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     finished_at: int = 0
     due: int = 0
     since: int = 0  # when it began to be held or to wait
+    child: ChildState | None = None
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -235,6 +248,7 @@ class State(msgspec.Struct):
     iterations: dict[str, int] = {}  # loopback passes by key
     ready: dict[str, str] = {}  # held instances -> why, in the order in which they became ready
     active: dict[str, int] = {}  # instances whose delivery holds a slot
+    children: dict[str, int] = {}  # instances whose child is asked for or at work
     waiting: dict[str, int] = {}  # instances that wait for a time (Retrying, Lost, Waiting) -> due
     timers: Timers = msgspec.field(default_factory=Timers)  # wall time
     paused_timers: Timers = msgspec.field(default_factory=Timers)  # time not counting suspension
@@ -261,11 +275,17 @@ class State(msgspec.Struct):
     outputs: dict[str, Any] = {}
     result: str | None = None
     reason: str | None = None
+    parent: Parent | None = None
 
     @property
     def ended(self) -> bool:
         """Whether the run has a final phase (a redrive may still open it again)."""
         return self.phase in ENDED_RUN
+
+    @property
+    def depth(self) -> int:
+        """How deep below the first execution of its tree this one is."""
+        return self.parent.depth if self.parent is not None else 0
 
     def node(self, key: str) -> NodeState:
         """The instance at a key; one that nothing is known of yet is Pending."""

@@ -49,6 +49,7 @@ def move_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
         state.ready.pop(key, None)
     elif before in s.HOLDS_SLOT and after not in s.HOLDS_SLOT:
         state.active.pop(key, None)
+        state.children.pop(key, None)
         state.timers.clear(f"attempt/{key}")
         state.paused_timers.clear(f"body/{key}")
     elif before in (s.RETRYING, s.LOST):

@@ -16,6 +16,7 @@ def created(state: State, event: e.ExecutionCreated) -> None:
     state.generation, state.digest, state.runtime = event.generation, event.digest, event.runtime
     state.inputs, state.priority, state.redrive = event.inputs, event.priority, event.redrive
     state.timeout = event.timeout
+    state.parent = event.parent
     state.created_at = event.at
 
 
@@ -135,6 +136,7 @@ def redriven(state: State, event: e.Redriven) -> None:
     counters.total -= len(event.finally_nodes)
     for name in event.finally_nodes:
         _reset(state, event, e.ResetNode(node=name))
+        state.nodes[name].child = None  # in `finally` each epoch has children of its own
     state.scopes[""].ended -= len(event.reset)
     for item in event.reset:
         _reset(state, event, item)
@@ -154,6 +156,7 @@ def _reset(state: State, event: e.Redriven, item: e.ResetNode) -> None:
         arrivals=list(item.arrivals) or None,
         attempt=old.attempt,
         attempts_before=old.attempt,
+        child=old.child,
     )
     for path in item.arrivals:
         found = state.paths.setdefault(path, PathState(status=s.CANCELLED, started_at=event.at))

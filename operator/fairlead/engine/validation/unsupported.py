@@ -22,7 +22,7 @@ from fairlead.model.manifests import (
 )
 from fairlead.model.shape_limits import nodes_of
 
-KINDS = ("approval", "emit", "workflow")
+KINDS = ("approval", "emit")
 """Node kinds that are not run."""
 
 NODE_FIELDS: dict[str, Callable[[Node], bool]] = {
@@ -33,6 +33,7 @@ NODE_FIELDS: dict[str, Callable[[Node], bool]] = {
     "concurrency": lambda node: node.concurrency is not None,
     "cache": lambda node: node.cache is not None,
     "retry": lambda node: node.kind in BODY_KINDS and node.retry is not None,
+    "workflow.inline": lambda node: node.workflow is not None and node.workflow.inline,
     "wait.event": lambda node: node.wait is not None and node.wait.event is not None,
 }
 """Fields of nodes, and when they are used."""
