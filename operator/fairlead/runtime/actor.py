@@ -21,15 +21,23 @@ from fairlead.engine.effects import effects_of
 from fairlead.engine.engine import Engine
 from fairlead.engine.evolve import fold
 from fairlead.engine.graph import Graph
+from fairlead.engine.steering import standing
 from fairlead.engine.summary import status
 from fairlead.model import commands as c
 from fairlead.model import state as states
-from fairlead.model.effects import SaveCheckpoint, StartAttempt, StopAttempt
+from fairlead.model.effects import (
+    AnyEffect,
+    SaveCheckpoint,
+    StartAttempt,
+    StartChild,
+    SteerChild,
+    StopAttempt,
+)
 from fairlead.model.errors import Bug, Conflict, LogDamaged, Unavailable
 from fairlead.model.events import Event
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
-from fairlead.runtime.ports import Checkpoints, Clock, EventLog, Runner, StatusSink
+from fairlead.runtime.ports import Checkpoints, Children, Clock, EventLog, Runner, StatusSink
 
 STATUS_PERIOD = SECOND
 """How often the status is written while the phase stays the same."""
@@ -71,6 +79,7 @@ class Actor:
         log: EventLog,
         checkpoints: Checkpoints,
         runner: Runner,
+        children: Children,
         status: StatusSink,
         clock: Clock,
         listener: Listener | None = None,
@@ -81,6 +90,7 @@ class Actor:
         self._log = log
         self._checkpoints = checkpoints
         self._runner = runner
+        self._children = children
         self._status = status
         self._shown = ("", 0)
         self._clock = clock
@@ -99,6 +109,11 @@ class Actor:
         state = await load_state(self.uid, self._log, self._checkpoints)
         self._committed = state.seq
         self.engine = Engine(self.graph, state) if state.seq else Engine(self.graph)
+
+    async def take_up_children(self) -> None:
+        """After `load`: ask for the children that the run waits for once more; they report themselves, or are lost."""
+        for effect in standing(self.graph, self.state):
+            await self._act(effect)
 
     def tell(self, command: c.Command) -> None:
         """Put a command into the mailbox; safe from callbacks of the loop."""
@@ -165,13 +180,20 @@ class Actor:
         if self._listener is not None:
             self._listener(events, self.state)
         for effect in effects_of(self.graph, self.state, events):
-            match effect:
-                case StartAttempt():
-                    self._runner.start(self.uid, effect)
-                case StopAttempt():
-                    self._runner.stop(self.uid, effect)
-                case SaveCheckpoint():
-                    await self._checkpoints.save(self.uid, self.state.seq, states.encode(self.state))
+            await self._act(effect)
+
+    async def _act(self, effect: AnyEffect) -> None:
+        match effect:
+            case StartAttempt():
+                self._runner.start(self.uid, effect)
+            case StopAttempt():
+                self._runner.stop(self.uid, effect)
+            case StartChild():
+                await self._children.start(effect)
+            case SteerChild():
+                await self._children.steer(effect)
+            case SaveCheckpoint():
+                await self._checkpoints.save(self.uid, self.state.seq, states.encode(self.state))
 
     async def _wait(self) -> None:
         """Until something arrives or the next timer is due."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from fairlead.model.effects import StartAttempt, StopAttempt
+from fairlead.model.effects import StartAttempt, StartChild, SteerChild, StopAttempt
 from fairlead.model.events import Event
 
 
@@ -44,6 +44,16 @@ class Runner(Protocol):
 
     def stop(self, uid: str, effect: StopAttempt) -> None:
         """End a delivery; one that is not running is fine."""
+
+
+class Children(Protocol):
+    """The executions that nodes start. What becomes of them is reported to whoever owns the parent, at least once."""
+
+    async def start(self, effect: StartChild) -> None:
+        """Have a child at work; the same name and instance twice is one child. Raises Unavailable."""
+
+    async def steer(self, effect: SteerChild) -> None:
+        """Let a child hold still, go on, or end; one that is not there is reported lost. Raises Unavailable."""
 
 
 class StatusSink(Protocol):
