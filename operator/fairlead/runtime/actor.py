@@ -71,7 +71,7 @@ def _fold(events: list[Event], state: State) -> State:
 class Actor:
     """The running half of one execution."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the ports, one each
         self,
         uid: str,
         graph: Graph,
@@ -103,6 +103,11 @@ class Actor:
     def state(self) -> State:
         """The state after the last decision."""
         return self.engine.state
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is left in the mailbox."""
+        return not self._mailbox
 
     async def load(self) -> None:
         """Fold the log; what a crash left undone is taken up with the next command."""

@@ -148,6 +148,7 @@ def _create(store: Store, source: Source, inputs: dict[str, Any], file: Path, na
                 inputs=inputs,
                 execution_spec=spec,
                 source=str(file),
+                workflows=source.callees,
             )
         except InvalidInput as error:
             if error.reason != "NameTaken":

@@ -36,7 +36,15 @@ CREATE TABLE wishes (
 CREATE TABLE statuses (
   uid TEXT PRIMARY KEY, status TEXT NOT NULL);
 """
-_STEPS = (_FIRST,)
+_FAMILIES = """
+ALTER TABLE executions ADD COLUMN parent TEXT;
+ALTER TABLE executions ADD COLUMN root TEXT;
+ALTER TABLE executions ADD COLUMN bundle TEXT;
+CREATE INDEX executions_by_parent ON executions (parent);
+CREATE INDEX executions_by_root ON executions (root);
+CREATE INDEX executions_by_bundle ON executions (bundle)
+"""
+_STEPS = (_FIRST, _FAMILIES)
 VERSION = len(_STEPS)
 
 
