@@ -16,7 +16,6 @@ from tests.support.driver import Driver
 from tests.support.graphs import INPUTS, workflows
 
 from fairlead.engine.evolve import fold
-from fairlead.model import commands as c
 from fairlead.model import state as s
 from fairlead.model.events import encode
 from fairlead.model.manifests import WorkflowSpec, canonical_json
@@ -69,10 +68,10 @@ class Player:
         run = self.run
         if run.running:
             keys = sorted(run.running)
-            node, attempt, delivery = keys[self.draw(len(keys))]
+            node, attempt, _ = keys[self.draw(len(keys))]
             action = self.draw(8)
             if action == 0:
-                run.tell(c.AttemptStarted(node=node, attempt=attempt, delivery=delivery))
+                run.started(node)
             elif action == 1:
                 run.tick(20)
             elif action in (2, 3):

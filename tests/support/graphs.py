@@ -31,8 +31,26 @@ BODY_NODES: list[dict[str, Any]] = [
     {"log": {"message": "in"}},
     {"log": {"message": "${inputs.missing}"}},
     {"wait": {"for": "5s"}},
+    {"workflow": {"name": "other"}},
+    {
+        "workflow": {"name": "other", "inputs": {"n": "${inputs.n}"}},
+        "retry": {"maxAttempts": 2},
+        "timeout": "30s",
+    },
 ]
 """Nodes of bodies."""
+
+
+CALLS: list[dict[str, Any]] = [
+    {"workflow": {"name": "other", "inputs": {"n": "${inputs.n}"}}, "store": {"called": "${outputs.n}"}},
+    {
+        "workflow": {"name": "other${inputs.n}"},
+        "timeout": "30s",
+        "retry": {"maxAttempts": 3, "initialDelay": "1s"},
+    },
+    {"workflow": {"name": "other", "wait": False}},
+]
+"""Nodes that start executions."""
 
 
 @st.composite
@@ -61,7 +79,9 @@ def containers(draw: st.DrawFn, index: int, kind: str, name: str = "") -> dict[s
 def kinds(draw: st.DrawFn, index: int) -> dict[str, Any]:
     """The kind of a node and the policies that go with it."""
     kind = draw(
-        st.sampled_from(["run", "run", "set", "log", "if", "switch", "wait", "while", "forEach", "parallel"])
+        st.sampled_from(
+            ["run", "run", "workflow", "set", "log", "if", "switch", "wait", "while", "forEach", "parallel"]
+        )
     )
     if kind == "wait":
         return {
@@ -72,6 +92,8 @@ def kinds(draw: st.DrawFn, index: int) -> dict[str, Any]:
         }
     if kind in ("while", "forEach", "parallel"):
         return draw(containers(index, kind))
+    if kind == "workflow":
+        return draw(st.sampled_from(CALLS))
     if kind == "run":
         node: dict[str, Any] = {"run": {"sh": "true"}, "store": {f"v{index}": "${outputs.n}"}}
         if draw(st.booleans()):
