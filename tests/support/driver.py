@@ -47,7 +47,7 @@ class Driver:
         self.engine = Engine(self.graph)
         self.log: list[bytes] = []
         self.now = START
-        self.running: dict[tuple[str, int, int], StartAttempt | StartChild] = {}
+        self.running: dict[tuple[str, int, int], Any] = {}  # StartAttempt or StartChild
         self.steered: dict[str, SteerChild] = {}
         self.lost: list[c.ChildLost] = []
         self.stopping: set[tuple[str, int, int]] = set()

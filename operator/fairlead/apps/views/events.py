@@ -73,13 +73,18 @@ def _retrying(form: Json) -> str:
     return f"{_attempt(form)} failed: {_error(form)}; the next in {delay}"
 
 
+def _started_by(form: Json) -> str:
+    parent = form.get("parent")
+    return f", started by {parent['node']} of {parent['name']}" if parent else ""
+
+
 def _until(form: Json) -> str:
     return f"until {form['until']}" if form.get("until") else ""
 
 
 _WORDS: dict[str, Any] = {
     "ExecutionCreated": lambda f: (
-        f"{f['name']} of {f.get('workflow') or 'an inline definition'} {f['digest'][:19]}"
+        f"{f['name']} of {f.get('workflow') or 'an inline definition'} {f['digest'][:19]}{_started_by(f)}"
     ),
     "ExecutionStarted": lambda f: words.count(f["nodes"], "node"),
     "ExecutionSuspended": _until,
@@ -101,6 +106,9 @@ _WORDS: dict[str, Any] = {
     "PathCancelled": lambda f: f["reason"],
     "LateArrival": lambda f: f"path {f['path']} by {f['connection']}",
     "NodeReady": lambda f: f"held: {f['reason']}",
+    "ChildScheduled": lambda f: f"{_attempt(f)}, execution {f['child']} of {f['workflow']}",
+    "ChildStarted": lambda f: f"{_attempt(f)}, execution {f['child']}",
+    "ChildEnded": lambda f: f"{_attempt(f)}, execution {f['child']} {f['phase']}",
     "NodeScheduled": lambda f: (
         _attempt(f) + (f", delivery {f['delivery']}" if f.get("delivery", 1) > 1 else "")
     ),

@@ -69,6 +69,8 @@ def _why(node: NodeState) -> str:
         return (
             f"{node.error.reason}: {node.error.message}{handled}" if node.error.message else node.error.reason
         )
+    if node.child is not None:
+        return f"execution {node.child.name}"
     return "by its fallback" if node.via else "-"
 
 
@@ -79,6 +81,8 @@ def _item(instance: str, node: NodeDef, found: NodeState) -> dict[str, Any]:
     item |= {name: text for name, text in (("path", found.path), ("port", found.port)) if text}
     times = (("startedAt", found.started_at), ("finishedAt", found.finished_at))
     item |= {name: format_time(at) for name, at in times if at}
+    if found.child is not None:
+        item["execution"] = found.child.name
     if found.status == s.SKIPPED or found.held:
         item["reason"] = found.held or found.handled
     elif found.error is not None:

@@ -121,6 +121,8 @@ class _Drawing:
             key = next((key for key in stand_ins if key in self.state.nodes), name)
             found = self.state.node(key)
             status, detail = status_of(found), detail_of(found)
+        if node.spec.workflow is not None:
+            detail = ", ".join(filter(None, (f"runs {node.spec.workflow.name}", detail)))
         self.nodes.append(GraphNode(name, node.name, node.kind, status, detail, group))
         self._inside(node.spec, name)
 
