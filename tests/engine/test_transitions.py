@@ -184,12 +184,26 @@ def looped() -> None:
     run_of(sides).create().end("a.x/n").check_ended()
 
 
+def called() -> None:
+    """Children that are asked for at once, after a suspension, once more; refused, lost, stopped and let go."""
+    call: dict[str, Any] = {"workflow": {"name": "other"}}
+    again = {"retry": {"maxAttempts": 3, "retryOn": "true"}}
+    run_of(call).create(wish=c.Wish(suspend=True)).wish(suspend=False).end("a").check_ended()
+    run_of({**call, **again}).create().refuse("a").wait_for_timer()
+    run = run_of({**call, **again}).create().refuse("a")
+    run.wait_for_timer()
+    run.fail("a").wait_for_timer()
+    run.end("a").check_ended()
+    run = run_of(call).create().started("a").wish(cancel=True)
+    run.end_child("a", s.CANCELLED).check_ended()
+
+
 def broken_variables() -> None:
     run_of(RUN, variables={"x": "${inputs.missing}"}).create()
 
 
 SCENARIOS: list[Callable[[], None]] = [
-    retried, held, lost, fallen_back, stopped, paths, redriven, taken_back, waited, looped, broken_variables,
+    retried, held, lost, fallen_back, stopped, paths, redriven, taken_back, waited, looped, called, broken_variables,
 ]  # fmt: skip
 
 
@@ -217,7 +231,7 @@ def test_the_tables_name_events_that_exist():
 
 def test_an_illegal_move_changes_nothing():
     """`evolve` refuses an event that fits no row, names what it saw, and leaves the state as it was."""
-    run = run_of(RUN).create()
+    run = run_of(RUN, RUN).create().end("a")
     before = s.encode(run.state)
     wrong = e.NodeRetrying(
         seq=run.state.seq + 1,
@@ -230,7 +244,7 @@ def test_an_illegal_move_changes_nothing():
         due=1,
     )
 
-    with pytest.raises(Bug, match="NodeRetrying is no move of node 'a' that is Scheduled"):
+    with pytest.raises(Bug, match="NodeRetrying is no move of node 'a' that is Succeeded"):
         evolve(run.state, wrong)
 
     assert before == s.encode(run.state)
