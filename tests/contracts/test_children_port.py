@@ -23,6 +23,7 @@ from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model.children import Parent
 from fairlead.model.effects import StartChild, SteerChild
+from fairlead.model.manifests import WorkflowSpec
 from fairlead.runtime import children as rules
 from fairlead.runtime.children import Child, Registry, RegistryChildren
 from fairlead.runtime.memory import MemoryLog, MemoryRegistry
@@ -34,7 +35,7 @@ SCHEMA = {
     "properties": {"n": {"type": "number"}},
     "additionalProperties": False,
 }
-WORKFLOWS = {
+WORKFLOWS: dict[str, WorkflowSpec | str] = {
     "other": spec_of(nodes=[{"name": "x", "set": {"y": 1}}], inputs=SCHEMA),
     "broken": "UnknownField: there is no field timout",
 }
@@ -43,9 +44,17 @@ WORKFLOWS = {
 class Home(Protocol):
     """One home with a parent execution in it."""
 
-    parent: str
-    registry: Registry
-    log: EventLog
+    @property
+    def parent(self) -> str:
+        """The uid of the parent."""
+
+    @property
+    def registry(self) -> Registry:
+        """Its executions."""
+
+    @property
+    def log(self) -> EventLog:
+        """Their logs."""
 
     def wish(self, name: str) -> c.Wish:
         """What is wished for of an execution."""
@@ -158,7 +167,8 @@ class Bench:
 
     def end(self, redrive: int = 0) -> None:
         """The child fails, having seen a redrive."""
-        uid, common = self.child().uid, {"digest": "sha256:0", "runtime": "t", "inputs": {"n": 1.0}}
+        uid = self.child().uid
+        common: dict[str, Any] = {"digest": "sha256:0", "runtime": "t", "inputs": {"n": 1.0}}
         error = e.Error(reason="NonZeroExit", message="boom")
         events = [
             e.ExecutionCreated(

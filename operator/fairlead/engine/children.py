@@ -26,7 +26,7 @@ from fairlead.model import commands as c
 from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model import state as s
-from fairlead.model.children import MAX_DEPTH, child_name
+from fairlead.model.children import MAX_DEPTH, base_name, child_name
 from fairlead.model.ids import key_of
 from fairlead.model.state import ChildState, NodeState
 
@@ -56,14 +56,14 @@ def begin(turn: Turn, node: NodeDef, key: str, path: str, scope: Scope) -> None:
         message = f"the inputs of workflow {workflow} have {size:,} bytes; expected at most {MAX_VALUE:,}"
         ending.stand_in_or_fail(turn, key, path, e.Error(reason=reasons.INPUT_TOO_LARGE, message=message))
         return
-    instance = turn.state.instance(key)
-    epoch = turn.state.epoch if turn.state.stage == s.FINALLY else 0
+    run, instance = turn.state, turn.state.instance(key)
+    epoch = run.epoch if run.stage == s.FINALLY else 0
     turn.emit(
         e.ChildScheduled,
         node=instance,
         path=path,
         attempt=state.attempt + 1,
-        child=child_name(turn.state.name, turn.state.uid, instance, epoch),
+        child=child_name(base_name(run.name, run.parent), run.uid, instance, epoch),
         workflow=workflow,
         depth=depth,
         wait=call.wait,
@@ -174,8 +174,10 @@ def _failure(command: c.ChildEnded) -> e.Error:
     if command.phase == s.CANCELLED:
         message = f"execution {command.child} was cancelled, and not by this one"
         return e.Error(reason=reasons.CHILD_CANCELLED, message=message)
-    error = command.error or e.Error(reason=reasons.EXECUTION_FAILED)
-    message = f"execution {command.child} failed: {error.message or error.reason}"
+    error = first = command.error or e.Error(reason=reasons.EXECUTION_FAILED)
+    while first.reason == reasons.CHILD_FAILED and first.causes:
+        first = first.causes[0]  # what is between is said by the causes
+    message = f"execution {command.child} failed: {first.message or first.reason}"
     return e.Error(reason=reasons.CHILD_FAILED, message=message, causes=[error])
 
 

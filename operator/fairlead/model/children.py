@@ -35,12 +35,17 @@ class Parent(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc
     wait: bool = True
 
 
-def child_name(parent: str, uid: str, instance: str, epoch: int = 0) -> str:
-    """The name of an instance's child: a DNS label, the parent's name cut short and 80 bits of hash.
+def base_name(name: str, parent: Parent | None) -> str:
+    """What the names of an execution's children begin with: its own name, without the hash of a child."""
+    return name if parent is None else name[: -1 - _HASH_LETTERS]
+
+
+def child_name(base: str, uid: str, instance: str, epoch: int = 0) -> str:
+    """The name of an instance's child: a DNS label of `base`, cut short, and 80 bits of hash over parent and instance.
 
     `epoch` is that of a redrive for nodes of `finally`, which run anew with each; 0 for all others.
     """
     text = f"{uid}\0{instance}\0{epoch}" if epoch else f"{uid}\0{instance}"
     digest = hashlib.sha256(text.encode()).digest()[:_HASH_BYTES]
-    short = parent.replace(".", "-")[: _LABEL - 1 - _HASH_LETTERS].rstrip("-")
+    short = base.replace(".", "-")[: _LABEL - 1 - _HASH_LETTERS].rstrip("-")
     return f"{short}-{base64.b32encode(digest).decode().lower()}"
