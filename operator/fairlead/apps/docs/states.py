@@ -1,0 +1,122 @@
+"""State diagrams: the tables of `engine.transitions`, as much of them as one family of node kinds can walk through.
+
+Rules of this file
+- Every line and every remark is a row of a table. A family only names the events that begin its work and those it never sees;
+  the statuses that are left are those that can be reached. A test compares that with the moves which runs really make.
+- Moves that stay in a status, and those that lead every end to one place (a redrive), are remarks in the box: drawn as lines
+  they would hide the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fairlead.apps.views.graphs import GraphEdge, GraphNode, GraphView
+from fairlead.apps.views.graphs.views import STATUSES, EdgeState, Status
+from fairlead.apps.views.workflow_graph import STATUS
+from fairlead.engine.transitions import EXECUTION, NODE, PATH, Table
+from fairlead.model import state as s
+
+BEGINNINGS = frozenset({"NodeScheduled", "NodeStarted", "WaitStarted", "NodeCompleted"})
+"""Events that end the waiting for connections and begin the work, or are all of it."""
+BEFORE = (s.PENDING, s.READY)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Node kinds with the same moves."""
+
+    title: str
+    kinds: tuple[str, ...]
+    begins: frozenset[str]
+    never: frozenset[str] = frozenset()
+
+
+FAMILIES: dict[str, Family] = {
+    "pod-nodes": Family(
+        "run, http, notify, resource",
+        ("run", "http", "notify", "resource"),
+        frozenset({"NodeScheduled"}),
+    ),
+    "engine-nodes": Family(
+        "set, log, if, switch, finish",
+        ("set", "log", "if", "switch", "finish"),
+        frozenset({"NodeCompleted"}),
+    ),
+    "containers": Family(
+        "while, forEach, parallel",
+        ("while", "forEach", "parallel"),
+        frozenset({"NodeStarted"}),
+        frozenset({"NodeLost", "DeadLettered", "NodeRetrying"}),
+    ),
+    "waits": Family("wait", ("wait",), frozenset({"WaitStarted"})),
+}
+
+
+def moves_of(family: Family) -> Table:
+    """The part of the table of nodes that a family can walk through."""
+    allowed = {
+        status: {
+            event: after
+            for event, after in row.items()
+            if event not in family.never
+            and not (status in BEFORE and event in BEGINNINGS and event not in family.begins)
+        }
+        for status, row in NODE.items()
+    }
+    found: dict[str, None] = {}
+    ahead = [s.PENDING]
+    while ahead:
+        status = ahead.pop()
+        if status not in found:
+            found[status] = None
+            ahead += allowed[status].values()
+    return {status: row for status, row in allowed.items() if status in found}
+
+
+def pictures() -> dict[str, GraphView]:
+    """Every state diagram by the name of its file."""
+    views = {
+        name: view_of(f"States of a node: {family.title}", moves_of(family))
+        for name, family in FAMILIES.items()
+    }
+    views["execution"] = view_of("Phases of a run", EXECUTION)
+    views["path"] = view_of("States of a path", PATH)
+    return views
+
+
+def view_of(title: str, table: Table) -> GraphView:
+    """A table as a graph: a box for each status and each event that makes a new thing, a line for each move that is no remark."""
+    back = "Redriven" if sum("Redriven" in row for row in table.values()) > 1 else None
+    nodes = [GraphNode(event, event, "") for event in table.get("", ())]
+    nodes += [_box(status, row, back) for status, row in table.items() if status]
+    edges = [
+        GraphEdge(status or event, event if status else None, after, state=_line(after))
+        for status, row in table.items()
+        for event, after in row.items()
+        if after != status and event != back
+    ]
+    return GraphView(title, nodes, edges, legend=False)
+
+
+def _box(status: str, row: dict[str, str], back: str | None) -> GraphNode:
+    stays = [event for event, after in row.items() if after == status]
+    remarks = [f"{' or '.join(stays)}: stays"] if stays else []
+    if back in row:
+        remarks.append(f"{back}: {row[back]} again")
+    return GraphNode(status, status, "", _look(status), "; ".join(remarks) or None)
+
+
+def _line(after: str) -> EdgeState | None:
+    """The way to success stands out, the ways out of the run step back."""
+    return "taken" if after == s.SUCCEEDED else "dead" if after in (s.SKIPPED, s.CANCELLED) else None
+
+
+_LOOKS: dict[str, Status] = {s.SUSPENDED: "Waiting", s.ACTIVE: "Running", s.JOINED: "Succeeded", s.COMPLETED: "Succeeded"}
+
+
+def _look(status: str) -> Status | None:
+    """The colours of a status."""
+    if status in STATUSES:
+        return next(known for known in STATUSES if known == status)
+    return STATUS.get(status) or _LOOKS.get(status)
