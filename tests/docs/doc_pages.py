@@ -1,10 +1,10 @@
 """Pages of docs/ as their readers use them: files saved, commands typed one after the other, output compared.
 
-    ```yaml                the first line `# name.yaml` names the file
-    ```json                the line above ends with the name: `name.json`:
-    ```console             `$ fairlead …` is run; `# exit code 1` behind it says how it ends (0 without);
-                           `$ export NAME=value` holds for what follows; other lines are the output, `…` is any text
-    127.0.0.1:8000         the server of the page, wherever it really listens
+```yaml                the first line `# name.yaml` names the file
+```json                the line above ends with the name: `name.json`:
+```console             `$ fairlead …` is run; `# exit code 1` behind it says how it ends (0 without);
+                       `$ export NAME=value` holds for what follows; other lines are the output, `…` is any text
+127.0.0.1:8000         the server of the page, wherever it really listens
 """
 
 from __future__ import annotations

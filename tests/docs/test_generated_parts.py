@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+import xml.etree.ElementTree as ET
 
 import pytest
 from tests.docs.doc_pages import DOCS, ROOT, Page
@@ -36,7 +35,11 @@ def test_generated_parts_are_fresh(name):
 def test_no_other_pictures_lie_there():
     """A picture that no page and no table asks for any more is gone."""
     made = {path for path in GENERATED if path.endswith(".svg")}
-    there = {str(path.relative_to(ROOT)) for folder in ("graphs", "states") for path in (DOCS / "images" / folder).iterdir()}
+    there = {
+        str(path.relative_to(ROOT))
+        for folder in ("graphs", "states")
+        for path in (DOCS / "images" / folder).iterdir()
+    }
 
     assert made == there
 
@@ -71,7 +74,10 @@ def test_the_command_writes_only_what_differs(tmp_path):
 def test_every_move_of_a_table_is_in_a_picture():
     """The pictures of the nodes together show the whole table, those of runs and paths all of theirs."""
     drawn = {
-        (status, event) for family in FAMILIES.values() for status, row in moves_of(family).items() for event in row
+        (status, event)
+        for family in FAMILIES.values()
+        for status, row in moves_of(family).items()
+        for event in row
     }
 
     assert drawn == {(status, event) for status, row in NODE.items() for event in row}
@@ -93,7 +99,7 @@ def test_every_kind_is_in_one_family():
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[tuple[str, str, str]]]:
+def made(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str, str]]:
     """The moves that runs make: kind of node, status, event."""
     seen: set[tuple[str, str, str]] = set()
     emit = Turn.emit
@@ -109,7 +115,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[tuple[str, str, str]]]
             seen.add((*before, cls.__name__))
 
     monkeypatch.setattr(Turn, "emit", watching)
-    yield seen
+    return seen
 
 
 def test_runs_make_no_move_that_the_pictures_do_not_show(made):
@@ -122,13 +128,18 @@ def test_runs_make_no_move_that_the_pictures_do_not_show(made):
         {"name": "d", "after": ["b.c"], "if": "inputs.missing", "fallback": "f"},
         {"name": "f", "set": {"x": 1}},
         {"name": "w", "wait": {"for": "1s"}},
-        {"name": "l", "while": {"condition": "pass.index < 2", "nodes": [{"name": "n", "log": {"message": "x"}}]}},
+        {
+            "name": "l",
+            "while": {"condition": "pass.index < 2", "nodes": [{"name": "n", "log": {"message": "x"}}]},
+        },
         {"name": "e", "after": ["l"], "finish": {"result": "allowed"}},
     ]
     Driver({"nodes": kinds}).create()
     families = {kind: moves_of(family) for family in FAMILIES.values() for kind in family.kinds}
 
-    assert {"run", "set", "if", "wait", "while", "forEach", "parallel", "finish"} <= {kind for kind, _, _ in made}
+    assert {"run", "set", "if", "wait", "while", "forEach", "parallel", "finish"} <= {
+        kind for kind, _, _ in made
+    }
     assert [move for move in sorted(made) if move[2] not in families[move[0]].get(move[1], {})] == []
     assert {event for _, _, event in made} <= set(e.TYPES)
 
@@ -136,7 +147,7 @@ def test_runs_make_no_move_that_the_pictures_do_not_show(made):
 @pytest.mark.parametrize("name", pictures())
 def test_no_label_of_a_state_diagram_is_cut_or_covered(name):
     """Every event and status is written out, and no two labels lie on each other."""
-    picture = ElementTree.fromstring(GENERATED[f"docs/images/states/{name}.svg"])
+    picture = ET.fromstring(GENERATED[f"docs/images/states/{name}.svg"])
     texts = [text.text or "" for text in picture.iter("{http://www.w3.org/2000/svg}text")]
     plates = [
         tuple(float(rect.get(side, "0")) for side in ("x", "y", "width", "height"))

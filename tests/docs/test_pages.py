@@ -65,7 +65,9 @@ def test_a_page_works(name, tmp_path):
     page, cli = Page(PAGES[name]), Cli(tmp_path)
     with surroundings(page, cli) as server:
         for command, code, output in page.run(cli, server):
-            assert (command.code, True) == (code, agrees(command.output, output)), f"$ {command.line}\n{output}"
+            assert (command.code, True) == (code, agrees(command.output, output)), (
+                f"$ {command.line}\n{output}"
+            )
 
 
 @pytest.mark.parametrize("kind", RUN_KINDS)

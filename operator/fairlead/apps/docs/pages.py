@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from fairlead.apps.docs import states, tables
-from fairlead.apps.views.graphs import to_svg
+from fairlead.apps.views.graphs import GraphView, to_svg
 from fairlead.apps.views.workflow_graph import graph_view
 from fairlead.engine.graph import compile_workflow
 from fairlead.model.manifests import Workflow
@@ -20,7 +20,6 @@ TABLES: dict[str, Callable[[Sequence[str]], str]] = {
     "fields": tables.fields,
     "common fields": tables.common_fields,
     "reasons": tables.reasons,
-    "not retried": tables.not_retried,
     "kinds": tables.kinds,
     "functions": tables.functions,
 }
@@ -41,10 +40,11 @@ def graphs_of(page: str) -> Iterator[tuple[str, str]]:
         yield name, to_svg(_graph(name, manifests[name]))
 
 
-def _graph(name: str, text: str) -> states.GraphView:
+def _graph(name: str, text: str) -> GraphView:
     shapes, _ = read_shapes(text, name)
     found = next(shape.manifest for shape in shapes if isinstance(shape.manifest, Workflow))
-    return graph_view(compile_workflow(found.spec, found.metadata.name), found.metadata.name or name)
+    title = found.metadata.name or name
+    return graph_view(compile_workflow(found.spec, title), title)
 
 
 def generated(folder: Path) -> dict[Path, str]:

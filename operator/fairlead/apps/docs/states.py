@@ -112,7 +112,12 @@ def _line(after: str) -> EdgeState | None:
     return "taken" if after == s.SUCCEEDED else "dead" if after in (s.SKIPPED, s.CANCELLED) else None
 
 
-_LOOKS: dict[str, Status] = {s.SUSPENDED: "Waiting", s.ACTIVE: "Running", s.JOINED: "Succeeded", s.COMPLETED: "Succeeded"}
+_LOOKS: dict[str, Status] = {
+    s.SUSPENDED: "Waiting",
+    s.ACTIVE: "Running",
+    s.JOINED: "Succeeded",
+    s.COMPLETED: "Succeeded",
+}
 
 
 def _look(status: str) -> Status | None:

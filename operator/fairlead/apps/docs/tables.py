@@ -6,20 +6,27 @@ Rules of this file: what a table says stands in the code, in a description, a me
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from fairlead.engine.expressions.runtime import GLOBALS, MEMBERS
 from fairlead.engine.graph import POD_KINDS
 from fairlead.engine.validation.ports import OWN_PORTS
-from fairlead.engine.validation.unsupported import KINDS
+from fairlead.engine.validation.unsupported import KINDS, NODE_FIELDS
 from fairlead.model.crd_schema import Schema, structural
 from fairlead.model.manifests import nodes, policies, workflow
 from fairlead.model.manifests.nodes import NODE_KINDS
+from fairlead.model.manifests.outline import description, type_at
 from fairlead.model.manifests.scalars import DURATION_PATTERN
 from fairlead.model.reasons import MEANINGS, NOT_RETRIED
 
-_WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true, false", "array": "list"}
+_WORDS = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true, false",
+    "array": "list",
+}
 _CEL = ("CEL", "A CEL")
 
 
@@ -29,36 +36,48 @@ def fields(names: Sequence[str]) -> str:
     return _table(("field", "value", "what it is"), rows)
 
 
-def common_fields(names: Sequence[str]) -> str:
-    """The fields that every node may have: those of Node that are no kind. `names` narrows them."""
+def common_fields(_: Sequence[str]) -> str:
+    """The fields that every node may have: those of Node that are no kind."""
     schema = structural(nodes.Node)
-    chosen = names or [name for name in schema["properties"] if name not in NODE_KINDS]
-    properties = {name: {**schema["properties"][name], "properties": {}} for name in chosen}
-    rows = _fields_of({**schema, "properties": properties}, "")
-    return _table(("field", "value", "what it is"), rows)
+    properties = {
+        name: {**inner, "description": inner["description"] + _not_yet(name), "properties": {}}
+        for name, inner in schema["properties"].items()
+        if name not in NODE_KINDS
+    }
+    return _table(("field", "value", "what it is"), _fields_of({**schema, "properties": properties}, ""))
+
+
+def _not_yet(field: str) -> str:
+    """What this release does not run; a retry is refused for containers alone."""
+    return " Not run yet." if field in NODE_FIELDS and field != "retry" else ""
 
 
 def reasons(names: Sequence[str]) -> str:
     """Reasons with their meanings; all of them if none is named."""
-    rows = [(f"`{name}`", MEANINGS[name]) for name in names or sorted(MEANINGS)]
+    rows = [
+        (f"`{name}`", MEANINGS[name] + ("; not retried" if name in NOT_RETRIED else ""))
+        for name in names or sorted(MEANINGS)
+    ]
     return _table(("reason", "meaning"), rows)
-
-
-def not_retried(_: Sequence[str]) -> str:
-    """Reasons that `retry` leaves alone."""
-    return ", ".join(f"`{name}`" for name in sorted(NOT_RETRIED)) + "\n"
 
 
 def kinds(_: Sequence[str]) -> str:
     """The node kinds that are run, each with its page, where it runs, its ports and what it is."""
-    schema = structural(nodes.Node)
     rows = []
     for kind in NODE_KINDS:
         if kind not in KINDS:
-            said = schema["properties"][kind]["description"].removeprefix("Kind: ")
             where = "runner" if kind in POD_KINDS else "engine"
-            rows.append((f"[{kind}]({kind}.md)", where, _ports(kind), said[0].upper() + said[1:]))
+            rows.append((f"[{kind}]({kind}.md)", where, _ports(kind), _kind_said(kind)))
     return _table(("kind", "where", "ports, default first", "what it is"), rows)
+
+
+def _kind_said(kind: str) -> str:
+    """The docstring of the kind's type, else the description of the field."""
+    shape = type_at(nodes.Node, (kind,))
+    if shape is not None:
+        return _said(shape)
+    said = description(nodes.Node, kind).removeprefix("Kind: ")
+    return said[0].upper() + said[1:]
 
 
 def _ports(kind: str) -> str:
@@ -69,10 +88,15 @@ def _ports(kind: str) -> str:
 
 
 def functions(_: Sequence[str]) -> str:
-    """Our own functions of expressions, from their docstrings."""
-    rows = [(f"`{_call('xs.' + name, params)}`", _said(run)) for name, (run, params, _) in MEMBERS.items()]
-    rows += [(f"`{_call(name, given[0])}`", _said(run)) for name, (run, given, _) in GLOBALS.items()]
+    """Our own functions of expressions, from their signatures and docstrings."""
+    rows = [(f"`xs.{name}({_arguments(run, 1)})`", _said(run)) for name, (run, _, _) in MEMBERS.items()]
+    rows += [(f"`{name}({_arguments(run, 0)})`", _said(run)) for name, (run, _, _) in GLOBALS.items()]
     return _table(("function", "gives"), rows)
+
+
+def _arguments(run: Callable[..., Any], own: int) -> str:
+    """The names of the arguments; the first `own` stand before the dot."""
+    return ", ".join(list(inspect.signature(run).parameters)[own:])
 
 
 def _manifest_type(name: str) -> Any:
@@ -104,14 +128,9 @@ def _value(schema: Schema) -> str:
         return "object"
     if schema.get("x-kubernetes-int-or-string"):
         return "quantity"
+    if "{atLeast: n}" in schema.get("description", ""):
+        return "text or object"
     return _WORDS.get(schema.get("type", ""), "any JSON")
-
-
-_ARGUMENTS = {"STRING": '"a.b"', "LIST": "ys", "INT": "n"}
-
-
-def _call(name: str, params: Iterable[str]) -> str:
-    return f"{name}({', '.join(_ARGUMENTS.get(kind, 'x') for kind in params)})"
 
 
 def _said(run: Any) -> str:
