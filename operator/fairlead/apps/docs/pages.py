@@ -8,13 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from fairlead.apps.cli.graph import view_of_file
 from fairlead.apps.docs import states, tables
-from fairlead.apps.views.graphs import GraphView, to_svg
-from fairlead.apps.views.workflow_graph import graph_view
-from fairlead.engine.graph import compile_workflow
-from fairlead.model.manifests import Workflow
-from fairlead.model.shapes import read_shapes
+from fairlead.apps.views.graphs import to_svg
 
 TABLES: dict[str, Callable[[Sequence[str]], str]] = {
     "fields": tables.fields,
@@ -34,17 +32,13 @@ def filled(page: str) -> str:
 
 
 def graphs_of(page: str) -> Iterator[tuple[str, str]]:
-    """Name and SVG of each picture of a manifest in a page."""
+    """Name and SVG of each picture of a manifest in a page; the page's other manifests lie beside it."""
     manifests = dict(_MANIFEST.findall(page))
-    for name in dict.fromkeys(_PICTURE.findall(page)):
-        yield name, to_svg(_graph(name, manifests[name]))
-
-
-def _graph(name: str, text: str) -> GraphView:
-    shapes, _ = read_shapes(text, name)
-    found = next(shape.manifest for shape in shapes if isinstance(shape.manifest, Workflow))
-    title = found.metadata.name or name
-    return graph_view(compile_workflow(found.spec, title), title)
+    with TemporaryDirectory() as folder:
+        for name, text in manifests.items():
+            (Path(folder) / f"{name}.yaml").write_text(text, encoding="utf-8")
+        for name in dict.fromkeys(_PICTURE.findall(page)):
+            yield name, to_svg(view_of_file(Path(folder) / f"{name}.yaml"))
 
 
 def generated(folder: Path) -> dict[Path, str]:

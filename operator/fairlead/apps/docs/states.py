@@ -87,23 +87,31 @@ def pictures() -> dict[str, GraphView]:
 
 def view_of(title: str, table: Table) -> GraphView:
     """A table as a graph: a box for each status and each event that makes a new thing, a line for each move that is no remark."""
-    back = "Redriven" if sum("Redriven" in row for row in table.values()) > 1 else None
+    back = _back(table)
     nodes = [GraphNode(event, event, "") for event in table.get("", ())]
     nodes += [_box(status, row, back) for status, row in table.items() if status]
     edges = [
         GraphEdge(status or event, event if status else None, after, state=_line(after))
         for status, row in table.items()
         for event, after in row.items()
-        if after != status and event != back
+        if after != status and event not in back
     ]
     return GraphView(title, nodes, edges, legend=False)
 
 
-def _box(status: str, row: dict[str, str], back: str | None) -> GraphNode:
+def _back(table: Table) -> frozenset[str]:
+    """The events that know several ends and nothing else: they let what has ended begin again."""
+    ends = [row for row in table.values() if "Redriven" in row]
+    known = {event for row in table.values() if "Redriven" not in row for event in row}
+    return frozenset(event for row in ends for event in row if len(ends) > 1 and event not in known)
+
+
+def _box(status: str, row: dict[str, str], back: frozenset[str]) -> GraphNode:
     stays = [event for event, after in row.items() if after == status]
     remarks = [f"{' or '.join(stays)}: stays"] if stays else []
-    if back in row:
-        remarks.append(f"{back}: {row[back]} again")
+    again = [event for event in row if event in back]
+    if again:
+        remarks.append(f"{' or '.join(again)}: {row[again[0]]} again")
     return GraphNode(status, status, "", _look(status), "; ".join(remarks) or None)
 
 
