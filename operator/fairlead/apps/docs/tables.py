@@ -11,6 +11,7 @@ from typing import Any
 
 from fairlead.engine.expressions.runtime import GLOBALS, MEMBERS
 from fairlead.engine.graph import POD_KINDS
+from fairlead.engine.validation.placement import has_place
 from fairlead.engine.validation.ports import OWN_PORTS
 from fairlead.engine.validation.unsupported import KINDS, NODE_FIELDS
 from fairlead.model.crd_schema import Schema, structural
@@ -44,7 +45,20 @@ def common_fields(_: Sequence[str]) -> str:
         for name, inner in schema["properties"].items()
         if name not in NODE_KINDS
     }
-    return _table(("field", "value", "what it is"), _fields_of({**schema, "properties": properties}, ""))
+    rows = _fields_of({**schema, "properties": properties}, "")
+    return _table(
+        ("field", "value", "on", "what it is"),
+        ((field, value, _homes(field.strip("`")), said) for field, value, said in rows),
+    )
+
+
+def _homes(field: str) -> str:
+    """The kinds on which a common field does something."""
+    without = [kind for kind in NODE_KINDS if kind not in KINDS and not has_place(field, kind)]
+    if not without:
+        return "every kind"
+    having = [kind for kind in NODE_KINDS if kind not in KINDS and kind not in without]
+    return ", ".join(having) if len(having) <= len(without) else f"all but {', '.join(without)}"
 
 
 def _not_yet(field: str) -> str:
@@ -62,13 +76,15 @@ def reasons(names: Sequence[str]) -> str:
 
 
 def kinds(_: Sequence[str]) -> str:
-    """The node kinds that are run, each with its page, where it runs, its ports and what it is."""
+    """The node kinds that are run, each with its page, where it runs, its ports and what it is; then those that are not yet."""
     rows = []
     for kind in NODE_KINDS:
         if kind not in KINDS:
             where = "runner" if kind in POD_KINDS else "engine"
             rows.append((f"[{kind}]({kind}.md)", where, _ports(kind), _kind_said(kind)))
-    return _table(("kind", "where", "ports, default first", "what it is"), rows)
+    table = _table(("kind", "where", "ports, default first", "what it is"), rows)
+    later = " and ".join(f"`{kind}`" for kind in KINDS)
+    return f"{table}\nNot run yet, but validated: {later}.\n" if later else table
 
 
 def _kind_said(kind: str) -> str:
