@@ -92,9 +92,10 @@ def test_every_kind_is_in_one_family():
     """A node kind that is run has one state diagram, and its page shows it."""
     kinds = [kind for family in FAMILIES.values() for kind in family.kinds]
 
-    assert sorted(kinds) == sorted(kind for kind in NODE_KINDS if kind not in KINDS)
+    assert len(kinds) == len(set(kinds))
+    assert {kind for kind in NODE_KINDS if kind not in KINDS} <= set(kinds)
     for name, family in FAMILIES.items():
-        for kind in family.kinds:
+        for kind in set(family.kinds) - set(KINDS):
             assert f"images/states/{name}.svg" in Page(DOCS / "nodes" / f"{kind}.md").text
 
 
@@ -109,7 +110,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str, str]]:
         node = fields.get("node")
         if node and self.state.scopes and not cls.__name__.startswith(("Path", "Execution")):
             key = key_of(node)
-            before = (self.graph.find(key).kind, self.state.node(key).status)
+            spec = self.graph.find(key).spec
+            inline = spec.workflow is not None and spec.workflow.inline
+            before = ("while" if inline else spec.kind, self.state.node(key).status)
         emit(self, cls, **fields)
         if before is not None and cls.__name__ in NODE[before[1]]:
             seen.add((*before, cls.__name__))

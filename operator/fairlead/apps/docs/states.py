@@ -15,53 +15,49 @@ from fairlead.apps.views.graphs import GraphEdge, GraphNode, GraphView
 from fairlead.apps.views.graphs.views import STATUSES, EdgeState, Status
 from fairlead.apps.views.workflow_graph import STATUS
 from fairlead.engine.transitions import EXECUTION, NODE, PATH, Table
+from fairlead.engine.validation.unsupported import KINDS
 from fairlead.model import state as s
 
-BEGINNINGS = frozenset({"NodeScheduled", "NodeStarted", "WaitStarted", "NodeCompleted"})
-"""Events that end the waiting for connections and begin the work, or are all of it."""
-BEFORE = (s.PENDING, s.READY)
+BEGINNINGS = frozenset(
+    {"NodeScheduled", "ChildScheduled", "NodeStarted", "WaitStarted", "CacheLookup", "NodeCompleted"}
+)
+"""Events that end the waiting for connections, for a delay or for a runner, and begin the work, or are all of it."""
+BEFORE = (s.PENDING, s.READY, s.RETRYING, s.LOST)
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Node kinds with the same moves."""
+    """Node kinds with the same moves: the events that begin their work, and `EVENT` or `STATUS EVENT` that they never see."""
 
-    title: str
     kinds: tuple[str, ...]
     begins: frozenset[str]
     never: frozenset[str] = frozenset()
 
 
+_OF_CHILDREN = frozenset({"ChildScheduled", "ChildStarted", "ChildEnded"})
+_OF_RUNNERS = frozenset({"NodeStarted", "DeliveryStarted", "NodeLost", "DeadLettered"})
+
 FAMILIES: dict[str, Family] = {
     "pod-nodes": Family(
-        "run, http, notify, resource",
         ("run", "http", "notify", "resource"),
-        frozenset({"NodeScheduled"}),
+        frozenset({"NodeScheduled", "CacheLookup"}),
+        _OF_CHILDREN | {"Scheduled NodeRetrying"},
     ),
-    "engine-nodes": Family(
-        "set, log, if, switch, finish",
-        ("set", "log", "if", "switch", "finish"),
-        frozenset({"NodeCompleted"}),
-    ),
+    "engine-nodes": Family(("set", "log", "if", "switch", "finish"), frozenset({"NodeCompleted"})),
     "containers": Family(
-        "while, forEach, parallel",
         ("while", "forEach", "parallel"),
         frozenset({"NodeStarted"}),
-        frozenset({"NodeLost", "DeadLettered", "NodeRetrying"}),
+        _OF_CHILDREN | {"NodeLost", "DeadLettered", "NodeRetrying"},
     ),
-    "waits": Family("wait", ("wait",), frozenset({"WaitStarted"})),
+    "waits": Family(("wait",), frozenset({"WaitStarted"})),
+    "children": Family(("workflow",), frozenset({"ChildScheduled"}), _OF_RUNNERS),
 }
 
 
 def moves_of(family: Family) -> Table:
     """The part of the table of nodes that a family can walk through."""
     allowed = {
-        status: {
-            event: after
-            for event, after in row.items()
-            if event not in family.never
-            and not (status in BEFORE and event in BEGINNINGS and event not in family.begins)
-        }
+        status: {event: after for event, after in row.items() if _sees(family, status, event)}
         for status, row in NODE.items()
     }
     found: dict[str, None] = {}
@@ -74,11 +70,18 @@ def moves_of(family: Family) -> Table:
     return {status: row for status, row in allowed.items() if status in found}
 
 
+def _sees(family: Family, status: str, event: str) -> bool:
+    if event in family.never or f"{status} {event}" in family.never:
+        return False
+    return status not in BEFORE or event not in BEGINNINGS or event in family.begins
+
+
 def pictures() -> dict[str, GraphView]:
     """Every state diagram by the name of its file."""
     views = {
-        name: view_of(f"States of a node: {family.title}", moves_of(family))
+        name: view_of(f"States of a node: {', '.join(family.kinds)}", moves_of(family))
         for name, family in FAMILIES.items()
+        if not set(family.kinds) <= set(KINDS)
     }
     views["execution"] = view_of("Phases of a run", EXECUTION)
     views["path"] = view_of("States of a path", PATH)
