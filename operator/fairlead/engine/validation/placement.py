@@ -48,6 +48,11 @@ _INSTEAD = {
 }
 
 
+def has_place(field: str, kind: str) -> bool:
+    """Whether a common field may stand on a node of a kind and does something there."""
+    return kind not in _REFUSED.get(field, ((), ""))[0] and kind not in _USELESS.get(field, ())
+
+
 def check_placement(graph: RawGraph, notes: Notes) -> None:
     """Fields out of their place, on every node at every depth."""
     for body in graph.bodies:
