@@ -301,7 +301,7 @@ def _drain(turn: Turn, prefix: str, reason: str) -> None:
             )
             if key in state.loops:
                 turn.work.append(key)
-        elif node.status in (s.READY, s.RETRYING, s.LOST, s.WAITING):
+        elif node.status in (s.READY, s.RETRYING, s.LOST, s.WAITING, s.LOOKING_UP):
             ending.cancel(turn, key, reason)
 
 

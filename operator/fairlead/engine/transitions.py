@@ -50,6 +50,7 @@ _ENDS_AT_ONCE = {"NodeCompleted": s.SUCCEEDED, "NodeFailed": s.FAILED, "NodeSkip
 NODE: Table = {
     s.PENDING: {
         "NodeReady": s.READY,
+        "CacheLookup": s.LOOKING_UP,
         "WaitStarted": s.WAITING,
         "NodeStarted": s.RUNNING,
         "NodeScheduled": s.SCHEDULED,
@@ -58,6 +59,7 @@ NODE: Table = {
     },
     s.READY: {
         "NodeReady": s.READY,
+        "CacheLookup": s.LOOKING_UP,
         "WaitStarted": s.WAITING,
         "NodeStarted": s.RUNNING,
         "NodeScheduled": s.SCHEDULED,
@@ -98,6 +100,13 @@ NODE: Table = {
     s.WAITING: {
         "WaitWoken": s.WAITING,
         "WaitExpired": s.WAITING,
+        "NodeCompleted": s.SUCCEEDED,
+        "NodeFailed": s.FAILED,
+        "NodeFallback": s.FALLBACK,
+        "NodeCancelled": s.CANCELLED,
+    },
+    s.LOOKING_UP: {
+        "CacheMissed": s.READY,
         "NodeCompleted": s.SUCCEEDED,
         "NodeFailed": s.FAILED,
         "NodeFallback": s.FALLBACK,

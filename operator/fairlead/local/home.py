@@ -128,6 +128,7 @@ class LocalHome:
                 checkpoints=self.store,
                 runner=_Hands(runner),
                 status=self.store,
+                cache=self.store.cache,
                 clock=self.clock,
                 listener=lambda events, state: self._heard(name, graph, events, state),
             )

@@ -39,4 +39,25 @@ class SaveCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
 
 
-AnyEffect = StartAttempt | StopAttempt | SaveCheckpoint
+class LookUp(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask the cache for the result that is kept for `identity` and is good at the time `at`; CacheAnswered is its answer."""
+
+    id: str
+    node: str
+    asked: int
+    identity: dict[str, str]
+    at: int
+
+
+class FillCache(msgspec.Struct, frozen=True, kw_only=True):
+    """Keep a result for `identity` until `expires`, unless there is one: the first stays."""
+
+    id: str
+    identity: dict[str, str]
+    outputs: dict[str, Any]
+    execution: str
+    at: int
+    expires: int | None
+
+
+AnyEffect = StartAttempt | StopAttempt | SaveCheckpoint | LookUp | FillCache

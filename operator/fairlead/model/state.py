@@ -25,6 +25,7 @@ STOPPING = "Stopping"
 RETRYING = "Retrying"
 WAITING = "Waiting"
 LOST = "Lost"
+LOOKING_UP = "LookingUp"
 FALLBACK = "Fallback"
 SUCCEEDED = "Succeeded"
 FAILED = "Failed"
@@ -44,6 +45,13 @@ BUSY = HOLDS_SLOT | {FALLBACK}
 FORWARD = "Forward"
 FINALLY = "Finally"
 ENDED = "Ended"
+
+
+class Cached(msgspec.Struct, omit_defaults=True, gc=False):
+    """Where a result came from that the cache gave: the execution that had filled it, and when."""
+
+    execution: str
+    at: int
 
 
 class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
@@ -78,6 +86,9 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     finished_at: int = 0
     due: int = 0
     since: int = 0  # when it began to be held or to wait
+    lookup: int = 0  # seq of the question to the cache; 0 for none
+    cache_key: str = ""  # what its `cache.key` gave, once that was asked for
+    cached: Cached | None = None  # whose result it took from the cache
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -235,7 +246,7 @@ class State(msgspec.Struct):
     iterations: dict[str, int] = {}  # loopback passes by key
     ready: dict[str, str] = {}  # held instances -> why, in the order in which they became ready
     active: dict[str, int] = {}  # instances whose delivery holds a slot
-    waiting: dict[str, int] = {}  # instances that wait for a time (Retrying, Lost, Waiting) -> due
+    waiting: dict[str, int] = {}  # instances that wait for a time (Retrying, Lost, Waiting, LookingUp) -> due
     timers: Timers = msgspec.field(default_factory=Timers)  # wall time
     paused_timers: Timers = msgspec.field(default_factory=Timers)  # time not counting suspension
     suspended_at: int = 0

@@ -12,9 +12,11 @@ from fairlead.engine.effects import effects_of
 from fairlead.engine.engine import Engine
 from fairlead.engine.graph import Graph
 from fairlead.model import commands as c
-from fairlead.model.effects import StartAttempt, StopAttempt
+from fairlead.model.effects import FillCache, LookUp, StartAttempt, StopAttempt
 from fairlead.model.events import Event
 from fairlead.model.state import State
+from fairlead.runtime import caching
+from fairlead.runtime.memory import MemoryCache
 
 Answer = list[tuple[int, c.Command]]
 """What comes back from an effect: delays in microseconds, and commands."""
@@ -26,6 +28,7 @@ class VirtualRun:
     """One execution in virtual time.
 
     `start` answers a StartAttempt, `stop` a StopAttempt; both give commands with delays. `events` is the log.
+    The cache is empty at the beginning.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class VirtualRun:
         self.now = 0
         self._start = start
         self._stop = stop
+        self._cache = MemoryCache()
         self._agenda: list[tuple[int, int, c.Command]] = []
         self._count = 0
 
@@ -85,5 +89,11 @@ class VirtualRun:
                 answer = self._start(effect)
             elif isinstance(effect, StopAttempt):
                 answer = self._stop(effect)
+            elif isinstance(effect, LookUp):
+                found = self._cache.get_now(caching.store_key(effect.identity), effect.at)
+                answer = [(0, caching.answer(effect, found))]
+            elif isinstance(effect, FillCache):
+                key, entry = caching.store_key(effect.identity), caching.entry_of(effect)
+                self._cache.put_now(key, entry, effect.expires, effect.at)
             for delay, command in answer:
                 self.at(self.now + delay, command)

@@ -36,7 +36,12 @@ CREATE TABLE wishes (
 CREATE TABLE statuses (
   uid TEXT PRIMARY KEY, status TEXT NOT NULL);
 """
-_STEPS = (_FIRST,)
+_CACHE = """
+CREATE TABLE cache (
+  key TEXT PRIMARY KEY, entry BLOB NOT NULL, expires INTEGER) WITHOUT ROWID;
+CREATE INDEX cache_by_expiry ON cache (expires) WHERE expires IS NOT NULL;
+"""
+_STEPS = (_FIRST, _CACHE)
 VERSION = len(_STEPS)
 
 

@@ -130,6 +130,9 @@ class LiveProgress:
                 yield Text.assemble((f"{spinner} ", "blue"), clean(key), (f"{attempt}  {elapsed}", "dim"))
         for key, due in state.waiting.items():
             node = state.node(key)
+            if node.status == s.LOOKING_UP:
+                yield Text(f"○ {clean(key)} asks the cache", style="dim")
+                continue
             lost = node.status == s.LOST
             what = "lost, delivered again" if lost else f"attempt {node.attempt} failed, the next"
             yield Text(f"↻ {clean(key)} {what} {_left(state, key, due, now)}", style="yellow")
