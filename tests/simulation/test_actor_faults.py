@@ -27,7 +27,7 @@ from fairlead.model.events import Error, Event, NodeStarted
 from fairlead.model.manifests import WorkflowSpec, digest
 from fairlead.model.state import State
 from fairlead.runtime.actor import Actor
-from fairlead.runtime.memory import MemoryCheckpoints, MemoryLog, MemoryStatus
+from fairlead.runtime.memory import MemoryCache, MemoryCheckpoints, MemoryLog, MemoryStatus
 
 pytestmark = pytest.mark.simulation
 
@@ -70,6 +70,7 @@ class World:
         self.time = START
         self.log = FaultyLog(dice)
         self.checkpoints = MemoryCheckpoints()
+        self.cache = MemoryCache()
         self.running: dict[Key, StartAttempt] = {}
         self.results: dict[Key, c.AttemptEnded] = {}
         self.spec, self.inputs = spec, inputs
@@ -98,6 +99,7 @@ class World:
             checkpoints=self.checkpoints,
             runner=self,
             status=MemoryStatus(),
+            cache=self.cache,
             clock=self,
         )
 
