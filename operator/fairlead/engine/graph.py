@@ -22,7 +22,7 @@ from fairlead.engine.expressions import (
     compile_template,
 )
 from fairlead.model.ids import connection_id, key_of, place_of
-from fairlead.model.manifests import BODY_KINDS, Connection, Node, Retry, WorkflowSpec, digest
+from fairlead.model.manifests import BODY_KINDS, Connection, Node, Retry, WorkflowSpec, node_digest
 from fairlead.model.manifests.policies import AtLeast
 
 POD_KINDS = frozenset({"run", "http", "notify", "resource"})
@@ -93,7 +93,7 @@ class NodeDef:
     def digest(self) -> str:
         """The digest of the node's canonical definition."""
         if not self._digest:
-            self._digest = digest(self.spec)
+            self._digest = node_digest(self.spec)
         return self._digest
 
     @property

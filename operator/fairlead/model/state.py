@@ -47,6 +47,9 @@ FINALLY = "Finally"
 ENDED = "Ended"
 
 
+_NO_OUTPUTS: dict[str, Any] = {}
+
+
 class Cached(msgspec.Struct, omit_defaults=True, gc=False):
     """Where a result came from that the cache gave: the execution that had filled it, and when."""
 
@@ -93,7 +96,7 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     @property
     def outputs(self) -> dict[str, Any]:
         """What it gave; `{}` until it Succeeded."""
-        return {} if self.given is None else self.given
+        return _NO_OUTPUTS if self.given is None else self.given
 
     def arrive(self, path: str) -> None:
         """A path comes to the join."""
