@@ -2,11 +2,13 @@
 
 WrongType    error   `cache.key` that surely gives no text, `forEach.items` that surely gives no list
 CacheKey     error   a constant `cache.key` that is empty or too long
+TooManyItems error   a list written out as `forEach.items` that is longer than a run takes
 """
 
 from __future__ import annotations
 
 from fairlead.engine.caching import LONGEST_KEY
+from fairlead.engine.loops import MAX_ITEMS
 from fairlead.engine.validation.bodies import RawGraph, as_dict
 from fairlead.engine.validation.fields import Field
 from fairlead.engine.validation.formulas import Formulas
@@ -36,9 +38,13 @@ def _a(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
-def check_constant_keys(graph: RawGraph, notes: Notes) -> None:
-    """Keys without expressions."""
+def check_constants(graph: RawGraph, notes: Notes) -> None:
+    """Keys without expressions, and lists written out."""
     for node in graph.nodes():
+        items = node.value.get("items") if node.kind == "forEach" else None
+        if isinstance(items, list) and len(items) > MAX_ITEMS:
+            message = f"items has {len(items)} entries; expected at most {MAX_ITEMS}"
+            notes.error("TooManyItems", message, (*node.path, "forEach", "items"))
         key = as_dict(node.data.get("cache")).get("key")
         if not isinstance(key, str) or "${" in key:
             continue
