@@ -1,4 +1,4 @@
-"""Control flow and nodes that reach out, given what they cannot use: refused with the value and what was expected, in one sentence.
+"""Control flow and nodes that reach out, given what they cannot use: one sentence with the value and what was expected.
 
 What can be known before is refused before anything starts (exit code 2, no store); the rest fails its node, and what the node
 would have started does not start.
@@ -67,7 +67,9 @@ def test_items_that_are_surely_no_list_are_refused_before(cli):
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
     said = refused(cli, cli.workflow(each("${inputs.n}"), inputs=schema), "-i", "n=1")
 
-    assert "error WrongType: forEach.items gives an int; expected a list (spec.nodes[0].forEach.items)" in said
+    assert (
+        "error WrongType: forEach.items gives an int; expected a list (spec.nodes[0].forEach.items)" in said
+    )
 
 
 def test_a_million_items_written_out(cli):
@@ -100,7 +102,11 @@ def test_a_million_items_from_the_inputs(cli):
 
 def test_too_many_items_from_an_earlier_node(cli):
     """The node that gives a million is over the limit of outputs; of 200,000 the forEach fails before any item starts."""
-    source = {"name": "a", "run": {"python": "outputs['n'] = [0] * inputs['n']"}, "with": {"n": "${inputs.n}"}}
+    source = {
+        "name": "a",
+        "run": {"python": "outputs['n'] = [0] * inputs['n']"},
+        "with": {"n": "${inputs.n}"},
+    }
     file = cli.workflow(source, each("${nodes.a.outputs.n}", after=["a"]))
 
     assert "items has 200000 entries; expected at most 100000" in failed(cli, file, "-i", "n=200000")[1]
@@ -129,7 +135,10 @@ def test_a_condition_that_is_no_bool(cli, place):
 
     reason, message = failed(cli, cli.workflow(*CONDITIONS[place], connections=edges), "-i", "x=5")
     assert "ExpressionError" == reason
-    assert "a condition must be true or false, but this one is 5 (int) in `inputs.x`, with inputs.x = 5" == message
+    assert (
+        "a condition must be true or false, but this one is 5 (int) in `inputs.x`, with inputs.x = 5"
+        == message
+    )
 
 
 # -------------------------------------------------------------------------------------------------------------- parallel
@@ -151,7 +160,9 @@ def test_a_parallel_all_of_whose_branches_fail(cli, strategy, words):
 
     assert "BodyFailed" == reason
     assert words in message and message.endswith("failed: exit code 3")
-    handled = cli.workflow(race, {"name": "g", "after": ["f.failed"], "set": {"x": "${nodes.f.error.reason}"}})
+    handled = cli.workflow(
+        race, {"name": "g", "after": ["f.failed"], "set": {"x": "${nodes.f.error.reason}"}}
+    )
     assert {"x": "BodyFailed"} == cli.json("run", handled)["variables"]
 
 
@@ -162,15 +173,21 @@ def test_until_in_the_past_is_over_at_once(cli):
     cli.ok("run", file, "r", "-i", "x=2020-01-01T00:00:00Z")
 
     [event] = cli.json("events", "r", "--type", "NodeCompleted")
-    assert ("done", "2020-01-01T00:00:00Z had passed when the wait began") == (event["port"], event["message"])
+    assert ("done", "2020-01-01T00:00:00Z had passed when the wait began") == (
+        event["port"],
+        event["message"],
+    )
 
 
 @pytest.mark.parametrize(
-    "value, shown", [("tomorrow", "'tomorrow'"), ("5", "5"), ("2026-13-01T00:00:00Z", "'2026-13-01T00:00:00Z'")]
+    "value, shown",
+    [("tomorrow", "'tomorrow'"), ("5", "5"), ("2026-13-01T00:00:00Z", "'2026-13-01T00:00:00Z'")],
 )
 def test_until_that_is_no_time(cli, value, shown):
     """With what was given and an example."""
-    reason, message = failed(cli, cli.workflow({"name": "f", "wait": {"until": "${inputs.x}"}}), "-i", f"x={value}")
+    reason, message = failed(
+        cli, cli.workflow({"name": "f", "wait": {"until": "${inputs.x}"}}), "-i", f"x={value}"
+    )
 
     assert "ExpressionError" == reason
     assert message.startswith(f"until is {shown}; expected a time such as 2026-11-21T09:00:00Z")

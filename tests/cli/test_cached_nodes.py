@@ -1,4 +1,4 @@
-"""`cache` through the command line: runs of one store share results, and whatever is wrong with the cache is a miss (semantics 40)."""
+"""`cache` through the command line: runs of one store share results, and whatever is wrong is a miss (semantics 40)."""
 
 from __future__ import annotations
 
@@ -102,8 +102,14 @@ def test_two_processes_that_fill_one_key_at_once_both_run(cli):
 
 
 DAMAGE = {
-    "changed": ("UPDATE cache SET entry = replace(entry, '\"pid\":', '\"pit\":')", "the entry is damaged: its checksum"),
-    "cut": ("UPDATE cache SET entry = substr(entry, 1, 70)", "the entry is damaged: its checksum is not that of"),
+    "changed": (
+        "UPDATE cache SET entry = replace(entry, '\"pid\":', '\"pit\":')",
+        "the entry is damaged: its checksum",
+    ),
+    "cut": (
+        "UPDATE cache SET entry = substr(entry, 1, 70)",
+        "the entry is damaged: its checksum is not that of",
+    ),
     "empty": ("UPDATE cache SET entry = x''", "the entry is damaged: its checksum"),
     "number": ("UPDATE cache SET entry = 7", "the entry is damaged: its checksum"),
     "no table": ("DROP TABLE cache", "the cache cannot be reached: the store "),
@@ -133,7 +139,9 @@ def test_a_result_that_is_too_large_runs_each_time_and_says_why(cli):
     cli.ok("run", file, "one")
     cli.ok("run", file, "two")
 
-    assert "the result of one has 600008 bytes and was not kept; expected at most 524288" == missed(cli, "two")
+    assert "the result of one has 600008 bytes and was not kept; expected at most 524288" == missed(
+        cli, "two"
+    )
 
 
 def test_a_store_of_the_release_before_takes_results_too(cli):
@@ -152,7 +160,9 @@ def test_a_run_taken_up_again_does_not_run_what_the_cache_has(cli):
     file = cli.workflow({"name": "first", "set": {"x": 1}}, lookup(after=["first"]))
     cli.ok("run", file, "one", "-i", "k=a")
     spec = {"workflow": {"name": "flow"}, "inputs": {"k": "a"}, "suspend": True}
-    held = cli.write("held.yaml", manifest("WorkflowExecution", "two", spec), file.read_text(encoding="utf-8"))
+    held = cli.write(
+        "held.yaml", manifest("WorkflowExecution", "two", spec), file.read_text(encoding="utf-8")
+    )
     done = cli("run", held, "--no-wait")
     assert 4 == done.returncode, done
     cli.ok("resume", "two")
@@ -185,7 +195,11 @@ def test_cases_have_an_empty_cache_each(cli):
 @pytest.mark.parametrize(
     "key, reason, words",
     [
-        ("${inputs.n}", "WrongType", "cache.key gives an int; expected text, as string(...) or hash(...) gives it"),
+        (
+            "${inputs.n}",
+            "WrongType",
+            "cache.key gives an int; expected text, as string(...) or hash(...) gives it",
+        ),
         (5, "WrongType", "5 is a number; expected text"),
         ("", "CacheKey", "cache.key is empty"),
         ("x" * 1_025, "CacheKey", "cache.key has 1025 bytes; expected at most 1024"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -72,12 +72,12 @@ class SQLite:
         self.cache = self.log.cache
 
     def race(self, *writers: Writer) -> None:
-        self._race([lambda store, writer=writer: writer(store) for writer in writers])
+        self._race(writers)
 
     def race_to_fill(self, *fillers: Filler) -> None:
-        self._race([lambda store, filler=filler: filler(store.cache) for filler in fillers])
+        self._race([_on_its_cache(filler) for filler in fillers])
 
-    def _race(self, writers: list[Callable[[Store], Awaitable[None]]]) -> None:
+    def _race(self, writers: Sequence[Callable[[Store], Awaitable[None]]]) -> None:
         failures: list[BaseException] = []
         start = threading.Barrier(len(writers))
 
@@ -99,6 +99,10 @@ class SQLite:
 
     def close(self) -> None:
         self.log.close()
+
+
+def _on_its_cache(filler: Filler) -> Callable[[Store], Awaitable[None]]:
+    return lambda store: filler(store.cache)
 
 
 async def _all_of_them(writing: Iterable[Awaitable[None]]) -> None:

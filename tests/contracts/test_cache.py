@@ -88,7 +88,9 @@ def test_only_the_entry_that_is_meant_is_dropped(adapter):
     assert get(adapter, "k") == b"new"
 
 
-@pytest.mark.parametrize("entry", [b"", b"\x00\xff" * 4, b"x" * (1 << 20)], ids=["empty", "any bytes", "1 MiB"])
+@pytest.mark.parametrize(
+    "entry", [b"", b"\x00\xff" * 4, b"x" * (1 << 20)], ids=["empty", "any bytes", "1 MiB"]
+)
 def test_an_entry_is_any_bytes(adapter, entry):
     """What is in it is nobody's business here."""
     put(adapter, "k", entry)

@@ -61,7 +61,9 @@ def test_the_cached_lookup_is_made_once(tmp_path):
     ]  # fmt: skip
     events = fairlead("events", "two", cwd=tmp_path, store=tmp_path / "s.db").stdout
 
-    assert [{"total": 225.0, "due": "in 30 days"}] * 2 == [json.loads(done.stdout)["outputs"] for done in runs]
+    assert [{"total": 225.0, "due": "in 30 days"}] * 2 == [
+        json.loads(done.stdout)["outputs"] for done in runs
+    ]
     assert "NodeCompleted customer from the cache, filled by one at 20" in events
     assert "NodeStarted" not in events
 

@@ -23,7 +23,9 @@ class Counted:
         return self._expression.evaluate(*words)
 
 
-def counted(computed: dict[str, str], *nodes: dict[str, Any], **spec: Any) -> tuple[Driver, dict[str, Counted]]:
+def counted(
+    computed: dict[str, str], *nodes: dict[str, Any], **spec: Any
+) -> tuple[Driver, dict[str, Counted]]:
     """A run that has not begun, and its fields."""
     run = Driver({"nodes": list(nodes), "computed": computed, **spec}, check=False)
     fields = {name: Counted(expression) for name, expression in run.graph.computed.items()}

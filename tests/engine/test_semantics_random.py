@@ -156,8 +156,8 @@ class World:
             elif isinstance(effect, LookUp):
                 self.asked.append(effect)
             elif isinstance(effect, FillCache):
-                key, entry = caching.store_key(effect.identity), caching.entry_of(effect)
-                self.cache.put_now(key, entry, effect.expires, effect.at)
+                place, entry = caching.store_key(effect.identity), caching.entry_of(effect)
+                self.cache.put_now(place, entry, effect.expires, effect.at)
 
     def want(self, **fields: Any) -> None:
         """Tell a wish twice: it is a level, the second time says nothing."""

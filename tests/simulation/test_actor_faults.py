@@ -27,6 +27,7 @@ from fairlead.model.events import Error, Event, NodeStarted
 from fairlead.model.manifests import WorkflowSpec, digest
 from fairlead.model.state import State
 from fairlead.runtime.actor import Actor
+from fairlead.runtime.caching import Caching
 from fairlead.runtime.memory import MemoryCache, MemoryCheckpoints, MemoryLog, MemoryStatus
 
 pytestmark = pytest.mark.simulation
@@ -99,7 +100,7 @@ class World:
             checkpoints=self.checkpoints,
             runner=self,
             status=MemoryStatus(),
-            cache=self.cache,
+            caching=Caching(self.cache),
             clock=self,
         )
 

@@ -44,9 +44,7 @@ def ask(turn: Turn, node: NodeDef, key: str, path: str, scope: Scope) -> None:
         message = f"cache.key {wrong}; expected a text of 1 to {LONGEST_KEY} bytes"
         ending.stand_in_or_fail(turn, key, path, e.Error(reason=reasons.CACHE_KEY_INVALID, message=message))
         return
-    turn.emit(
-        e.CacheLookup, node=turn.state.instance(key), path=path, key=value, due=turn.now + PATIENCE
-    )
+    turn.emit(e.CacheLookup, node=turn.state.instance(key), path=path, key=value, due=turn.now + PATIENCE)
 
 
 def _wrong_with(value: object) -> str:

@@ -380,6 +380,10 @@ def _body_failed(loop: LoopState, node: NodeDef | None = None) -> e.Error:
     message = f"{where} failed: {failure.error.message or failure.error.reason}"
     parallel = node.spec.parallel if node is not None else None
     if parallel is not None and parallel.strategy != "all":
-        strategy = parallel.strategy if isinstance(parallel.strategy, str) else f"atLeast {parallel.strategy.at_least}"
+        strategy = (
+            parallel.strategy
+            if isinstance(parallel.strategy, str)
+            else f"atLeast {parallel.strategy.at_least}"
+        )
         message = f"{loop.failed} of {len(parallel.branches)} branches of the {strategy} failed; the first: {message}"
     return e.Error(reason=reasons.BODY_FAILED, message=message, causes=[failure.error])

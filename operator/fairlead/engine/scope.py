@@ -133,11 +133,7 @@ class Computed(_View):
         try:
             seen = tuple(_seen_at(scope, path) for path in expression.reads)
             cached = self._cache.get(name)
-            if (
-                cached is not None
-                and len(cached[0]) == len(seen)
-                and all(map(_unchanged, cached[0], seen))
-            ):
+            if cached is not None and len(cached[0]) == len(seen) and all(map(_unchanged, cached[0], seen)):
                 return cached[1]
             value = expression.evaluate(scope)
             self._cache[name] = (seen, value)

@@ -29,6 +29,7 @@ from fairlead.model.manifests import WorkflowSpec, canonical_json, digest, parse
 from fairlead.model.state import WAITING, State
 from fairlead.model.times import parse_duration
 from fairlead.runtime.actor import Actor, load_state
+from fairlead.runtime.caching import Caching
 
 POLL = 0.1
 """Seconds between two looks at the store for wishes of other processes."""
@@ -128,7 +129,7 @@ class LocalHome:
                 checkpoints=self.store,
                 runner=_Hands(runner),
                 status=self.store,
-                cache=self.store.cache,
+                caching=Caching(self.store.cache),
                 clock=self.clock,
                 listener=lambda events, state: self._heard(name, graph, events, state),
             )

@@ -31,7 +31,7 @@ from fairlead.model.events import Event, NodeCompleted
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
 from fairlead.runtime.caching import Caching
-from fairlead.runtime.ports import Cache, Checkpoints, Clock, EventLog, Runner, StatusSink
+from fairlead.runtime.ports import Checkpoints, Clock, EventLog, Runner, StatusSink
 
 STATUS_PERIOD = SECOND
 """How often the status is written while the phase stays the same."""
@@ -72,7 +72,7 @@ def _fold(events: list[Event], state: State) -> State:
 class Actor:
     """The running half of one execution."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per port
         self,
         uid: str,
         graph: Graph,
@@ -81,8 +81,7 @@ class Actor:
         checkpoints: Checkpoints,
         runner: Runner,
         status: StatusSink,
-        cache: Cache,
-        namespace: str = "",
+        caching: Caching,
         clock: Clock,
         listener: Listener | None = None,
     ) -> None:
@@ -93,7 +92,7 @@ class Actor:
         self._checkpoints = checkpoints
         self._runner = runner
         self._status = status
-        self._caching = Caching(cache, namespace)
+        self._caching = caching
         self._shown = ("", 0)
         self._clock = clock
         self._listener = listener

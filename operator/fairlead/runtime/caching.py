@@ -102,7 +102,9 @@ class Caching:
                 form = await self._cache.get(key, effect.at)
         except (FairleadError, TimeoutError) as error:
             why = str(error) or f"no answer in {PATIENCE:g} s"
-            return CacheAnswered(node=effect.node, asked=effect.asked, note=f"the cache cannot be reached: {why}")
+            return CacheAnswered(
+                node=effect.node, asked=effect.asked, note=f"the cache cannot be reached: {why}"
+            )
         found = answer(effect, form)
         if form is not None and found.outputs is None:
             await self._quietly(self._cache.drop(key, form))

@@ -27,7 +27,9 @@ def for_runner(source: str, analysis: Analysis, names: frozenset[str]) -> Iterat
     for call in found:
         name = call.path[0]
         instead = f"{_INSTEAD[name]}, or {_ELSEWHERE}" if name in _INSTEAD else _ELSEWHERE
-        message = f"{name}() is a function of Fairlead's own, which the runner does not have; expected {instead}"
+        message = (
+            f"{name}() is a function of Fairlead's own, which the runner does not have; expected {instead}"
+        )
         yield Problem("error", "UnknownFunction", message, call.offset, name=name)
     foreign = any(each.path[0] not in names for each in analysis.references)
     if found or foreign or not analysis.ok:

@@ -42,7 +42,8 @@ _CONDITIONS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 @dataclass(frozen=True, slots=True)
 class Field:
     """One text. `form` is `template`, `condition` (bare CEL that gives true or false), `formula` (bare CEL) or `runner` (a
-    condition that the runner evaluates, which knows CEL alone and the names of its place)."""
+    condition that the runner evaluates, which knows CEL alone and the names of its place).
+    """
 
     text: str
     path: Path
@@ -177,7 +178,9 @@ def _of_value(kind: str, value: dict[str, Any], path: Path, place: Place) -> Ite
             yield from _templates(value[field], (*path, field), place)
     for field, locals_ in _CONDITIONS.get(kind, ()):
         if field in value:
-            there = Place(f"the {field} of {place.what}", place.body, None, frozenset(), frozenset(locals_), "none")
+            there = Place(
+                f"the {field} of {place.what}", place.body, None, frozenset(), frozenset(locals_), "none"
+            )
             yield from _condition(value, field, path, there, "runner")
     if kind == "switch":
         for index, case in enumerate(as_list(value.get("cases"))):

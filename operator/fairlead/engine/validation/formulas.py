@@ -81,7 +81,11 @@ class Formulas:
             message = f"{what} is bare CEL; expected the expression without ${{ and }}"
             return Analysis((Problem("error", "ExpressionInvalid", message, 0),), (), ())
         found = analyse_expression(text, locals=locals_, types=types, condition=form != "formula")
-        return replace(found, problems=(*found.problems, *for_runner(text, found, locals_))) if form == "runner" else found
+        return (
+            replace(found, problems=(*found.problems, *for_runner(text, found, locals_)))
+            if form == "runner"
+            else found
+        )
 
 
 def _unknown_roots(analysis: Analysis) -> frozenset[str]:

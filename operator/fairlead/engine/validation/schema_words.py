@@ -41,7 +41,9 @@ def wanted_by(schema: Any) -> str:
     if isinstance(schema.get("enum"), list):
         return "one of " + ", ".join(map(shown, schema["enum"][:_LISTED]))
     kinds = schema.get("type", [])
-    return " or ".join(_KINDS.get(kind, str(kind)) for kind in (kinds if isinstance(kinds, list) else [kinds]))
+    return " or ".join(
+        _KINDS.get(kind, str(kind)) for kind in (kinds if isinstance(kinds, list) else [kinds])
+    )
 
 
 def _type(error: Any) -> str:

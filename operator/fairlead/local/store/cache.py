@@ -17,7 +17,9 @@ class ResultCache:
     async def get(self, key: str, now: int) -> bytes | None:
         """The entry of a key that is good at `now`."""
         row = self._database.row(
-            "SELECT CAST(entry AS BLOB) FROM cache WHERE key = ? AND (expires IS NULL OR expires > ?)", key, now
+            "SELECT CAST(entry AS BLOB) FROM cache WHERE key = ? AND (expires IS NULL OR expires > ?)",
+            key,
+            now,
         )
         return bytes(row[0]) if row is not None else None
 

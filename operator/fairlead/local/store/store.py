@@ -1,4 +1,4 @@
-"""The store of a laptop as one object: the ports EventLog, Checkpoints and StatusSink, the Cache beside it, and what commands need besides.
+"""The store of a laptop as one object: EventLog, Checkpoints and StatusSink, its Cache, and what commands need besides.
 
 Its async methods do their short synchronous work inline: a step is one transaction, and waiting in threads would cost more.
 """
