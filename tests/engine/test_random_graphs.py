@@ -66,7 +66,9 @@ class Player:
 
     def _step(self) -> None:
         run = self.run
-        if run.running:
+        if run.asked and self.draw(3):
+            run.answer()
+        elif run.running:
             keys = sorted(run.running)
             node, attempt, _ = keys[self.draw(len(keys))]
             action = self.draw(8)
@@ -90,7 +92,7 @@ class Player:
 @given(spec=workflows(), inputs=INPUTS, draws=st.lists(st.integers(0, 10_000), max_size=120))
 def test_every_run_ends_whatever_the_order_and_the_wishes(spec, inputs, draws):
     """Any order of arrivals, failures, lost deliveries, suspends and cancels: the run ends and every instance ended once."""
-    run = Driver(spec).create(inputs)
+    run = Driver(spec, slow=True).create(inputs)
 
     Player(run, draws, wishes=True, crashes=True, losses=True).play()
 

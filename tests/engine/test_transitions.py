@@ -169,6 +169,19 @@ def waited() -> None:
     run_of({**broken, "fallback": "b"}, RUN).create().tick(1).end("a/b", {"nothing": 1}).check_ended()
 
 
+def looked_up() -> None:
+    """Questions to the cache: asked at once or after a suspension, answered with something or nothing, and given up."""
+    cached = {"name": "a", **RUN, "cache": {"key": "k"}, "store": {"x": "${inputs.y}"}}
+    for fallback in ([], [{"name": "b", **RUN}]):
+        nodes = [{**cached, **({"fallback": "b"} if fallback else {})}, *fallback]
+        first = Driver({"nodes": nodes}).create({"y": 1}, wish=c.Wish(suspend=True)).wish(suspend=False)
+        first.end("a").check_ended()
+        Driver({"nodes": nodes}, cache=first.cache).create({"y": 2}).check_ended()
+        second = Driver({"nodes": nodes}, cache=first.cache).create({})
+        (second.end("a/b") if fallback else second).check_ended()
+    Driver({"nodes": [cached]}, slow=True).create().wish(cancel=True).check_ended()
+
+
 def taken_back() -> None:
     """An attempt whose run fails before it was handed to a runner, and a redriven finish."""
     run_of(RUN, BROKEN).create().check_ended()
@@ -203,7 +216,8 @@ def broken_variables() -> None:
 
 
 SCENARIOS: list[Callable[[], None]] = [
-    retried, held, lost, fallen_back, stopped, paths, redriven, taken_back, waited, looped, called, broken_variables,
+    retried, held, lost, fallen_back, stopped, paths, redriven, taken_back, waited, looked_up, looped, called,
+    broken_variables,
 ]  # fmt: skip
 
 

@@ -28,6 +28,7 @@ def bodies(draw: st.DrawFn, name: str) -> dict[str, Any]:
 BODY_NODES: list[dict[str, Any]] = [
     {"run": {"sh": "true"}},
     {"run": {"sh": "true"}, "retry": {"maxAttempts": 2, "initialDelay": "1s"}, "timeout": "30s"},
+    {"run": {"sh": "true"}, "cache": {"key": "same", "ttl": "1m"}, "store": {"seen": "${outputs.n}"}},
     {"log": {"message": "in"}},
     {"log": {"message": "${inputs.missing}"}},
     {"wait": {"for": "5s"}},
@@ -100,6 +101,8 @@ def kinds(draw: st.DrawFn, index: int) -> dict[str, Any]:
             node["retry"] = {"maxAttempts": draw(st.integers(1, 3)), "initialDelay": "1s"}
         if draw(st.booleans()):
             node["timeout"] = "30s"
+        if draw(st.integers(0, 2)) == 0:
+            node["cache"] = {"key": draw(st.sampled_from(["k", "${string(inputs.n)}", "${inputs.n}"]))}
         return node
     if kind == "set":
         return {"set": {f"v{index}": index}}

@@ -63,6 +63,8 @@ _HANDLERS: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.WaitStarted: nodes.wait_started,
     e.WaitWoken: nodes.wait_ended,
     e.WaitExpired: nodes.wait_ended,
+    e.CacheLookup: nodes.cache_lookup,
+    e.CacheMissed: nodes.cache_missed,
     e.LoopStarted: loops.loop_started,
     e.LoopIteration: loops.opened,
     e.BranchStarted: loops.opened,

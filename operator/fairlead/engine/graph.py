@@ -10,7 +10,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
@@ -22,8 +21,8 @@ from fairlead.engine.expressions import (
     compile_expression,
     compile_template,
 )
-from fairlead.model.ids import connection_id, key_of
-from fairlead.model.manifests import BODY_KINDS, Connection, Node, Retry, WorkflowSpec
+from fairlead.model.ids import connection_id, key_of, place_of
+from fairlead.model.manifests import BODY_KINDS, Connection, Node, Retry, WorkflowSpec, node_digest
 from fairlead.model.manifests.policies import AtLeast
 
 POD_KINDS = frozenset({"run", "http", "notify", "resource"})
@@ -64,6 +63,7 @@ class NodeDef:
     """One node of a body: its manifest, its connections and the policies that apply to it."""
 
     __slots__ = (
+        "_digest",
         "_templates",
         "body",
         "default_port",
@@ -87,6 +87,14 @@ class NodeDef:
         self.default_port = _default_port(spec)
         self.needs = _needed(spec.join)
         self._templates: dict[str, Template] | None = None
+        self._digest = ""
+
+    @property
+    def digest(self) -> str:
+        """The digest of the node's canonical definition."""
+        if not self._digest:
+            self._digest = node_digest(self.spec)
+        return self._digest
 
     @property
     def in_pod(self) -> bool:
@@ -253,7 +261,7 @@ class Graph:
         """The body that a scope's prefix belongs to; that of a stand-in's prefix is the body of the node it stands for."""
         if prefix == self._last[0]:
             return self._last[1]
-        found = self.bodies.get(_INDEX.sub("", prefix)) if prefix else self.root
+        found = self.bodies.get(place_of(prefix)) if prefix else self.root
         if found is None:
             found = self._around_stand_in(prefix)
         self._last = (prefix, found)
@@ -283,9 +291,6 @@ class Graph:
 def compile_workflow(spec: WorkflowSpec, name: str = "") -> Graph:
     """The graph of a valid workflow spec."""
     return Graph(spec, name)
-
-
-_INDEX = re.compile(r"\[\d+\]|#\d+")
 
 
 def _names_of_items(owner: NodeDef | None) -> frozenset[str]:

@@ -50,6 +50,7 @@ _ENDS_AT_ONCE = {"NodeCompleted": s.SUCCEEDED, "NodeFailed": s.FAILED, "NodeSkip
 NODE: Table = {
     s.PENDING: {
         "NodeReady": s.READY,
+        "CacheLookup": s.LOOKING_UP,
         "WaitStarted": s.WAITING,
         "NodeStarted": s.RUNNING,
         "NodeScheduled": s.SCHEDULED,
@@ -59,6 +60,7 @@ NODE: Table = {
     },
     s.READY: {
         "NodeReady": s.READY,
+        "CacheLookup": s.LOOKING_UP,
         "WaitStarted": s.WAITING,
         "NodeStarted": s.RUNNING,
         "NodeScheduled": s.SCHEDULED,
@@ -109,6 +111,13 @@ NODE: Table = {
     s.WAITING: {
         "WaitWoken": s.WAITING,
         "WaitExpired": s.WAITING,
+        "NodeCompleted": s.SUCCEEDED,
+        "NodeFailed": s.FAILED,
+        "NodeFallback": s.FALLBACK,
+        "NodeCancelled": s.CANCELLED,
+    },
+    s.LOOKING_UP: {
+        "CacheMissed": s.READY,
         "NodeCompleted": s.SUCCEEDED,
         "NodeFailed": s.FAILED,
         "NodeFallback": s.FALLBACK,

@@ -315,6 +315,23 @@ class ChildEnded(Event, frozen=True, kw_only=True, gc=False):
     redrive: int = 0
 
 
+class CacheLookup(Event, frozen=True, kw_only=True, gc=False):
+    """The cache is asked for an earlier result of the node under `key`; without an answer by `due` it counts as a miss."""
+
+    node: str
+    path: str
+    key: str
+    due: int
+
+
+class CacheMissed(Event, frozen=True, kw_only=True, gc=False):
+    """The cache has nothing that can be used, `note` says why if it is more than that; the node waits for a runner."""
+
+    node: str
+    path: str
+    note: str = ""
+
+
 class NodeScheduled(Event, frozen=True, kw_only=True, gc=False):
     """The intent to run an attempt; `values` are the evaluated templates (attempt 1 only, they serve all attempts)."""
 
@@ -464,7 +481,11 @@ class NodeFallback(Event, frozen=True, kw_only=True, gc=False):
 
 
 class NodeCompleted(Event, frozen=True, kw_only=True, gc=False):
-    """The instance Succeeded on `port`; `variables` are what `store` or `set` wrote."""
+    """The instance Succeeded on `port`; `variables` are what `store` or `set` wrote.
+
+    `via` is fallback or cache: then the result is that of `cached_from`, an execution, of the time `cached_at`. `cache` is the
+    key under which a result of its own is kept.
+    """
 
     node: str
     path: str
@@ -480,6 +501,9 @@ class NodeCompleted(Event, frozen=True, kw_only=True, gc=False):
     result: str | None = None
     reason: str | None = None
     via: str | None = None
+    cache: str = ""
+    cached_from: str = ""
+    cached_at: int = 0
 
 
 class NodeFailed(Event, frozen=True, kw_only=True, gc=False):
@@ -554,6 +578,8 @@ AnyEvent = (
     | ChildScheduled
     | ChildStarted
     | ChildEnded
+    | CacheLookup
+    | CacheMissed
     | NodeScheduled
     | LoopStarted
     | LoopIteration

@@ -26,6 +26,7 @@ STOPPING = "Stopping"
 RETRYING = "Retrying"
 WAITING = "Waiting"
 LOST = "Lost"
+LOOKING_UP = "LookingUp"
 FALLBACK = "Fallback"
 SUCCEEDED = "Succeeded"
 FAILED = "Failed"
@@ -47,6 +48,9 @@ FINALLY = "Finally"
 ENDED = "Ended"
 
 
+_NO_OUTPUTS: dict[str, Any] = {}
+
+
 class ChildState(msgspec.Struct, omit_defaults=True, gc=False):
     """The execution that a workflow node has started."""
 
@@ -56,6 +60,13 @@ class ChildState(msgspec.Struct, omit_defaults=True, gc=False):
     wait: bool = True
     redrive: int = 0  # its end counts from this redrive on
     seen: int = -1  # the redrive it had seen when it last ended
+
+
+class Cached(msgspec.Struct, omit_defaults=True, gc=False):
+    """Where a result came from that the cache gave: the execution that had filled it, and when."""
+
+    execution: str
+    at: int
 
 
 class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
@@ -91,11 +102,14 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     due: int = 0
     since: int = 0  # when it began to be held or to wait
     child: ChildState | None = None
+    lookup: int = 0  # seq of the question to the cache; 0 for none
+    cache_key: str = ""  # what its `cache.key` gave, once that was asked for
+    cached: Cached | None = None  # whose result it took from the cache
 
     @property
     def outputs(self) -> dict[str, Any]:
         """What it gave; `{}` until it Succeeded."""
-        return {} if self.given is None else self.given
+        return _NO_OUTPUTS if self.given is None else self.given
 
     def arrive(self, path: str) -> None:
         """A path comes to the join."""
@@ -249,7 +263,7 @@ class State(msgspec.Struct):
     ready: dict[str, str] = {}  # held instances -> why, in the order in which they became ready
     active: dict[str, int] = {}  # instances whose delivery holds a slot
     children: dict[str, int] = {}  # instances whose child is asked for or at work
-    waiting: dict[str, int] = {}  # instances that wait for a time (Retrying, Lost, Waiting) -> due
+    waiting: dict[str, int] = {}  # instances that wait for a time (Retrying, Lost, Waiting, LookingUp) -> due
     timers: Timers = msgspec.field(default_factory=Timers)  # wall time
     paused_timers: Timers = msgspec.field(default_factory=Timers)  # time not counting suspension
     suspended_at: int = 0

@@ -27,7 +27,6 @@ FIELDS = {
     "nodes[0].breaker": "nodes: [{name: n, run: {sh: ls}, breaker: {}}]",
     "nodes[0].rateLimit": "nodes: [{name: n, run: {sh: ls}, rateLimit: {tokens: 1}}]",
     "nodes[0].concurrency": "nodes: [{name: n, run: {sh: ls}, concurrency: 1}]",
-    "nodes[0].cache": "nodes: [{name: n, run: {sh: ls}, cache: {key: k}}]",
     "nodes[0].retry": "nodes: [{name: n, forEach: {items: [], nodes: [{name: m, log: {message: x}}]}, retry: {maxAttempts: 2}}]",
     "nodes[0].wait.event": "nodes: [{name: n, wait: {event: {type: t}}}]",
     "nodes[0].approval": "nodes: [{name: n, approval: {roles: [r]}}]",

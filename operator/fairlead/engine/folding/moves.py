@@ -55,6 +55,9 @@ def move_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
     elif before in (s.RETRYING, s.LOST):
         state.waiting.pop(key, None)
         state.paused_timers.clear(f"retry/{key}")
+    elif before == s.LOOKING_UP:
+        state.waiting.pop(key, None)
+        state.timers.clear(f"lookup/{key}")
     elif before == s.WAITING and after != s.WAITING:
         state.waiting.pop(key, None)
         state.paused_timers.clear(f"wait/{key}")
@@ -119,7 +122,8 @@ def end_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
     if node.status != s.SKIPPED:
         node.arrivals = None  # a skipped one keeps them: a redrive may open it again
     node.values = None
-    node.held = node.stop = ""
+    node.held = node.stop = node.cache_key = ""
+    node.lookup = 0
     counters = state.counters
     counters.since_checkpoint += 1
     if node.status == s.SUCCEEDED:

@@ -31,7 +31,6 @@ NODE_FIELDS: dict[str, Callable[[Node], bool]] = {
     "breaker": lambda node: node.breaker is not None,
     "rateLimit": lambda node: node.rate_limit is not None,
     "concurrency": lambda node: node.concurrency is not None,
-    "cache": lambda node: node.cache is not None,
     "retry": lambda node: node.kind in BODY_KINDS and node.retry is not None,
     "workflow.inline": lambda node: node.workflow is not None and node.workflow.inline,
     "wait.event": lambda node: node.wait is not None and node.wait.event is not None,
