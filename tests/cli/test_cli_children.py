@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.support.cli import Cli, gate, manifest, sh
+from tests.support.stores import tamper
 from tests.support.waiting import until
 
 
@@ -443,3 +444,26 @@ def test_cases_run_children_in_virtual_time_or_take_their_results(cli):
     assert 1 == done.returncode
     assert "node go/work runs and nodes.work gives no result" in done.stdout
     assert "nodes.wrk is no node of the workflow; did you mean work?" in done.stdout
+
+
+def test_a_child_whose_log_is_damaged_fails_its_node_and_stops_nobody_else(cli, tmp_path):
+    """Its sibling comes to its end; the error says what is damaged."""
+    door = tmp_path / "door"
+    others = {
+        "other": {"nodes": [gate("g", door)]},
+        "good": {"nodes": [sh("x"), gate("y", tmp_path / "yard")]},
+    }
+    file = write(cli, [call(onError="continue"), call("fine", "good")], others)
+    with cli.started("run", file, "r") as process:
+        until((tmp_path / "door.pid").exists, "the child")
+        until((tmp_path / "yard.pid").exists, "its sibling")
+        os.kill(process.pid, signal.SIGKILL)
+    child = next(x["execution"] for x in cli.json("get", "r")["metrics"]["nodes"] if x["node"] == "go")
+    uid = cli.json("get", child)["metadata"]["uid"]
+    tamper(cli.store, f"UPDATE events SET data = replace(data, 'at', 'ta') WHERE uid = '{uid}' AND seq = 2")
+    (tmp_path / "yard").touch()
+
+    assert "Succeeded" == cli.json("run", "--resume", "r")["phase"]
+    (failed,) = [x for x in cli.json("events", "r") if x["type"] == "NodeFailed"]
+    assert "ChildLost" == failed["error"]["reason"]
+    assert f"execution {child} cannot go on: event 2" in failed["error"]["message"]

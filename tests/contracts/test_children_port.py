@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import msgspec
 import pytest
 from tests.support.driver import spec_of
+from tests.support.stores import tamper
 
 from fairlead.local.children import StoreRegistry
 from fairlead.local.home import LocalHome, SystemClock
@@ -65,6 +66,9 @@ class Home(Protocol):
     def stranger(self, name: str) -> None:
         """Somebody starts an execution of that name."""
 
+    def damage(self, uid: str) -> None:
+        """The first event of an execution becomes unreadable."""
+
     def close(self) -> None:
         """Let go of it."""
 
@@ -87,6 +91,9 @@ class Memory:
 
     def stranger(self, name: str) -> None:
         self._registry.add(Child(name=name, uid=f"uid-{name}"))
+
+    def damage(self, uid: str) -> None:
+        self.log.stored[uid][0] = b"{"
 
     def close(self) -> None:
         pass
@@ -113,6 +120,9 @@ class SQLite:
 
     def stranger(self, name: str) -> None:
         self._create(name)
+
+    def damage(self, uid: str) -> None:
+        tamper(self._store.path, f"UPDATE events SET data = '{{' WHERE uid = '{uid}' AND seq = 1")
 
     def close(self) -> None:
         self._store.close()
@@ -329,3 +339,14 @@ def test_the_end_of_a_child_that_was_let_go_is_nobodys_business(bench):
     bench.end()
 
     assert [c.ChildStarted] == [type(report) for report in bench.start(parent=parent)]
+
+
+def test_a_child_whose_log_is_damaged_is_lost_and_stops_nobody_else(bench):
+    """The message says what is damaged."""
+    bench.start()
+    bench.end()
+    bench.home.damage(bench.child().uid)
+    (lost,) = bench.steer(stop=True)
+
+    assert c.ChildLost is type(lost)
+    assert "execution kid cannot go on: event 1 of the log" in lost.message

@@ -84,6 +84,19 @@ def test_order_runs_and_its_cases_pass(tmp_path):
     assert 0 == cases.returncode, cases.stdout
 
 
+def test_parcels_run_as_executions_of_their_own_and_their_cases_pass(tmp_path):
+    """For real, with a bill that nobody waits for; and in virtual time, given by their nodes or as a whole."""
+    store, items = tmp_path / "s.db", '[{"sku": "rope", "qty": 2}, {"sku": "cleat", "qty": 30}]'
+    file = EXAMPLES / "parcels.yaml"
+    done = fairlead("run", file, "-i", f"items={items}", "-o", "json", cwd=tmp_path, store=store)
+    listed = fairlead("list", "-o", "json", cwd=tmp_path, store=store)
+    cases = fairlead("test", file, EXAMPLES / "parcels-cases.yaml", cwd=tmp_path, store=store)
+
+    assert {"labels": ["ROPE-002", "CLEAT-030"]} == json.loads(done.stdout)["outputs"]
+    assert ["Succeeded"] * 4 == [each["status"]["phase"] for each in json.loads(listed.stdout)]
+    assert 0 == cases.returncode, cases.stdout
+
+
 @pytest.mark.timeout(120)
 def test_the_release_check_runs_on_a_clone_of_this_repository(tmp_path):
     """The main job on real input: history, manifests, wheel, report; and it leaves nothing else behind."""

@@ -204,8 +204,9 @@ def lost(turn: Turn, command: c.ChildLost) -> None:
     elif state.status == s.STOPPING:
         ending.cancel(turn, key, state.stop)
     else:
-        message = f"execution {command.child} is not there any more; expected it to end first"
-        ending.attempt_failed(turn, key, state.path, e.Error(reason=reasons.CHILD_LOST, message=message))
+        gone = f"execution {command.child} is not there any more; expected it to end first"
+        error = e.Error(reason=reasons.CHILD_LOST, message=command.message or gone)
+        ending.attempt_failed(turn, key, state.path, error)
 
 
 def timed_out(turn: Turn, key: str) -> None:

@@ -26,7 +26,7 @@ Workflows = Mapping[str, WorkflowSpec | str]
 """Workflows by name; a text in place of one says why it cannot run."""
 
 _KEPT = 64
-"""Workflows that are kept parsed."""
+"""Workflows that are kept parsed, and records of parents."""
 
 
 def bundle_of(workflows: Workflows) -> tuple[str, bytes]:
@@ -42,20 +42,22 @@ def bundle_of(workflows: Workflows) -> tuple[str, bytes]:
 
 
 class StoreRegistry:
-    """The Registry of a store."""
+    """The Registry of a store, for the one process that runs a tree: nobody else makes executions in it meanwhile."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._specs: dict[tuple[str, str], WorkflowSpec | str] = {}
         self._bundles: dict[str, dict[str, Any]] = {}
+        self._records: dict[str, ExecutionRecord] = {}
+        self._trees: dict[str, int] = {}
 
     async def find(self, name: str) -> Child | None:
         record = self._store.find(name)
         return None if record is None else _child(record)
 
     async def workflow(self, uid: str, name: str) -> WorkflowSpec:
-        bundle = self._store.by_uid(uid).bundle
+        bundle = self._record(uid).bundle
         entries = self._entries(bundle)
         known = self._specs.get((bundle, name))
         if known is None and name in entries:
@@ -63,6 +65,13 @@ class StoreRegistry:
                 self._specs.clear()
             known = self._specs[bundle, name] = _workflow(entries[name])
         return workflow_among({**dict.fromkeys(entries, ""), **({name: known} if known else {})}, name)
+
+    def _record(self, uid: str) -> ExecutionRecord:
+        if uid not in self._records:
+            if len(self._records) >= _KEPT:
+                self._records.clear()
+            self._records[uid] = self._store.by_uid(uid)
+        return self._records[uid]
 
     def _entries(self, bundle: str) -> dict[str, Any]:
         if not bundle:
@@ -74,7 +83,10 @@ class StoreRegistry:
     async def create(
         self, effect: StartChild, spec: WorkflowSpec, inputs: dict[str, Any], wish: Wish
     ) -> Child:
-        parent = self._store.by_uid(effect.parent.uid)
+        parent, root = self._record(effect.parent.uid), effect.parent.root
+        if root not in self._trees:
+            self._trees[root] = self._store.tree_size(root)
+        demand_room(self._trees[root])
         record = ExecutionRecord(
             uid=str(uuid.uuid4()),
             name=effect.child,
@@ -89,8 +101,9 @@ class StoreRegistry:
             bundle=parent.bundle,
             parent=effect.parent,
         )
-        made = self._store.create_child(record, canonical_json(spec), wish, demand_room=demand_room)
-        return _child(made)
+        self._store.create(record, canonical_json(spec), wish)
+        self._trees[root] += 1
+        return _child(record)
 
     async def change_wish(self, child: Child, change: Callable[[Wish], Wish]) -> None:
         self._store.change_wish(child.uid, change)

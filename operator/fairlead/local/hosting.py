@@ -3,8 +3,8 @@
 Rules of this file
 - It only joins the pieces: actors, the subprocess runner that they share, the store's wishes. Nothing is decided here.
 - Whoever takes a run up ends what is left of the old process group first; what was running is reported lost and delivered again.
-- An execution that fails to be run (the store cannot be written, a log is damaged) ends the work on all: its parent would wait
-  for ever. Nothing is lost by it.
+- A store that cannot be written ends the work on all; nothing is lost by it. A child whose log is damaged is lost to its parent,
+  and stops nobody else.
 - Wishes of other processes come through the store and are noticed within 100 ms.
 """
 
@@ -23,14 +23,14 @@ from fairlead.local.store import ExecutionRecord, Store
 from fairlead.local.subprocesses import Attempt, Ended, RunnerEvent, Started, SubprocessRunner
 from fairlead.model import commands as c
 from fairlead.model.effects import StartAttempt, StopAttempt
-from fairlead.model.errors import Unavailable
+from fairlead.model.errors import LogDamaged, Unavailable
 from fairlead.model.events import Error, Event
 from fairlead.model.manifests import WorkflowSpec, parse_spec
 from fairlead.model.state import WAITING, State
 from fairlead.model.times import parse_duration
 from fairlead.runtime.actor import Actor
 from fairlead.runtime.caching import Caching
-from fairlead.runtime.children import Child, RegistryChildren, end_of
+from fairlead.runtime.children import Child, RegistryChildren, end_of, lost_by
 from fairlead.runtime.ports import Clock
 
 POLL = 0.1
@@ -79,6 +79,7 @@ class Hosting:
         self._shelf = GraphShelf(store)
         self._actors: dict[str, Actor] = {}
         self._wishes: dict[str, int] = {}  # the versions that actors have been told
+        self._first = ""  # the execution that was asked for
         self._leaving = False
         self._group = asyncio.TaskGroup()
         self._children = RegistryChildren(StoreRegistry(store, clock), self._tell, self._host)
@@ -92,6 +93,7 @@ class Hosting:
 
     async def run(self, record: ExecutionRecord) -> State:
         """Until it and all that it started have ended, or stand still. Raises Unavailable and LogDamaged."""
+        self._first = record.uid
         watching = asyncio.create_task(self._watch_wishes())
         try:
             async with self._group:
@@ -144,6 +146,12 @@ class Hosting:
         try:
             await self._take_up(record, actor)
             state = await actor.run(self._may_leave)
+        except LogDamaged as damage:
+            if record.parent is None or record.uid == self._first:
+                raise
+            child = Child(name=record.name, uid=record.uid, parent=record.parent)
+            self._tell(record.parent.uid, lost_by(damage, record.parent, child))
+            return actor.state
         finally:
             del self._actors[record.uid]
             await self._show_last(actor)

@@ -16,7 +16,7 @@ import msgspec
 
 MAX_DEPTH = 16
 """How deep executions start executions; the first one of a tree is at depth 0."""
-MAX_TREE = 10_000
+MAX_TREE = 100_000
 """How many executions a tree has at most, the first one included."""
 
 _HASH_BYTES = 10

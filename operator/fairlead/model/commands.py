@@ -161,11 +161,12 @@ class ChildRefused(Command, frozen=True, kw_only=True):
 
 
 class ChildLost(Command, frozen=True, kw_only=True):
-    """A child is not there any more; `uid` is the one that was looked for, empty if none was known."""
+    """A child is not there any more, or cannot go on; `uid` is the one that was looked for, empty if none was known."""
 
     node: str
     child: str
     uid: str = ""
+    message: str = ""
 
     @property
     def identity(self) -> str:

@@ -113,7 +113,7 @@ MEANINGS: dict[str, str] = {
     DECIDED: "the parallel was decided before the branch had ended",
     CHILD_FAILED: "the execution that the node started has failed; the causes say why",
     CHILD_CANCELLED: "the execution that the node started was cancelled, and not by this one",
-    CHILD_LOST: "the execution that the node started was deleted before it had ended",
+    CHILD_LOST: "the execution that the node started was deleted before it had ended, or its log is damaged",
     CHILD_TOO_DEEP: "executions have started executions more often than they may; recursion needs an end",
     TOO_MANY_CHILDREN: "the first execution and all that came from it are more than a tree may have",
     CHILD_NAME_TAKEN: "an execution that the node did not start has the name of its child",

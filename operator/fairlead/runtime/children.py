@@ -24,6 +24,7 @@ from fairlead.model import commands as c
 from fairlead.model import reasons
 from fairlead.model.children import MAX_TREE, Parent
 from fairlead.model.effects import StartChild, SteerChild
+from fairlead.model.errors import LogDamaged
 from fairlead.model.manifests import WorkflowSpec
 from fairlead.model.state import State
 from fairlead.model.wording import nearest_name
@@ -60,7 +61,7 @@ class Registry(Protocol):
     async def create(
         self, effect: StartChild, spec: WorkflowSpec, inputs: dict[str, Any], wish: c.Wish
     ) -> Child:
-        """Make an execution, or give the one that has its name by now. Raises Refused if its tree is full."""
+        """Make an execution whose name is free. Raises Refused if its tree is full."""
 
     async def change_wish(self, child: Child, change: Callable[[c.Wish], c.Wish]) -> None:
         """Change what is wished for, in one step."""
@@ -115,12 +116,15 @@ class RegistryChildren:
             return None
 
     async def _see(self, child: Child, effect: StartChild | SteerChild) -> None:
-        """Report a child that has ended as it was to; else have it at work."""
-        state = await self._registry.state(child)
-        if not state.ended or state.redrive < effect.redrive:
-            self._host(child)
-        elif effect.parent.wait:
-            self._report(effect.parent.uid, end_of(effect.parent, state))
+        """Report a child that has ended as it was to; else have it at work. One whose log is damaged is lost."""
+        try:
+            state = await self._registry.state(child)
+            if not state.ended or state.redrive < effect.redrive:
+                self._host(child)
+            elif effect.parent.wait:
+                self._report(effect.parent.uid, end_of(effect.parent, state))
+        except LogDamaged as damage:
+            self._report(effect.parent.uid, lost_by(damage, effect.parent, child))
 
     def _refuse(self, effect: StartChild, refused: Refused) -> None:
         report = c.ChildRefused(
@@ -169,6 +173,12 @@ def end_of(parent: Parent, state: State) -> c.ChildEnded:
         outputs=state.outputs,
         error=state.failure.error if state.failure is not None else None,
     )
+
+
+def lost_by(damage: LogDamaged, parent: Parent, child: Child) -> c.ChildLost:
+    """What the parent is told of a child whose log cannot be read: it stops nobody else."""
+    message = f"execution {child.name} cannot go on: {damage}"
+    return c.ChildLost(node=parent.node, child=child.name, uid=child.uid, message=message)
 
 
 def checked_inputs(effect: StartChild, spec: WorkflowSpec) -> dict[str, Any]:

@@ -55,25 +55,10 @@ def below(database: Database, uid: str) -> list[tuple[ExecutionRecord, bool]]:
     return found
 
 
-def create_child(
-    database: Database,
-    record: ExecutionRecord,
-    definition: bytes,
-    wish: Wish,
-    *,
-    demand_room: Callable[[int], None],
-) -> ExecutionRecord:
-    """Take in a child; if its name is there by now, the record of that. `demand_room` refuses trees of a size."""
-    found = find(database, record.name)
-    if found is not None:
-        return found
-    with database.write() as connection:
-        assert record.parent is not None
-        root = record.parent.root
-        tree = connection.execute("SELECT count(*) FROM executions WHERE root = ?", (root,)).fetchone()[0]
-        demand_room(tree + 1)
-        executions.insert(connection, record, definition, wish)
-    return record
+def tree_size(database: Database, root: str) -> int:
+    """How many executions a tree has, the first one included."""
+    row = database.row("SELECT count(*) FROM executions WHERE root = ?", root)
+    return 1 + (int(row[0]) if row else 0)
 
 
 def change_wish(database: Database, uid: str, change: Callable[[Wish], Wish]) -> None:

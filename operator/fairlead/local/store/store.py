@@ -148,11 +148,9 @@ class Store:
         """All that came from an execution, the oldest first, each with whether it has ended."""
         return families.below(self._database, uid)
 
-    def create_child(
-        self, record: ExecutionRecord, definition: bytes, wish: Wish, *, demand_room: Callable[[int], None]
-    ) -> ExecutionRecord:
-        """Take in a child; if its name is there by now, the record of that. `demand_room` refuses trees of a size."""
-        return families.create_child(self._database, record, definition, wish, demand_room=demand_room)
+    def tree_size(self, root: str) -> int:
+        """How many executions a tree has, the first one included."""
+        return families.tree_size(self._database, root)
 
     def change_wish(self, uid: str, change: Callable[[Wish], Wish]) -> None:
         """Change what is wished for by a function, in one transaction."""
