@@ -141,8 +141,7 @@ def _tick(turn: Turn, command: c.Tick) -> None:
         elif name.startswith("body/"):
             loops.timed_out(turn, name.partition("/")[2])
         else:
-            key = name.partition("/")[2]
-            turn.queue.push(key, starting.priority(turn, turn.graph.find(key)))
+            starting.again(turn, name.partition("/")[2])
 
 
 _HANDLERS: dict[type[c.Command], Callable[[Turn, Any], None]] = {

@@ -56,7 +56,8 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     arrivals: list[str] | None = None  # paths that wait at the join
     path: str = ""
     attempt: int = 0
-    attempts_before: int = 0  # attempts spent in earlier epochs
+    attempts_before: int = 0  # attempts spent in earlier epochs, and in earlier attempts of a container around it
+    attempts_inside: int = 0  # of a container: the highest attempt of any instance that its bodies have had
     delivery: int = 0
     attempt_started: bool = False
     losses: int = 0  # deliveries of this attempt that count against maxDeliveries
@@ -120,11 +121,12 @@ class ScopeState(msgspec.Struct, omit_defaults=True, gc=False):
     index: int = 0
     path: str = ""
     running: int = 0  # instances in it whose end has to be waited for
+    attempts: int = 0  # where the attempts of its instances go on from
     failure: Failure | None = None
 
 
 class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
-    """A container at work."""
+    """A container at work, or one that ended badly and may go on where it was."""
 
     items: list[Any] | None = None
     opened: int = 0
@@ -132,8 +134,12 @@ class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
     results: dict[str, dict[str, Any]] = {}  # outputs by index, of those that succeeded
     succeeded: int = 0
     failed: int = 0
-    last: str = ""  # prefix of the last pass of a while, whose nodes the next one still sees
+    last: str = ""  # prefix of the last pass of a while that succeeded, whose nodes the next one still sees
     failure: Failure | None = None
+    lost: dict[str, ScopeState] = {}  # by prefix, scopes that ended badly and not by a failure that is handled
+    again: dict[str, ScopeState] = {}  # those of them that are to be run again
+    attempts: int = 0  # where the attempts of all instances in its bodies go on from
+    opened_before: int = 0  # passes of earlier epochs
 
 
 class Finish(msgspec.Struct, omit_defaults=True, gc=False):
@@ -229,6 +235,7 @@ class State(msgspec.Struct):
     scopes: dict[str, ScopeState] = {}  # by prefix; "" and Finally are the run's own
     members: dict[str, list[str]] = {}  # instances by the prefix of their body, but for the run's own
     loops: dict[str, LoopState] = {}  # containers at work
+    kept: dict[str, LoopState] = {}  # containers that may go on where they were: after a redrive, or as the next attempt
     paths: dict[str, PathState] = {}  # those that have not ended, and the last that did
     ended_paths: list[str] = []
     path_children: dict[str, int] = {}  # children ever opened, by parent; "" counts the roots

@@ -1,0 +1,85 @@
+"""Containers that ended: what is kept of them, and what is forgotten.
+
+    Succeeded, or its failure is handled       nothing is kept
+    Failed unhandled, Cancelled, or swept      all is kept: a redrive goes on where it was
+    to be tried again (NodeRetrying)           the items of a forEach: the next attempt is about the same ones
+    its fallback stands in                     all, until that has ended
+    it was a fallback itself                   nothing: the next failure has another stand-in
+
+Rules of this file
+- What is forgotten leaves one number, the highest attempt that any of its instances had: whatever gets the same instance ids later
+  goes on from there, so that (instance, attempt, delivery) never comes twice.
+"""
+
+from __future__ import annotations
+
+from fairlead.model import events as e
+from fairlead.model import state as s
+from fairlead.model.reasons import WHEN_FALSE
+from fairlead.model.state import LoopState, NodeState, State
+
+
+def start_loop(state: State, key: str, node: NodeState, *, goes_on: bool) -> None:
+    """A container starts: afresh, or with what is kept of it."""
+    if not goes_on:
+        end_loop(state, key, node, keep=False)
+        state.loops[key] = LoopState(attempts=node.attempts_inside)
+        return
+    loop = state.loops[key] = state.kept.pop(key)
+    loop.again.update(loop.lost)
+    loop.failed -= len(loop.lost)
+    loop.lost = {}
+    loop.failure = None
+    loop.opened_before = loop.opened
+
+
+def retry_loop(state: State, key: str, node: NodeState) -> None:
+    """The container will run from its start, over the items it had."""
+    loop = state.loops.get(key)
+    if loop is not None:
+        end_loop(state, key, node, keep=False)
+        state.kept[key] = LoopState(items=loop.items, attempts=node.attempts_inside)
+
+
+def kept_at_end(node: NodeState, event: e.Event) -> bool:
+    """Whether a container that ends with this event may go on in a later epoch."""
+    if node.stands_for or isinstance(event, e.NodeCompleted):
+        return False
+    if isinstance(event, e.NodeFailed):
+        return not event.handled
+    return not isinstance(event, e.NodeSkipped) or event.reason != WHEN_FALSE
+
+
+def end_loop(state: State, key: str, node: NodeState, *, keep: bool) -> None:
+    """A container is no longer at work."""
+    loop = state.loops.pop(key, None) or state.kept.pop(key, None)
+    if loop is not None and keep:
+        state.kept[key] = loop
+    elif loop is not None:
+        node.attempts_inside = max(node.attempts_inside, _forget(state, loop))
+
+
+def forget_all(state: State) -> None:
+    """Nothing goes on any more: the run has succeeded."""
+    for key in list(state.kept):
+        loop = state.kept.pop(key, None)
+        if loop is not None:
+            _forget(state, loop)
+
+
+def forget_scope(state: State, prefix: str) -> int:
+    """A body's instances go, and what is kept of containers among them. Returns their highest attempt."""
+    highest = 0
+    for key in state.members.pop(prefix, ()):
+        node = state.nodes.pop(key)
+        highest = max(highest, node.attempt, node.attempts_inside)
+        if key in state.kept:
+            highest = max(highest, _forget(state, state.kept.pop(key)))
+    return highest
+
+
+def _forget(state: State, loop: LoopState) -> int:
+    prefixes = [*loop.lost, *loop.again]
+    if loop.last:
+        prefixes.append(loop.last)
+    return max((forget_scope(state, prefix) for prefix in prefixes), default=0)
