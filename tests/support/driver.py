@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tests.support.history import check_history
+
 from fairlead.engine.effects import effects_of
 from fairlead.engine.engine import Engine
 from fairlead.engine.evolve import evolve, fold
@@ -18,7 +20,6 @@ from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.effects import StartAttempt, StopAttempt
 from fairlead.model.events import Error
-from fairlead.model.ids import key_of
 from fairlead.model.manifests import WorkflowSpec, digest, parse_spec
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
@@ -200,13 +201,4 @@ class Driver:
         assert all(path.status != s.ACTIVE for path in state.paths.values()), state.paths
         counters = state.counters
         assert counters.done + counters.failed + counters.skipped == counters.total
-        last_epoch: dict[str, int] = {}
-        for event in self.events:
-            event_node = getattr(event, "node", "")
-            name = type(event).__name__
-            if name == "Redriven":
-                last_epoch = {}
-            if name in DONE:
-                last_epoch[key_of(event_node)] = last_epoch.get(key_of(event_node), 0) + 1
-        twice = {node: count for node, count in last_epoch.items() if count != 1}
-        assert not twice, f"ended more than once: {twice}"
+        assert check_history(self.events) == counters.total, "progress counts other instances than the log has"

@@ -46,6 +46,15 @@ FINALLY = "Finally"
 ENDED = "Ended"
 
 
+class Inside(msgspec.Struct, omit_defaults=True, gc=False):
+    """Instances of a container's bodies that are no longer in the state: how they ended, and their highest attempt."""
+
+    attempts: int = 0
+    done: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
 class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     """One node instance: where it stands, and while it is at work all that its next step needs."""
 
@@ -57,7 +66,7 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     path: str = ""
     attempt: int = 0
     attempts_before: int = 0  # attempts spent in earlier epochs, and in earlier attempts of a container around it
-    attempts_inside: int = 0  # of a container: the highest attempt of any instance that its bodies have had
+    inside: Inside | None = None  # of a container: what its bodies have left
     delivery: int = 0
     attempt_started: bool = False
     losses: int = 0  # deliveries of this attempt that count against maxDeliveries

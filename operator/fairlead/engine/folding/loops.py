@@ -64,8 +64,7 @@ def body_ended(state: State, event: e.BodyEnded) -> None:
             loop.lost[event.scope] = scope
             return
     if gone:
-        container = state.nodes[key]
-        container.attempts_inside = max(container.attempts_inside, forget_scope(state, gone))
+        forget_scope(state, gone, state.nodes[key])
 
 
 def loop_completed(state: State, event: e.LoopCompleted) -> None:

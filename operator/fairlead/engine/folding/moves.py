@@ -24,7 +24,7 @@ def node_at(state: State, key: str) -> NodeState:
             state.members.setdefault(prefix, []).append(key)
             before = state.scopes[prefix].attempts
             if before:
-                found.attempt = found.attempts_before = found.attempts_inside = before
+                found.attempt = found.attempts_before = before
     return found
 
 
@@ -151,7 +151,7 @@ def reset(state: State, event: e.Redriven | e.BodyReopened, item: e.ResetNode) -
         arrivals=list(item.arrivals) or None,
         attempt=old.attempt,
         attempts_before=old.attempt,
-        attempts_inside=old.attempts_inside,
+        inside=old.inside,
     )
     for path in item.arrivals:
         found = state.paths.setdefault(path, PathState(status=s.CANCELLED, started_at=event.at))

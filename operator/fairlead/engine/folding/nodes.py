@@ -141,23 +141,23 @@ def fallback(state: State, event: e.NodeFallback) -> None:
     end_loop(state, key, node, keep=True)
     stand_in = key_of(event.fallback)
     earlier = state.nodes.get(stand_in)
-    attempts = inside = 0
+    attempts, inside = 0, None
     if earlier is not None:
         uncount(state, earlier)
-        attempts, inside = earlier.attempt, earlier.attempts_inside
+        attempts, inside = earlier.attempt, earlier.inside
     else:
         state.counters.total += 1
         if "/" in key:
             prefix = prefix_of(key)
             state.members[prefix].append(stand_in)
-            attempts = inside = state.scopes[prefix].attempts
+            attempts = state.scopes[prefix].attempts
     state.nodes[stand_in] = NodeState(
         stands_for=key,
         path=event.path,
         arrivals=[event.path],
         attempt=attempts,
         attempts_before=attempts,
-        attempts_inside=inside,
+        inside=inside,
     )
 
 
