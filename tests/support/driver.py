@@ -25,7 +25,6 @@ from fairlead.model.state import State
 from fairlead.model.times import SECOND
 
 START = 1_700_000_000 * SECOND
-DONE = ("NodeCompleted", "NodeFailed", "NodeSkipped", "NodeCancelled")
 
 
 def spec_of(**fields: Any) -> WorkflowSpec:

@@ -255,7 +255,9 @@ class Graph:
         """The body that a scope's prefix belongs to; that of a stand-in's prefix is the body of the node it stands for."""
         if prefix == self._last[0]:
             return self._last[1]
-        place = _NUMBER.sub(_bare, prefix)
+        place = _INDEX.sub("[]", prefix)
+        if "#" in place:
+            place = _PASS.sub("", place)
         found = self.bodies.get(place) if prefix else self.root
         if found is None:
             found = self._places.get(place)
@@ -290,11 +292,8 @@ def compile_workflow(spec: WorkflowSpec, name: str = "") -> Graph:
     return Graph(spec, name)
 
 
-_NUMBER = re.compile(r"\[\d+\]|#\d+")
-
-
-def _bare(number: re.Match[str]) -> str:
-    return "[]" if number[0][0] == "[" else ""
+_INDEX = re.compile(r"\[\d+\]")
+_PASS = re.compile(r"#\d+")
 
 
 def _name(segment: str) -> str:

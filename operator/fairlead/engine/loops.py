@@ -283,12 +283,13 @@ def close(turn: Turn, prefix: str) -> None:
 def _body_ended(turn: Turn, prefix: str, scope: ScopeState, *, failed: bool = False, **how: Any) -> None:
     """`failed`: by itself; else it was ended from outside, or succeeded."""
     key = scope.container
-    node, state = turn.node(key)
+    owner = turn.graph.body_of(prefix).owner
+    assert owner is not None
     branch = ""
-    handled = failed and node.spec.for_each is not None and node.spec.for_each.on_item_error == "continue"
-    if node.spec.parallel is not None:
+    handled = failed and owner.spec.for_each is not None and owner.spec.for_each.on_item_error == "continue"
+    if owner.spec.parallel is not None:
         branch = prefix[len(key) + 1 : -1]
-        handled = state.stop == reasons.DECIDED and "error" in how
+        handled = turn.state.nodes[key].stop == reasons.DECIDED and "error" in how
     turn.emit(
         e.BodyEnded,
         node=turn.state.instance(key),
