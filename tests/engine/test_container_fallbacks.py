@@ -23,7 +23,9 @@ FIRST: dict[str, Any] = {"name": "first", **RUN}
 
 def test_a_container_stands_in_for_a_node():
     """It sees what the node sees and its error, in its own fields and in its bodies; its outputs become the node's."""
-    run = Driver({"nodes": [FIRST, {"name": "a", "after": ["first"], **RUN, "fallback": "spare"}, SPARE]}).create()
+    run = Driver(
+        {"nodes": [FIRST, {"name": "a", "after": ["first"], **RUN, "fallback": "spare"}, SPARE]}
+    ).create()
     run.end("first", {"n": 7}).fail("a", message="gone")
 
     assert {("a/spare[0]/m", 1, 1), ("a/spare[1]/m", 1, 1)} == set(run.running)
@@ -91,7 +93,9 @@ def test_stand_ins_in_bodies_are_instances_of_their_own():
 
 def test_the_failure_of_a_container_that_stands_in_has_both_causes():
     """And nothing of it is kept, for the next failure has another stand-in."""
-    run = Driver({"nodes": [FIRST, {"name": "a", "after": ["first"], **RUN, "fallback": "spare"}, SPARE]}).create()
+    run = Driver(
+        {"nodes": [FIRST, {"name": "a", "after": ["first"], **RUN, "fallback": "spare"}, SPARE]}
+    ).create()
     run.end("first", {"n": 7}).fail("a").fail("a/spare[0]/m").fail("a/spare[1]/m", "Signalled")
 
     assert ["NonZeroExit", "BodyFailed"] == [cause.reason for cause in run.failure.error.causes]
@@ -108,7 +112,9 @@ def test_the_failure_of_a_container_that_stands_in_has_both_causes():
 def test_a_container_that_stands_in_has_retry_and_timeout():
     """Its own."""
     spare = {**SPARE, "retry": {"maxAttempts": 2, "initialDelay": "1s", "jitter": 0}, "timeout": "1m"}
-    run = Driver({"nodes": [FIRST, {"name": "a", "after": ["first"], **RUN, "fallback": "spare"}, spare]}).create()
+    run = Driver(
+        {"nodes": [FIRST, {"name": "a", "after": ["first"], **RUN, "fallback": "spare"}, spare]}
+    ).create()
     run.end("first", {"n": 7}).fail("a").tick(60)
     run.fail("a/spare[0]/m", "Signalled").fail("a/spare[1]/m", "Signalled").tick(1)
 

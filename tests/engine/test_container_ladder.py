@@ -18,7 +18,12 @@ def one(kind: str, body: dict[str, Any], spec: dict[str, Any] | None = None, **c
 
 def each(**fields: Any) -> dict[str, Any]:
     """Two items, one at a time."""
-    return {"items": [1, 2], "maxParallel": 1, "nodes": [SAVE], "outputs": {"v": "${nodes.n.outputs.v}"}} | fields
+    return {
+        "items": [1, 2],
+        "maxParallel": 1,
+        "nodes": [SAVE],
+        "outputs": {"v": "${nodes.n.outputs.v}"},
+    } | fields
 
 
 def test_a_failed_body_is_tried_again_from_its_start_after_the_delay():
@@ -147,7 +152,9 @@ def test_retry_on_of_a_container_in_a_body_sees_the_item():
 def test_containers_spend_the_budget_of_retries():
     """A container's next attempt is a retry of the run (semantics 33)."""
     retry = {"maxAttempts": 50, "backoff": "none", "budget": 0.1}
-    run = one("forEach", {"items": [1], "nodes": [{"name": "n", "log": {"message": "${inputs.none}"}}]}, retry=retry)
+    run = one(
+        "forEach", {"items": [1], "nodes": [{"name": "n", "log": {"message": "${inputs.none}"}}]}, retry=retry
+    )
     run.create()
     while run.wait_for_timer():
         pass

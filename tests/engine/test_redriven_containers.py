@@ -56,7 +56,9 @@ def test_in_an_item_only_what_failed_and_what_follows_runs_again():
         {"name": "b", "after": ["a"], **RUN, "with": {"v": "${nodes.a.outputs.v}"}},
         {"name": "d", "after": ["b"], **RUN},
     ]
-    run = one("forEach", {"items": [1], "nodes": nodes}).end("c[0]/a", {"v": 5}).fail("c[0]/b").wish(redrive=1)
+    run = (
+        one("forEach", {"items": [1], "nodes": nodes}).end("c[0]/a", {"v": 5}).fail("c[0]/b").wish(redrive=1)
+    )
 
     assert {"v": 5} == run.running["c[0]/b", 2, 1].document["inputs"]
 
@@ -222,13 +224,20 @@ def test_a_finish_with_result_failed_in_an_item_runs_again():
 
     run.wish(redrive=1)
 
-    assert ["c[0]/end", "c[0]/end"] == [event.node for event in run.of("NodeCompleted") if "end" in event.node]
+    assert ["c[0]/end", "c[0]/end"] == [
+        event.node for event in run.of("NodeCompleted") if "end" in event.node
+    ]
     assert 1 == len(run.of("NodeScheduled", "c[0]/n"))
 
 
 def test_containers_in_finally_run_anew():
     """As all of finally does; attempts of what is inside count on."""
-    run = Driver({"nodes": NODE, "finally": [{"name": "f", "forEach": {"items": [0, 1], "nodes": [{"name": "m", **RUN}]}}]})
+    run = Driver(
+        {
+            "nodes": NODE,
+            "finally": [{"name": "f", "forEach": {"items": [0, 1], "nodes": [{"name": "m", **RUN}]}}],
+        }
+    )
     run.create().fail("n").end("f[0]/m").fail("f[1]/m").wish(redrive=1).end("n")
 
     assert {("f[0]/m", 2, 1), ("f[1]/m", 2, 1)} == set(run.running)

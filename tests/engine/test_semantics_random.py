@@ -1,7 +1,8 @@
 """Random graphs with all that can go wrong, reports decided together, wishes, crashes and several redrives.
 
-What `test_random_graphs` does not do: containers in containers in all combinations, templates that fail beside nodes about to start, fallbacks that finish the run, several
-decisions in one commit, a runner that says nothing of an attempt it never had, every wish told twice, and epoch after epoch.
+What `test_random_graphs` does not do: containers in containers in all combinations, templates that fail beside nodes about to
+start, fallbacks that finish the run, several decisions in one commit, a runner that
+says nothing of an attempt it never had, every wish told twice, and epoch after epoch.
 """
 
 from __future__ import annotations
@@ -62,11 +63,17 @@ def container(random: Random, prefix: str, depth: int) -> dict[str, Any]:
     kind = random.choice(["while", "forEach", "forEach", "parallel"])
     if kind == "while":
         limit = random.choice([{}, {}, {"maxIterations": 1}])
-        return {**node, "while": {"condition": f"pass.index < {random.randint(1, 3)}", **limit, **body(prefix)}}
+        return {
+            **node,
+            "while": {"condition": f"pass.index < {random.randint(1, 3)}", **limit, **body(prefix)},
+        }
     if kind == "forEach":
         each = {"items": list(range(random.randint(0, 3))), "maxParallel": random.randint(0, 2)}
         error = random.choice(["fail", "fail", "continue"])
-        return {**node, "forEach": {**each, "onItemError": error, "outputs": {"i": "${item}"}, **body(prefix)}}
+        return {
+            **node,
+            "forEach": {**each, "onItemError": error, "outputs": {"i": "${item}"}, **body(prefix)},
+        }
     branches = [{"name": name, **body(f"{prefix}{name}")} for name in ("l", "m", "r")[: random.randint(2, 3)]]
     strategy = random.choice(["all", "any", "race", {"atLeast": 2}])
     return {**node, "parallel": {"strategy": strategy, "branches": branches}}

@@ -200,4 +200,6 @@ class Driver:
         assert all(path.status != s.ACTIVE for path in state.paths.values()), state.paths
         counters = state.counters
         assert counters.done + counters.failed + counters.skipped == counters.total
-        assert check_history(self.events) == counters.total, "progress counts other instances than the log has"
+        assert check_history(self.events) == counters.total, (
+            "progress counts other instances than the log has"
+        )

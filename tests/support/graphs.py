@@ -25,7 +25,9 @@ def bodies(draw: st.DrawFn, name: str) -> dict[str, Any]:
         after = {"after": nodes[-1]["after"]} if "after" in nodes[-1] else {}
         nodes[-1] = {"name": nodes[-1]["name"], **draw(containers(0, kind, name + "i")), **after}
     if draw(st.integers(0, 3)) == 0:
-        spare = draw(st.sampled_from(BODY_NODES)) if len(name) > 4 else draw(containers(0, "forEach", name + "s"))
+        spare = (
+            draw(st.sampled_from(BODY_NODES)) if len(name) > 4 else draw(containers(0, "forEach", name + "s"))
+        )
         nodes[0]["fallback"] = f"{name}spare"
         nodes.append({"name": f"{name}spare", **spare})
     return {"nodes": nodes}

@@ -37,7 +37,9 @@ class _History:
             self._end(event)
         elif isinstance(event, OPENS):
             assert event.scope not in self.succeeded, f"{event.scope} has succeeded and begins again"
-            assert isinstance(event, e.BodyReopened) == (event.scope in self.lost), f"{event} has begun before or not"
+            assert isinstance(event, e.BodyReopened) == (event.scope in self.lost), (
+                f"{event} has begun before or not"
+            )
             self.lost.discard(event.scope)
         elif isinstance(event, e.BodyEnded) and event.error is None:
             self.succeeded[event.scope] = event.outputs

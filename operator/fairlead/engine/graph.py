@@ -203,7 +203,9 @@ class Graph:
         self.spec = spec
         self.name = name
         self.bodies: dict[str, Body] = {}
-        self._places: dict[str, Body] = {}  # of stand-ins and what is inside of them, once they have been asked for
+        self._places: dict[
+            str, Body
+        ] = {}  # of stand-ins and what is inside of them, once they have been asked for
         self.root = Body(self, spec.nodes, spec.connections or ())
         self.finally_ = Body(self, spec.finally_ or (), ())
         self._last = ("", self.root)  # the last body asked for: questions come in runs
@@ -269,7 +271,11 @@ class Graph:
     def _find_place(self, place: str) -> Body:
         """The body at a prefix in which some segment stands for a node whose fallback is meant."""
         segments = place[:-1].split("/")
-        body = self.finally_ if _name(segments[0]) in (*self.finally_.nodes, *self.finally_.fallbacks) else self.root
+        body = (
+            self.finally_
+            if _name(segments[0]) in (*self.finally_.nodes, *self.finally_.fallbacks)
+            else self.root
+        )
         for segment in segments:
             body = self.bodies.get(f"{body.prefix}{segment}/", body)
         return body

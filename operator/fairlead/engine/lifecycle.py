@@ -24,6 +24,7 @@ from fairlead.model import reasons
 from fairlead.model import state as s
 from fairlead.model.ids import key_of
 
+
 def create(turn: Turn, command: c.Create) -> None:
     """The run is born and starts."""
     state = turn.state

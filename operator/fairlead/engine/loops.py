@@ -154,7 +154,9 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
     total = len(loop.items)
     body = turn.graph.body_of(f"{key}[0]/")
     opened = 0
-    while (loop.again or loop.opened < total) and (not each.max_parallel or len(loop.open) < each.max_parallel):
+    while (loop.again or loop.opened < total) and (
+        not each.max_parallel or len(loop.open) < each.max_parallel
+    ):
         if opened >= AT_ONCE:
             turn.work.append(key)
             return

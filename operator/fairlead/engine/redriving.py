@@ -5,8 +5,8 @@ Again       Failed unhandled, Cancelled, skipped because the run or the body aro
 Stays       all that succeeded, failures that are handled, joins that other connections had met, losers of a decided race
 
 Rules of this file
-- A redrive resets instances of the workflow's own body alone. A container among them goes on once it starts again: what ended badly
-  in it is reopened then, as `maxParallel` allows, and of a body that is reopened only what is named above runs again.
+- A redrive resets instances of the workflow's own body alone. A container among them goes on once it starts again: what ended
+  badly in it is reopened then, as `maxParallel` allows, and of a body that is reopened only what is named above runs again.
 - `finally` runs anew as a whole, its containers from their start.
 """
 

@@ -98,7 +98,12 @@ NODE: Table = {
         "NodeFallback": s.FALLBACK,
         "NodeCancelled": s.CANCELLED,
     },
-    s.RETRYING: {"NodeScheduled": s.SCHEDULED, "NodeStarted": s.RUNNING, "NodeReady": s.READY, "NodeCancelled": s.CANCELLED},
+    s.RETRYING: {
+        "NodeScheduled": s.SCHEDULED,
+        "NodeStarted": s.RUNNING,
+        "NodeReady": s.READY,
+        "NodeCancelled": s.CANCELLED,
+    },
     s.WAITING: {
         "WaitWoken": s.WAITING,
         "WaitExpired": s.WAITING,

@@ -181,7 +181,9 @@ class Turn:
         passes: list[int] = []
         while prefix:
             scope = state.scopes.get(prefix)
-            if scope is None:  # the place of a stand-in: it sees what the node sees that it stands for, and its error
+            if (
+                scope is None
+            ):  # the place of a stand-in: it sees what the node sees that it stands for, and its error
                 stood_for = state.node(key_of(prefix[:-1]))
                 if stood_for.error is not None:
                     names.setdefault("error", error_value(stood_for.error))

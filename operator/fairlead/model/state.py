@@ -65,7 +65,9 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     arrivals: list[str] | None = None  # paths that wait at the join
     path: str = ""
     attempt: int = 0
-    attempts_before: int = 0  # attempts spent in earlier epochs, and in earlier attempts of a container around it
+    attempts_before: int = (
+        0  # attempts spent in earlier epochs, and in earlier attempts of a container around it
+    )
     inside: Inside | None = None  # of a container: what its bodies have left
     delivery: int = 0
     attempt_started: bool = False
@@ -145,7 +147,9 @@ class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
     failed: int = 0
     last: str = ""  # prefix of the last pass of a while that succeeded, whose nodes the next one still sees
     failure: Failure | None = None
-    lost: dict[str, ScopeState] = {}  # by prefix, scopes that ended badly and not by a failure that is handled
+    lost: dict[
+        str, ScopeState
+    ] = {}  # by prefix, scopes that ended badly and not by a failure that is handled
     again: dict[str, ScopeState] = {}  # those of them that are to be run again
     attempts: int = 0  # where the attempts of all instances in its bodies go on from
     opened_before: int = 0  # passes of earlier epochs
@@ -244,7 +248,9 @@ class State(msgspec.Struct):
     scopes: dict[str, ScopeState] = {}  # by prefix; "" and Finally are the run's own
     members: dict[str, list[str]] = {}  # instances by the prefix of their body, but for the run's own
     loops: dict[str, LoopState] = {}  # containers at work
-    kept: dict[str, LoopState] = {}  # containers that may go on where they were: after a redrive, or as the next attempt
+    kept: dict[
+        str, LoopState
+    ] = {}  # containers that may go on where they were: after a redrive, or as the next attempt
     paths: dict[str, PathState] = {}  # those that have not ended, and the last that did
     ended_paths: list[str] = []
     path_children: dict[str, int] = {}  # children ever opened, by parent; "" counts the roots

@@ -77,8 +77,7 @@ def forget_scope(state: State, prefix: str, container: NodeState) -> None:
         node = state.nodes.pop(key)
         if key in state.kept:
             _forget(state, state.kept.pop(key), node)
-        if node.attempt > inside.attempts:
-            inside.attempts = node.attempt
+        inside.attempts = max(inside.attempts, node.attempt)
         if node.status == s.SUCCEEDED:
             inside.done += 1
         elif node.status == s.FAILED:
