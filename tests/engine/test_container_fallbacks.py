@@ -146,3 +146,6 @@ def test_every_instance_of_a_stand_in_is_found_in_the_graph():
     assert "m" == graph.find("a/spare[3]/m").name
     assert "spare" == graph.find("a#2/spare").name
     assert graph.find("a#2/spare[1]/m") is graph.find("a/spare[0]/m")
+    assert graph.named("a/spare[0]/m")
+    assert not graph.named("b/spare[0]/m")
+    assert not graph.named("b/first")

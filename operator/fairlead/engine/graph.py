@@ -240,7 +240,7 @@ class Graph:
         return found
 
     def find(self, instance: str) -> NodeDef:
-        """The definition of an instance. Raises KeyError with the instance id for one the graph does not have."""
+        """The definition of an instance. Raises KeyError for one that the graph does not have."""
         key = key_of(instance)
         slash = key.rfind("/")
         name = key[slash + 1 :]
@@ -254,7 +254,10 @@ class Graph:
         return found
 
     def body_of(self, prefix: str) -> Body:
-        """The body that a scope's prefix belongs to; that of a stand-in's prefix is the body of the node it stands for."""
+        """The body that a scope's prefix belongs to; that of a stand-in's prefix is the body of the node it stands for.
+
+        Raises KeyError for a prefix that the graph does not have.
+        """
         if prefix == self._last[0]:
             return self._last[1]
         place = _INDEX.sub("[]", prefix)
@@ -269,7 +272,7 @@ class Graph:
         return found
 
     def _find_place(self, place: str) -> Body:
-        """The body at a prefix in which some segment stands for a node whose fallback is meant."""
+        """The body at a prefix in which some segment names a node whose fallback is meant. Raises KeyError for no place."""
         segments = place[:-1].split("/")
         body = (
             self.finally_
@@ -277,7 +280,10 @@ class Graph:
             else self.root
         )
         for segment in segments:
-            body = self.bodies.get(f"{body.prefix}{segment}/", body)
+            inner = self.bodies.get(f"{body.prefix}{segment}/")
+            if inner is None and segment not in body.nodes:
+                raise KeyError(place)
+            body = inner or body
         return body
 
     def named(self, name: str) -> bool:

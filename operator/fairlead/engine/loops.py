@@ -14,6 +14,7 @@ Rules of this file
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from fairlead.engine import ending, joins, redriving
@@ -154,6 +155,7 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
     total = len(loop.items)
     body = turn.graph.body_of(f"{key}[0]/")
     opened = 0
+    again = list(islice(loop.again, AT_ONCE))
     while (loop.again or loop.opened < total) and (
         not each.max_parallel or len(loop.open) < each.max_parallel
     ):
@@ -161,8 +163,8 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
             turn.work.append(key)
             return
         opened += 1
-        if loop.again:
-            redriving.reopen(turn, key, next(iter(loop.again)))
+        if again:
+            redriving.reopen(turn, key, again.pop(0))
             continue
         _open(turn, key, state, body, f"{key}[{loop.opened}]/", loop.opened)
     if loop.opened == total and not loop.open and not loop.again:
@@ -346,13 +348,13 @@ def _sweep(turn: Turn, prefix: str, scope: ScopeState, reason: str) -> None:
     for name in turn.graph.body_of(prefix).nodes:
         if state.node(prefix + name).status not in s.ENDED_NODE:
             ending.skip(turn, prefix + name, reason)
-    below = scope.path + "."
-    for path in [
-        p
-        for p, held in state.paths.items()
-        if held.status == s.ACTIVE and (p == scope.path or p.startswith(below))
-    ]:
-        turn.emit(e.PathCancelled, path=path, reason=reason)
+    below = [scope.path]
+    while below:  # its own paths only: the run may have ten thousand others
+        path = below.pop()
+        held = state.paths.get(path)
+        if held is not None and held.status == s.ACTIVE:
+            turn.emit(e.PathCancelled, path=path, reason=reason)
+        below.extend(f"{path}.{child}" for child in reversed(range(state.path_children.get(path, 0))))
 
 
 def _stop(turn: Turn, key: str, state: NodeState, reason: str) -> None:

@@ -73,7 +73,8 @@ def test_all_of_this_release_is_run():
         - {name: e, set: {w: 1}, join: any, after: [c.false, d.x], when: "true"}
         - {name: g, finish: {result: done}, join: {atLeast: 1}, after: [d.default, e]}
         - {name: h, while: {condition: "pass.index < 2", nodes: [{name: i, wait: {for: 1s, timeout: 2s}}]}}
-        - {name: j, forEach: {items: [1], nodes: [{name: k, wait: {until: "2026-01-01T00:00:00Z"}}]}, timeout: 1m}
+        - {name: j, forEach: {items: [1], nodes: [{name: k, wait: {until: "2026-01-01T00:00:00Z"}}]}, timeout: 1m, retry: {maxAttempts: 2}, fallback: r}
+        - {name: r, while: {condition: "false", nodes: [{name: s, log: {message: x}}]}}
         - {name: o, http: {url: "https://example.com"}}
         - {name: p, notify: {secret: s, body: b}}
         - {name: q, resource: {manifest: {}}}
