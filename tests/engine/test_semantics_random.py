@@ -1,7 +1,8 @@
 """Random graphs with all that can go wrong, reports decided together, wishes, crashes and several redrives.
 
-What `test_random_graphs` does not do: templates that fail beside nodes about to start, fallbacks that finish the run, several
-decisions in one commit, a runner that says nothing of an attempt it never had, every wish told twice, and epoch after epoch.
+What `test_random_graphs` does not do: containers in containers in all combinations, templates that fail beside nodes about to
+start, fallbacks that finish the run, several decisions in one commit, a runner that
+says nothing of an attempt it never had, every wish told twice, and epoch after epoch.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.driver import DONE, START
+from tests.support.driver import START
+from tests.support.history import check_history
 
 from fairlead.engine.effects import effects_of, unanswered_of
 from fairlead.engine.engine import Engine
@@ -51,12 +53,50 @@ KINDS: list[dict[str, Any]] = [
 WHENS = ["true", "false", "inputs.n > 1", "outputs.nothing == 1"]
 
 
-def nodes_of(random: Random, prefix: str, count: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def container(random: Random, prefix: str, depth: int) -> dict[str, Any]:
+    """A container with bodies as wild as the workflow's own, and with retries."""
+
+    def body(name: str) -> dict[str, Any]:
+        nodes, connections = nodes_of(random, name, random.randint(1, 3), depth - 1)
+        return {"nodes": nodes, "connections": connections}
+
+    node: dict[str, Any] = random.choice([{}, {}, {"timeout": "20s"}])
+    if random.random() < 0.4:
+        node = {**node, "retry": {"maxAttempts": random.choice([2, 3]), "initialDelay": "1s"}}
+    kind = random.choice(["while", "forEach", "forEach", "parallel"])
+    if kind == "while":
+        limit = random.choice([{}, {}, {"maxIterations": 1}])
+        return {
+            **node,
+            "while": {"condition": f"pass.index < {random.randint(1, 3)}", **limit, **body(prefix)},
+        }
+    if kind == "forEach":
+        each = {"items": list(range(random.randint(0, 3))), "maxParallel": random.randint(0, 2)}
+        error = random.choice(["fail", "fail", "continue"])
+        return {
+            **node,
+            "forEach": {**each, "onItemError": error, "outputs": {"i": "${item}"}, **body(prefix)},
+        }
+    branches = [{"name": name, **body(f"{prefix}{name}")} for name in ("l", "m", "r")[: random.randint(2, 3)]]
+    strategy = random.choice(["all", "any", "race", {"atLeast": 2}])
+    return {**node, "parallel": {"strategy": strategy, "branches": branches}}
+
+
+def kind_of(random: Random, prefix: str, depth: int, share: float) -> dict[str, Any]:
+    """A node without its name."""
+    if depth and random.random() < share:
+        return container(random, prefix, depth)
+    return dict(random.choice(KINDS))
+
+
+def nodes_of(
+    random: Random, prefix: str, count: int, depth: int = 2
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Nodes of an acyclic body with joins, ports, conditions and fallbacks; and its connections."""
     nodes: list[dict[str, Any]] = []
     connections: dict[tuple[str, str], dict[str, Any]] = {}
     for index in range(count):
-        node = {"name": f"{prefix}{index}", **random.choice(KINDS)}
+        node = {"name": f"{prefix}{index}", **kind_of(random, f"{prefix}{index}x", depth, 0.3)}
         into = 0
         for source in random.sample(range(index), min(index, random.choice([0, 1, 1, 2, 3]))):
             ports = ["true", "false"] if "if" in nodes[source] else ["done", "done", "done"]
@@ -77,9 +117,12 @@ def nodes_of(random: Random, prefix: str, count: int) -> tuple[list[dict[str, An
         nodes.append(node)
     if any("fallback" in node for node in nodes):
         spares = [{"run": {"sh": "true"}, "retry": {"maxAttempts": 2, "initialDelay": "1s"}}, *KINDS[:7]]
-        if prefix == "n":
+        if not prefix.startswith("f"):
             spares.append({"finish": {"result": "failed"}})
-        nodes.append({"name": f"{prefix}spare", **random.choice(spares)})
+        spare = random.choice(spares)
+        if depth and random.random() < 0.4:
+            spare = container(random, f"{prefix}s", depth)
+        nodes.append({"name": f"{prefix}spare", **spare})
     return nodes, [connections[key] for key in sorted(connections)]
 
 
@@ -234,17 +277,9 @@ class World:
         assert all(state.node(name).status in s.ENDED_NODE for name in self.graph.root.nodes)
         counters = state.counters
         assert counters.done + counters.failed + counters.skipped == counters.total
-        ended: set[str] = set()
-        for number, data in enumerate(self.log, 1):
-            event = e.decode(data)
-            assert number == event.seq
-            if isinstance(event, e.Redriven):
-                ended -= {item.node for item in event.reset} | set(event.finally_nodes)
-            elif isinstance(event, e.NodeFallback):
-                ended.discard(event.fallback)
-            elif type(event).__name__ in DONE:
-                assert event.node not in ended, f"{event.node} ended twice"  # type: ignore[union-attr]
-                ended.add(event.node)  # type: ignore[union-attr]
+        events = [e.decode(data) for data in self.log]
+        assert list(range(1, len(events) + 1)) == [event.seq for event in events]
+        assert counters.total == check_history(events)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])

@@ -211,12 +211,29 @@ def called() -> None:
     run.end_child("a", s.CANCELLED).check_ended()
 
 
+def went_on() -> None:
+    """Containers whose next attempt begins, and bodies that go on with what ended in each way there is."""
+    each = {"forEach": {"items": [1], "nodes": [{"name": "n", **RUN}]}}
+    run = run_of({**each, "retry": {"maxAttempts": 2}}).create().fail("a[0]/n")
+    run.wait_for_timer()
+    run.end("a[0]/n").check_ended()
+    nodes = [
+        {"name": "n", **RUN},
+        {"name": "m", **RUN},
+        {"name": "end", "after": ["n"], "finish": {"result": "failed"}},
+        {"name": "o", "after": ["end.failed"], "set": {"x": 1}},
+    ]
+    body = {"forEach": {"items": [1], "maxParallel": 1, "nodes": nodes}}
+    run = run_of(body).create().fail("a[0]/n").fail("a[0]/m").wish(redrive=1).end("a[0]/n").fail("a[0]/m")
+    run.wish(redrive=2).check_ended()
+
+
 def broken_variables() -> None:
     run_of(RUN, variables={"x": "${inputs.missing}"}).create()
 
 
 SCENARIOS: list[Callable[[], None]] = [
-    retried, held, lost, fallen_back, stopped, paths, redriven, taken_back, waited, looked_up, looped, called,
+    retried, held, lost, fallen_back, stopped, paths, redriven, taken_back, waited, looked_up, looped, called, went_on,
     broken_variables,
 ]  # fmt: skip
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tests.support.history import check_history
+
 from fairlead.engine.effects import effects_of, unanswered_of
 from fairlead.engine.engine import Engine
 from fairlead.engine.evolve import evolve, fold
@@ -38,7 +40,6 @@ from fairlead.runtime import caching
 from fairlead.runtime.memory import MemoryCache
 
 START = 1_700_000_000 * SECOND
-DONE = ("NodeCompleted", "NodeFailed", "NodeSkipped", "NodeCancelled")
 
 
 def spec_of(**fields: Any) -> WorkflowSpec:
@@ -315,13 +316,6 @@ class Driver:
         assert all(path.status != s.ACTIVE for path in state.paths.values()), state.paths
         counters = state.counters
         assert counters.done + counters.failed + counters.skipped == counters.total
-        last_epoch: dict[str, int] = {}
-        for event in self.events:
-            event_node = getattr(event, "node", "")
-            name = type(event).__name__
-            if name == "Redriven":
-                last_epoch = {}
-            if name in DONE:
-                last_epoch[key_of(event_node)] = last_epoch.get(key_of(event_node), 0) + 1
-        twice = {node: count for node, count in last_epoch.items() if count != 1}
-        assert not twice, f"ended more than once: {twice}"
+        assert check_history(self.events) == counters.total, (
+            "progress counts other instances than the log has"
+        )

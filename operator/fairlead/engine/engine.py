@@ -144,10 +144,8 @@ def _tick(turn: Turn, command: c.Tick) -> None:
             key = name.partition("/")[2]
             module = children if key in state.children else loops
             module.timed_out(turn, key)
-        elif state.node(key := name.partition("/")[2]).child is not None:
-            children.again(turn, key)
         else:
-            turn.queue.push(key, priority(turn, turn.graph.find(key)))
+            starting.again(turn, name.partition("/")[2])
 
 
 _HANDLERS: dict[type[c.Command], Callable[[Turn, Any], None]] = {

@@ -68,6 +68,7 @@ _HANDLERS: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.LoopStarted: loops.loop_started,
     e.LoopIteration: loops.opened,
     e.BranchStarted: loops.opened,
+    e.BodyReopened: loops.body_reopened,
     e.BodyEnded: loops.body_ended,
     e.LoopCompleted: loops.loop_completed,
     e.ChildScheduled: children.scheduled,

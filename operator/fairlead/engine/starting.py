@@ -85,10 +85,20 @@ def start(turn: Turn, node: NodeDef, key: str, state: NodeState, path: str) -> N
         ending.stand_in_or_fail(turn, key, path, ending.expression_failure(error))
 
 
+def again(turn: Turn, key: str) -> None:
+    """The delay before the next attempt, or delivery, is over."""
+    node, state = turn.node(key)
+    if state.child is not None:
+        children.again(turn, key)
+    elif not node.in_body:
+        turn.queue.push(key, priority(turn, node))
+    elif state.status == s.RETRYING and not turn.draining_at(key):
+        loops.begin(turn, node, key, state.path)
+
+
 def fallback_scope(turn: Turn, node: NodeDef, key: str, state: NodeState) -> Any:
     """The scope of a node that is about to start; a fallback also sees the `error` it stands in for."""
-    error = turn.state.node(state.stands_for).error if state.stands_for else None
-    return turn.scope(node, key, error=error)
+    return turn.scope(node, key, error=turn.stood_for(key))
 
 
 def _do(turn: Turn, node: NodeDef, key: str, path: str) -> None:

@@ -346,7 +346,8 @@ class NodeScheduled(Event, frozen=True, kw_only=True, gc=False):
 class NodeStarted(Event, frozen=True, kw_only=True, gc=False):
     """The attempt's container or process runs; `deadline` is when its `timeout` ends.
 
-    `body`: the node's work is bodies of this run (while, forEach, parallel), its clock stands still while suspended.
+    `body`: the node's work is bodies of this run (while, forEach, parallel), its clock stands still while suspended. `goes_on`:
+    with the items, passes and branches that it had; what ended badly in them is run again (BodyReopened).
     """
 
     node: str
@@ -354,6 +355,7 @@ class NodeStarted(Event, frozen=True, kw_only=True, gc=False):
     attempt: int
     deadline: int | None = None
     body: bool = False
+    goes_on: bool = False
 
 
 class LoopStarted(Event, frozen=True, kw_only=True, gc=False):
@@ -388,8 +390,21 @@ class BranchStarted(Event, frozen=True, kw_only=True, gc=False):
     entry: str = ""
 
 
+class BodyReopened(Event, frozen=True, kw_only=True, gc=False):
+    """A pass, an item or a branch that ended badly goes on: the instances `reset` run again, the others stay as they are."""
+
+    node: str
+    scope: str
+    index: int
+    branch: str = ""
+    reset: list[ResetNode] = []
+
+
 class BodyEnded(Event, frozen=True, kw_only=True, gc=False):
-    """A pass, an item or a branch ended: with `outputs`, or with the `error` that nothing in it handled."""
+    """A pass, an item or a branch ended: with `outputs`, or with the `error` that nothing in it handled.
+
+    `handled`: the container takes that as it is (onItemError: continue, or a parallel that was decided), so it stays.
+    """
 
     node: str
     scope: str
@@ -397,6 +412,7 @@ class BodyEnded(Event, frozen=True, kw_only=True, gc=False):
     branch: str = ""
     outputs: dict[str, Any] = {}
     error: Error | None = None
+    handled: bool = False
 
 
 class LoopCompleted(Event, frozen=True, kw_only=True, gc=False):
@@ -584,6 +600,7 @@ AnyEvent = (
     | LoopStarted
     | LoopIteration
     | BranchStarted
+    | BodyReopened
     | BodyEnded
     | LoopCompleted
     | NodeStarted

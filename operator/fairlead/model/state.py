@@ -69,6 +69,15 @@ class Cached(msgspec.Struct, omit_defaults=True, gc=False):
     at: int
 
 
+class Inside(msgspec.Struct, omit_defaults=True, gc=False):
+    """Instances of a container's bodies that are no longer in the state: how they ended, and their highest attempt."""
+
+    attempts: int = 0
+    done: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
 class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     """One node instance: where it stands, and while it is at work all that its next step needs."""
 
@@ -79,7 +88,10 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     arrivals: list[str] | None = None  # paths that wait at the join
     path: str = ""
     attempt: int = 0
-    attempts_before: int = 0  # attempts spent in earlier epochs
+    attempts_before: int = (
+        0  # attempts spent in earlier epochs, and in earlier attempts of a container around it
+    )
+    inside: Inside | None = None  # of a container: what its bodies have left
     delivery: int = 0
     attempt_started: bool = False
     losses: int = 0  # deliveries of this attempt that count against maxDeliveries
@@ -147,11 +159,12 @@ class ScopeState(msgspec.Struct, omit_defaults=True, gc=False):
     index: int = 0
     path: str = ""
     running: int = 0  # instances in it whose end has to be waited for
+    attempts: int = 0  # where the attempts of its instances go on from
     failure: Failure | None = None
 
 
 class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
-    """A container at work."""
+    """A container at work, or one that ended badly and may go on where it was."""
 
     items: list[Any] | None = None
     opened: int = 0
@@ -159,8 +172,14 @@ class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
     results: dict[str, dict[str, Any]] = {}  # outputs by index, of those that succeeded
     succeeded: int = 0
     failed: int = 0
-    last: str = ""  # prefix of the last pass of a while, whose nodes the next one still sees
+    last: str = ""  # prefix of the last pass of a while that succeeded, whose nodes the next one still sees
     failure: Failure | None = None
+    lost: dict[
+        str, ScopeState
+    ] = {}  # by prefix, scopes that ended badly and not by a failure that is handled
+    again: dict[str, ScopeState] = {}  # those of them that are to be run again
+    attempts: int = 0  # where the attempts of all instances in its bodies go on from
+    opened_before: int = 0  # passes of earlier epochs
 
 
 class Finish(msgspec.Struct, omit_defaults=True, gc=False):
@@ -256,6 +275,9 @@ class State(msgspec.Struct):
     scopes: dict[str, ScopeState] = {}  # by prefix; "" and Finally are the run's own
     members: dict[str, list[str]] = {}  # instances by the prefix of their body, but for the run's own
     loops: dict[str, LoopState] = {}  # containers at work
+    kept: dict[
+        str, LoopState
+    ] = {}  # containers that may go on where they were: after a redrive, or as the next attempt
     paths: dict[str, PathState] = {}  # those that have not ended, and the last that did
     ended_paths: list[str] = []
     path_children: dict[str, int] = {}  # children ever opened, by parent; "" counts the roots

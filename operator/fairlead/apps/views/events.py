@@ -134,6 +134,10 @@ _WORDS: dict[str, Any] = {
     "NodeFailed": _failed,
     "NodeSkipped": lambda f: f["reason"],
     "NodeCancelled": lambda f: f["reason"],
+    "BodyReopened": lambda f: (
+        f"{f['scope'].rstrip('/')} again, {words.count(len(f.get('reset', [])), 'node')} of it"
+    ),
+    "BodyEnded": lambda f: f"{f['scope'].rstrip('/')} {_error(f) if 'error' in f else 'done'}",
     "LateResult": lambda f: f"{_attempt(f)}, delivery {f['delivery']}, ignored",
     "VariableChanged": lambda f: f"{f['name']} = {_value(f['value'])}",
     "ConditionEvaluated": lambda f: str(f["condition"]).lower(),
