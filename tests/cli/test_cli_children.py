@@ -370,7 +370,7 @@ def test_one_process_runs_a_tree(cli, tmp_path):
 
 
 def test_deleting_a_parent_deletes_the_children_that_it_waited_for(cli, tmp_path):
-    """With what they printed; one of them that is at work again keeps all."""
+    """And what these waited for, with all that they printed."""
     other = {"nodes": [sh("a", "exit 3")]}
     file = write(
         cli,

@@ -74,7 +74,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument per option
     output: AsDocument = None,
     store: StorePath = None,
 ) -> int:
-    """Run a workflow here, without a cluster, and stay until it has ended.
+    """Run a workflow here, without a cluster, and stay until it and the executions that its nodes start have ended.
 
     The run is durable: after a crash, kill -9 or Ctrl-C, --resume goes on where it was, and no finished node runs again.
     Progress is drawn live on a terminal and written as lines to a pipe; with -o json stdout holds only the final status.

@@ -108,8 +108,10 @@ class LiveProgress:
         line = line_of(event, state)
         if line is None or (place and not hasattr(event, "node")):
             return
-        sign, said = line.divide([_SIGN])
-        yield Text.assemble(sign, clean(place), said) if place else line
+        if place and getattr(event, "message", None) is None:  # what a log node says has no name before it
+            sign, said = line.divide([_SIGN])
+            line = Text.assemble(sign, clean(place), said)
+        yield line
         for text in failed_output(event, state, self._tail):
             yield Text(f"    {text}", style="red" if isinstance(event, e.NodeFailed) else "yellow")
 
