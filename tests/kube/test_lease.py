@@ -174,7 +174,8 @@ def test_a_takeover_without_an_answer_is_tried_again_at_once(run, cluster, fault
         async with FaultyClient(from_kubeconfig(cluster.kubeconfig)) as faulty:
             faults = iter([fault])
             faulty.fate = lambda *_: next(faults, Fault.NONE)
-            candidate, tries = leader(faulty, namespace, "a"), []
+            tries: list[bool] = []
+            candidate = leader(faulty, namespace, "a")
             while not tries or not tries[-1]:
                 tries.append(await candidate._try(5))
             return tries, candidate.epoch(), (await spec_of(client, namespace))["leaseTransitions"]
