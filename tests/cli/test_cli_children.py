@@ -74,7 +74,7 @@ def test_a_child_is_an_execution_of_its_own_in_every_view(cli):
     assert {"n": 2} == cli.json("run", file, "r")["outputs"]
     child = child_of(cli, "r")
 
-    assert [f"{child} other Succeeded", "r flow Succeeded"] == sorted(
+    assert ["r flow Succeeded", f"{child} other Succeeded"] == sorted(
         " ".join(line.split()[:3]) for line in cli.ok("list").splitlines()[1:]
     )
     assert "PARENT" in cli.ok("list").splitlines()[0]
