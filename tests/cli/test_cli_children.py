@@ -13,6 +13,9 @@ from tests.support.cli import Cli, gate, manifest, sh
 from tests.support.stores import tamper
 from tests.support.waiting import until
 
+pytestmark = [pytest.mark.local, pytest.mark.timeout(240)]
+"""Some of these take a dozen commands, each a process."""
+
 
 def call(name: str = "go", workflow: str = "other", **fields: Any) -> dict[str, Any]:
     """A node that starts an execution; `wait` and `inputs` are of the call."""
@@ -54,7 +57,7 @@ def note(file: Path, word: str, then: str = "true") -> str:
 
 
 def test_a_child_is_an_execution_of_its_own_in_every_view(cli):
-    """Its outputs are the node's; list names its parent, get the execution; events, logs and replay take its name."""
+    """Its outputs are the node's; list names its parent, get the execution; logs takes its name."""
     other = {
         "inputs": {"type": "object", "properties": {"n": {"type": "integer"}}},
         "nodes": [
@@ -71,21 +74,29 @@ def test_a_child_is_an_execution_of_its_own_in_every_view(cli):
     assert {"n": 2} == cli.json("run", file, "r")["outputs"]
     child = child_of(cli, "r")
 
-    assert [f"{child} other Succeeded", "r flow Succeeded"] == sorted(
+    assert ["r flow Succeeded", f"{child} other Succeeded"] == sorted(
         " ".join(line.split()[:3]) for line in cli.ok("list").splitlines()[1:]
     )
     assert "PARENT" in cli.ok("list").splitlines()[0]
     assert f"execution {child}" in cli.ok("get", "r")
     assert child == cli.json("get", "r")["metrics"]["nodes"][0]["execution"]
+    assert "1 Succeeded; `fairlead list` names them" in cli.ok("get", "r")
     assert "go of r" in cli.ok("get", child)
     assert "hello" in cli.ok("logs", child)
     assert f"fairlead logs {child}" in cli("logs", "r", "go").stderr
+
+
+def test_events_replay_and_graph_know_children(cli):
+    """The parent's log says what it asked for; both logs fold; nodes of children are shown under the node."""
+    file = write(cli, [call()], {"other": {"nodes": [sh("work")]}})
+    assert "go/work" in cli.ok("run", file, "r")
+    child = child_of(cli, "r")
+
     assert ["ChildScheduled", "ChildStarted", "ChildEnded"] == [
         x for x in cli.types("r") if x.startswith("Child")
     ]
     for name in ("r", child):
         assert "the same as before" in cli.ok("replay", name)
-    assert "go/work" in cli.ok("run", file, "again")
     assert "runs other" in cli.ok("graph", file)
 
 
@@ -303,6 +314,7 @@ def test_suspend_resume_and_cancel_are_carried_down(cli, tmp_path):
         child = child_of(cli, "r")
         cli.ok("suspend", "r")
         until(lambda: cli.phase(child) == "Suspended", "the child suspended")
+        assert "goes on when that is resumed" in cli.ok("resume", child)
         cli.ok("resume", "r")
         until(lambda: cli.phase(child) == "Running", "the child resumed")
         cli.ok("cancel", "r", "--reason", "wrong")

@@ -56,6 +56,7 @@ def get(name: Name, output: AsListing = None, store: StorePath = None, local: Lo
     with executions.open_store(store) as opened:
         found = executions.load(opened, name)
         owner = opened.owner(found.record.uid)
+        children = opened.children_by_phase(found.record.uid)
     now = executions.now()
     status, figures = executions.status_of(found), metrics(found.state, now)
     if output in (Listing.JSON, Listing.YAML):
@@ -69,6 +70,9 @@ def get(name: Name, output: AsListing = None, store: StorePath = None, local: Lo
         facts.append(
             ("Started by", f"{parent.node} of {parent.name}{'' if parent.wait else ', which does not wait'}")
         )
+    if children:
+        phases = ", ".join(f"{count} {phase}" for phase, count in children.items())
+        facts.append(("Children", f"{phases}; `fairlead list` names them"))
     if not found.state.ended:
         go_on = f"fairlead run --resume {name}{executions.store_option(store)}"
         facts.append(("Run by", f"process {owner}" if owner else f"no process: `{go_on}` goes on"))

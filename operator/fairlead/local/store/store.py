@@ -152,6 +152,10 @@ class Store:
         """How many executions a tree has, the first one included."""
         return families.tree_size(self._database, root)
 
+    def children_by_phase(self, uid: str) -> dict[str, int]:
+        """How many executions the nodes of one have started, by phase."""
+        return families.children_by_phase(self._database, uid)
+
     def change_wish(self, uid: str, change: Callable[[Wish], Wish]) -> None:
         """Change what is wished for by a function, in one transaction."""
         families.change_wish(self._database, uid, change)
