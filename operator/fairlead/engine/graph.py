@@ -204,7 +204,7 @@ class Graph:
         self.bodies: dict[str, Body] = {}
         self.root = Body(self, spec.nodes, spec.connections or ())
         self.finally_ = Body(self, spec.finally_ or (), ())
-        self._last = ("", self.root)  # the last body asked for: questions come in runs
+        self._known: dict[str, Body] = {}  # bodies by the prefixes asked for of late: questions come in runs
         concurrency = spec.concurrency
         self.max_nodes: int | None = concurrency.max_nodes if concurrency is not None else None
 
@@ -251,12 +251,14 @@ class Graph:
 
     def body_of(self, prefix: str) -> Body:
         """The body that a scope's prefix belongs to; that of a stand-in's prefix is the body of the node it stands for."""
-        if prefix == self._last[0]:
-            return self._last[1]
-        found = self.bodies.get(_INDEX.sub("", prefix)) if prefix else self.root
+        found = self._known.get(prefix)
         if found is None:
-            found = self._around_stand_in(prefix)
-        self._last = (prefix, found)
+            found = self.bodies.get(_INDEX.sub("", prefix)) if prefix else self.root
+            if found is None:
+                found = self._around_stand_in(prefix)
+            if len(self._known) >= KNOWN_PREFIXES:
+                self._known.clear()
+            self._known[prefix] = found
         return found
 
     def _around_stand_in(self, prefix: str) -> Body:
@@ -284,6 +286,9 @@ def compile_workflow(spec: WorkflowSpec, name: str = "") -> Graph:
     """The graph of a valid workflow spec."""
     return Graph(spec, name)
 
+
+KNOWN_PREFIXES = 1_024
+"""How many prefixes are kept with their bodies; the items of a forEach come in parts of far fewer."""
 
 _INDEX = re.compile(r"\[\d+\]|#\d+")
 

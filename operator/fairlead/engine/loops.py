@@ -224,11 +224,13 @@ def _open(
         turn.emit(e.BranchStarted, branch=branch, **common)
     else:
         turn.emit(e.LoopIteration, condition=condition, **common)
-    if not entry:
-        for node in body.entries:
-            child = joins.next_child(turn.state, path)
-            turn.emit(e.PathStarted, path=child, parent=path, node=prefix + node.name)
-        turn.emit(e.PathCompleted, path=path, node=turn.state.instance(key), reason=reasons.FORKED)
+    if entry:
+        turn.work.append(entry)
+        return
+    for node in body.entries:
+        child = joins.next_child(turn.state, path)
+        turn.emit(e.PathStarted, path=child, parent=path, node=prefix + node.name)
+    turn.emit(e.PathCompleted, path=path, node=turn.state.instance(key), reason=reasons.FORKED)
     turn.work.extend(prefix + node.name for node in body.entries)
 
 
