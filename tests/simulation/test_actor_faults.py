@@ -27,7 +27,7 @@ from fairlead.model.events import Error, Event, NodeStarted
 from fairlead.model.manifests import WorkflowSpec, digest
 from fairlead.model.state import State
 from fairlead.runtime.actor import Actor
-from fairlead.runtime.memory import MemoryCheckpoints, MemoryLog, MemoryStatus
+from fairlead.runtime.memory import MemoryBlobs, MemoryCheckpoints, MemoryLog, MemoryStatus
 
 pytestmark = pytest.mark.simulation
 
@@ -69,7 +69,7 @@ class World:
         self.dice = dice
         self.time = START
         self.log = FaultyLog(dice)
-        self.checkpoints = MemoryCheckpoints()
+        self.checkpoints, self.blobs = MemoryCheckpoints(), MemoryBlobs()
         self.running: dict[Key, StartAttempt] = {}
         self.results: dict[Key, c.AttemptEnded] = {}
         self.spec, self.inputs = spec, inputs
@@ -96,6 +96,7 @@ class World:
             self.graph,
             log=self.log,
             checkpoints=self.checkpoints,
+            blobs=self.blobs,
             runner=self,
             status=MemoryStatus(),
             clock=self,

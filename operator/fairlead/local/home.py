@@ -28,7 +28,8 @@ from fairlead.model.events import Error, Event
 from fairlead.model.manifests import WorkflowSpec, canonical_json, digest, parse_spec
 from fairlead.model.state import WAITING, State
 from fairlead.model.times import parse_duration
-from fairlead.runtime.actor import Actor, load_state
+from fairlead.runtime.actor import Actor
+from fairlead.runtime.journal import Journal
 
 POLL = 0.1
 """Seconds between two looks at the store for wishes of other processes."""
@@ -103,7 +104,7 @@ class LocalHome:
     async def load(self, name: str) -> tuple[Graph, State]:
         """Graph and state of an execution, for readers. Raises NotFound and LogDamaged."""
         record = self.store.get(name)
-        return self._graph(record), await load_state(record.uid, self.store, self.store)
+        return self._graph(record), await Journal(record.uid, self.store, self.store, self.store).load()
 
     async def run(self, name: str, *, wait: bool = True) -> State:
         """Own the execution and work until it has ended; without `wait`, until it is suspended and nothing runs.
@@ -126,6 +127,7 @@ class LocalHome:
                 graph,
                 log=self.store,
                 checkpoints=self.store,
+                blobs=self.store,
                 runner=_Hands(runner),
                 status=self.store,
                 clock=self.clock,

@@ -21,6 +21,14 @@ import msgspec
 SCHEMA_VERSION = 1
 
 
+class Large(msgspec.Struct, frozen=True, gc=False):
+    """Where a value was taken out because it is large: the steps to it, the digest of its blob, its size as JSON."""
+
+    path: list[str | int]
+    digest: str
+    size: int
+
+
 class Event(
     msgspec.Struct,
     frozen=True,
@@ -31,10 +39,11 @@ class Event(
     kw_only=True,
     gc=False,
 ):
-    """Base of all events; the tag `type` is the class name."""
+    """Base of all events; the tag `type` is the class name. `large` stands in stored forms alone (see `model.large`)."""
 
     seq: int = 0
     at: int = 0
+    large: list[Large] | None = None
 
 
 class Error(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=False):

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from fairlead.model.events import Error
+from fairlead.model.events import Error, Large
 from fairlead.model.ids import prefix_of
 
 PENDING = "Pending"
@@ -261,6 +261,7 @@ class State(msgspec.Struct):
     outputs: dict[str, Any] = {}
     result: str | None = None
     reason: str | None = None
+    large: list[Large] = []  # in checkpoints alone: the values that stand in blobs, see `model.large`
 
     @property
     def ended(self) -> bool:

@@ -15,21 +15,18 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 
-import msgspec
-
 from fairlead.engine.effects import effects_of
 from fairlead.engine.engine import Engine
-from fairlead.engine.evolve import fold
 from fairlead.engine.graph import Graph
 from fairlead.engine.summary import status
 from fairlead.model import commands as c
-from fairlead.model import state as states
 from fairlead.model.effects import SaveCheckpoint, StartAttempt, StopAttempt
-from fairlead.model.errors import Bug, Conflict, LogDamaged, Unavailable
+from fairlead.model.errors import Conflict, Unavailable
 from fairlead.model.events import Event
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
-from fairlead.runtime.ports import Checkpoints, Clock, EventLog, Runner, StatusSink
+from fairlead.runtime.journal import Journal
+from fairlead.runtime.ports import Blobs, Checkpoints, Clock, EventLog, Runner, StatusSink
 
 STATUS_PERIOD = SECOND
 """How often the status is written while the phase stays the same."""
@@ -37,27 +34,6 @@ MAX_BATCH = 256
 """Commands decided in one append at most."""
 
 Listener = Callable[[list[Event], State], None]
-
-
-async def load_state(uid: str, log: EventLog, checkpoints: Checkpoints | None) -> State:
-    """The fold of a log, from the newest checkpoint that fits it. Raises LogDamaged."""
-    kept = await checkpoints.latest(uid) if checkpoints is not None else None
-    if kept is not None:
-        seq, data = kept
-        try:
-            state = states.decode(data)
-            if state.seq == seq and state.uid == uid:
-                return _fold(await log.read(uid, seq), state)
-        except (msgspec.DecodeError, Bug):
-            pass  # a checkpoint that does not fit the log is thrown away: the log has all
-    return _fold(await log.read(uid), State())
-
-
-def _fold(events: list[Event], state: State) -> State:
-    try:
-        return fold(events, state)
-    except Bug as wrong:
-        raise LogDamaged(f"the log does not fold: {wrong}", seq=state.seq + 1) from wrong
 
 
 class Actor:
@@ -70,6 +46,7 @@ class Actor:
         *,
         log: EventLog,
         checkpoints: Checkpoints,
+        blobs: Blobs,
         runner: Runner,
         status: StatusSink,
         clock: Clock,
@@ -78,8 +55,7 @@ class Actor:
         self.uid = uid
         self.graph = graph
         self.engine = Engine(graph)
-        self._log = log
-        self._checkpoints = checkpoints
+        self._journal = Journal(uid, log, checkpoints, blobs)
         self._runner = runner
         self._status = status
         self._shown = ("", 0)
@@ -96,7 +72,7 @@ class Actor:
 
     async def load(self) -> None:
         """Fold the log; what a crash left undone is taken up with the next command."""
-        state = await load_state(self.uid, self._log, self._checkpoints)
+        state = await self._journal.load()
         self._committed = state.seq
         self.engine = Engine(self.graph, state) if state.seq else Engine(self.graph)
 
@@ -160,7 +136,7 @@ class Actor:
     async def _commit(self, events: list[Event]) -> None:
         if not events:
             return
-        await self._log.append(self.uid, self._committed, events)
+        await self._journal.append(self._committed, events)
         self._committed = events[-1].seq
         if self._listener is not None:
             self._listener(events, self.state)
@@ -171,7 +147,7 @@ class Actor:
                 case StopAttempt():
                     self._runner.stop(self.uid, effect)
                 case SaveCheckpoint():
-                    await self._checkpoints.save(self.uid, self.state.seq, states.encode(self.state))
+                    await self._journal.save(self.state)
 
     async def _wait(self) -> None:
         """Until something arrives or the next timer is due."""

@@ -5,7 +5,7 @@ The log keeps stored forms, not objects: what is read back has gone through the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -65,6 +65,22 @@ class MemoryCheckpoints:
     async def latest(self, uid: str) -> tuple[int, bytes] | None:
         states = self._states.get(uid)
         return max(states.items()) if states else None
+
+
+class MemoryBlobs:
+    """Blobs; `stored` are their bytes by uid and digest, for tests to look at and to tamper with."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, dict[str, bytes]] = {}
+
+    async def keep(self, uid: str, blobs: Mapping[str, bytes]) -> None:
+        kept = self.stored.setdefault(uid, {})
+        for digest, data in blobs.items():
+            kept.setdefault(digest, data)
+
+    async def fetch(self, uid: str, digests: Collection[str]) -> dict[str, bytes]:
+        kept = self.stored.get(uid, {})
+        return {digest: kept[digest] for digest in digests if digest in kept}
 
 
 class MemoryStatus:

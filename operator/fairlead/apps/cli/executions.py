@@ -17,6 +17,7 @@ from fairlead.model.times import format_duration, format_time
 if TYPE_CHECKING:
     from fairlead.engine.graph import Graph, NodeDef
     from fairlead.model.state import State
+    from fairlead.runtime.journal import Journal
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -71,13 +72,18 @@ class Execution(NamedTuple):
 
 def load(store: Store, name: str) -> Execution:
     """An execution of a store. Raises NotFound and LogDamaged."""
-    from fairlead.runtime.actor import load_state
-
     record = store.get(name)
-    state = inline(load_state(record.uid, store, store))
+    state = inline(journal_of(store, record.uid).load())
     return Execution(
         record, store.wish(record.uid), store.wish_version(record.uid), graph_of(store, record), state
     )
+
+
+def journal_of(store: Store, uid: str) -> Journal:
+    """The log of an execution with its checkpoints and large values."""
+    from fairlead.runtime.journal import Journal
+
+    return Journal(uid, store, store, store)
 
 
 def graph_of(store: Store, record: ExecutionRecord) -> Graph:

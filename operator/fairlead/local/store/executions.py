@@ -162,6 +162,8 @@ def delete(database: Database, record: ExecutionRecord) -> None:
 
 _DELETE = (
     "DELETE FROM events WHERE uid = ?",
+    "DELETE FROM segments WHERE uid = ?",
+    "DELETE FROM blobs WHERE uid = ?",
     "DELETE FROM logs WHERE uid = ?",
     "DELETE FROM checkpoints WHERE uid = ?",
     "DELETE FROM wishes WHERE uid = ?",

@@ -36,7 +36,14 @@ CREATE TABLE wishes (
 CREATE TABLE statuses (
   uid TEXT PRIMARY KEY, status TEXT NOT NULL);
 """
-_STEPS = (_FIRST,)
+_LARGE_AND_PACKED = """
+CREATE TABLE blobs (
+  uid TEXT NOT NULL, digest TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (uid, digest));
+CREATE TABLE segments (
+  uid TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, data BLOB NOT NULL, chain BLOB NOT NULL,
+  PRIMARY KEY (uid, first))
+"""
+_STEPS = (_FIRST, _LARGE_AND_PACKED)
 VERSION = len(_STEPS)
 
 
