@@ -7,14 +7,16 @@ have a connection, those in memory as tasks of one loop.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
 from fairlead.local.store import Store
-from fairlead.runtime.memory import MemoryCheckpoints, MemoryLog
-from fairlead.runtime.ports import Checkpoints, EventLog
+from fairlead.runtime.memory import MemoryBlobs, MemoryCheckpoints, MemoryLog
+from fairlead.runtime.ports import Blobs, Checkpoints, EventLog
 
 Writer = Callable[[EventLog], Awaitable[None]]
 
@@ -30,8 +32,15 @@ class Adapter(Protocol):
     def checkpoints(self) -> Checkpoints:
         """Its checkpoints."""
 
+    @property
+    def blobs(self) -> Blobs:
+        """Its large values."""
+
     def race(self, *writers: Writer) -> None:
         """Run writers at the same time, each with a log of its own on this home."""
+
+    def spoil(self, uid: str, digest: str, data: bytes | None) -> None:
+        """Put other bytes in place of a blob, or take it away."""
 
     def close(self) -> None:
         """Let go of it."""
@@ -43,6 +52,13 @@ class Memory:
     def __init__(self, folder: Path) -> None:
         self.log = MemoryLog()
         self.checkpoints = MemoryCheckpoints()
+        self.blobs = MemoryBlobs()
+
+    def spoil(self, uid: str, digest: str, data: bytes | None) -> None:
+        if data is None:
+            del self.blobs.stored[uid][digest]
+        else:
+            self.blobs.stored[uid][digest] = data
 
     def race(self, *writers: Writer) -> None:
         async def all_of_them() -> None:
@@ -59,7 +75,13 @@ class SQLite:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "store.db"
-        self.log = self.checkpoints = Store(self._path)
+        self.log = self.checkpoints = self.blobs = Store(self._path)
+
+    def spoil(self, uid: str, digest: str, data: bytes | None) -> None:
+        with closing(sqlite3.connect(self._path)) as connection, connection:
+            connection.execute("DELETE FROM blobs WHERE uid = ? AND digest = ?", (uid, digest))
+            if data is not None:
+                connection.execute("INSERT INTO blobs VALUES (?, ?, ?)", (uid, digest, data))
 
     def race(self, *writers: Writer) -> None:
         failures: list[BaseException] = []

@@ -27,6 +27,7 @@ from fairlead.model.events import Error, Event, NodeStarted
 from fairlead.model.manifests import WorkflowSpec, digest
 from fairlead.model.state import State
 from fairlead.runtime.actor import Actor
+from fairlead.runtime.journal import Journal
 from fairlead.runtime.memory import MemoryBlobs, MemoryCheckpoints, MemoryLog, MemoryStatus
 
 pytestmark = pytest.mark.simulation
@@ -92,11 +93,8 @@ class World:
 
     def new_actor(self) -> Actor:
         return Actor(
-            "uid-1",
+            Journal("uid-1", self.log, self.checkpoints, self.blobs),
             self.graph,
-            log=self.log,
-            checkpoints=self.checkpoints,
-            blobs=self.blobs,
             runner=self,
             status=MemoryStatus(),
             clock=self,

@@ -19,6 +19,7 @@ from typing import Any
 from fairlead.engine import ending, joins
 from fairlead.engine.expressions import ExpressionError
 from fairlead.engine.graph import Body, NodeDef
+from fairlead.engine.sizes import TooLarge
 from fairlead.engine.turn import Turn
 from fairlead.model import events as e
 from fairlead.model import reasons
@@ -32,8 +33,9 @@ AT_ONCE = 64
 
 
 def begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
-    """Start a container. Raises ExpressionError for items that are no list, or too many."""
+    """Start a container. Raises ExpressionError for items that are no list, or too many, TooLarge where they do not fit."""
     items = _items(turn, node, key) if node.spec.for_each is not None else None
+    stored = turn.sizes.items(items, turn.state.counters.stored)
     state = turn.state.node(key)
     instance = turn.state.instance(key)
     deadline = None if node.timeout is None else turn.now + node.timeout
@@ -41,7 +43,7 @@ def begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
         e.NodeStarted, node=instance, path=path, attempt=state.attempt + 1, deadline=deadline, body=True
     )
     if node.spec.parallel is None:
-        turn.emit(e.LoopStarted, node=instance, path=path, items=items)
+        turn.emit(e.LoopStarted, node=instance, path=path, items=items, stored=stored)
     turn.work.append(key)
 
 
@@ -146,8 +148,7 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         opened += 1
     if loop.opened == total and not loop.open:
         _loop_completed(turn, key, state, loop)
-        results = [loop.results.get(f"{key}[{index}]/") for index in range(total)]
-        ending.complete(turn, key, state.path, port="done", outputs={"items": results, "failed": loop.failed})
+        ending.complete(turn, key, state.path, port="done", collected=[])
 
 
 # --- parallel --------------------------------------------------------------------------------------------------------
@@ -190,9 +191,8 @@ def _verdict(node: NodeDef, loop: LoopState) -> str:
 def _branches_done(turn: Turn, key: str, state: NodeState, node: NodeDef, loop: LoopState) -> None:
     parallel = node.spec.parallel
     assert parallel is not None
-    results = {branch.name: loop.results.get(f"{key}.{branch.name}/") for branch in parallel.branches}
-    outputs = {name: result for name, result in results.items() if result is not None}
-    ending.complete(turn, key, state.path, port="done", outputs=outputs)
+    names = [branch.name for branch in parallel.branches if f"{key}.{branch.name}/" in loop.results]
+    ending.complete(turn, key, state.path, port="done", collected=names)
 
 
 # --- bodies ----------------------------------------------------------------------------------------------------------
@@ -255,10 +255,13 @@ def close(turn: Turn, prefix: str) -> None:
     elif scope.ended >= scope.total:
         try:
             outputs = _outputs(turn, prefix)
+            stored = turn.sizes.items(outputs, turn.state.counters.stored)
         except ExpressionError as wrong:
             _body_ended(turn, prefix, scope, error=ending.expression_failure(wrong))
-            return
-        _body_ended(turn, prefix, scope, outputs=outputs)
+        except TooLarge as large:
+            _body_ended(turn, prefix, scope, error=large.error)
+        else:
+            _body_ended(turn, prefix, scope, outputs=outputs, stored=stored)
 
 
 def _body_ended(turn: Turn, prefix: str, scope: ScopeState, **how: Any) -> None:

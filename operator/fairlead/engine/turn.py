@@ -17,6 +17,7 @@ from typing import Any
 from fairlead.engine.evolve import evolve
 from fairlead.engine.graph import Body, Graph, NodeDef, underscored
 from fairlead.engine.scope import Computed, NodeView, Scope, error_value
+from fairlead.engine.sizes import Sizes
 from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model import state as s
@@ -29,6 +30,8 @@ STREAK = 16
 
 Seen = tuple[Body, str, str]
 """A body that expressions see: the body, its prefix, and that of the pass before."""
+Around = tuple[tuple[Seen, ...], dict[str, Any]]
+"""The bodies around an instance, innermost first, and the names of items and passes there."""
 
 _ENDS = frozenset({e.NodeCompleted, e.NodeFailed, e.NodeSkipped, e.NodeCancelled})
 
@@ -86,9 +89,10 @@ class Turn:
         self.events: list[e.Event] = []
         self.work: deque[str] = deque()
         self.queue = Queue()
+        self.sizes = Sizes()
         self.checkpoint_wanted = False
-        self._around_last: tuple[str, tuple[tuple[Seen, ...], dict[str, Any]]] = ("", ((), {}))
-        self._around_outer = self._around_last
+        self._around_last: tuple[str, Around] = ("", ((), {}))
+        self._around_outer: tuple[str, Around] = ("", ((), {}))
         self.drained = ""  # the reason for which running attempts have been told to stop
 
     def begin(self, now: int) -> None:
@@ -160,7 +164,7 @@ class Turn:
         """What `item`, `index`, `pass` and the `as` names are where an instance is."""
         return self._seen_from(prefix_of(key))[1] if "/" in key else {}
 
-    def _seen_from(self, prefix: str) -> tuple[tuple[Seen, ...], dict[str, Any]]:
+    def _seen_from(self, prefix: str) -> Around:
         """The bodies around an instance, innermost first, and what `item`, `index`, `pass` and the `as` names are there.
 
         Kept for the last prefix, and for the last one around it: it does not change while the body is at work, and the items of

@@ -104,7 +104,7 @@ class LocalHome:
     async def load(self, name: str) -> tuple[Graph, State]:
         """Graph and state of an execution, for readers. Raises NotFound and LogDamaged."""
         record = self.store.get(name)
-        return self._graph(record), await Journal(record.uid, self.store, self.store, self.store).load()
+        return self._graph(record), await self._journal(record).load()
 
     async def run(self, name: str, *, wait: bool = True) -> State:
         """Own the execution and work until it has ended; without `wait`, until it is suspended and nothing runs.
@@ -123,11 +123,8 @@ class LocalHome:
             graph = self._graph(record)
             runner = self._start_runner(graph)
             actor = Actor(
-                record.uid,
+                self._journal(record),
                 graph,
-                log=self.store,
-                checkpoints=self.store,
-                blobs=self.store,
                 runner=_Hands(runner),
                 status=self.store,
                 clock=self.clock,
@@ -149,6 +146,9 @@ class LocalHome:
                     await self._stop_runner()
 
     # --- inside ---
+
+    def _journal(self, record: ExecutionRecord) -> Journal:
+        return Journal(record.uid, self.store, self.store, self.store)
 
     def _graph(self, record: ExecutionRecord) -> Graph:
         spec = parse_spec(WorkflowSpec, self.store.definition(record.digest))

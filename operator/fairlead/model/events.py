@@ -291,6 +291,7 @@ class NodeScheduled(Event, frozen=True, kw_only=True, gc=False):
     delivery: int = 1
     values: dict[str, Any] | None = None
     start_deadline: int | None = None
+    stored: int = 0
 
 
 class NodeStarted(Event, frozen=True, kw_only=True, gc=False):
@@ -312,6 +313,7 @@ class LoopStarted(Event, frozen=True, kw_only=True, gc=False):
     node: str
     path: str
     items: list[Any] | None = None
+    stored: int = 0
 
 
 class LoopIteration(Event, frozen=True, kw_only=True, gc=False):
@@ -347,6 +349,7 @@ class BodyEnded(Event, frozen=True, kw_only=True, gc=False):
     branch: str = ""
     outputs: dict[str, Any] = {}
     error: Error | None = None
+    stored: int = 0
 
 
 class LoopCompleted(Event, frozen=True, kw_only=True, gc=False):
@@ -431,7 +434,11 @@ class NodeFallback(Event, frozen=True, kw_only=True, gc=False):
 
 
 class NodeCompleted(Event, frozen=True, kw_only=True, gc=False):
-    """The instance Succeeded on `port`; `variables` are what `store` or `set` wrote."""
+    """The instance Succeeded on `port`; `variables` are what `store` or `set` wrote.
+
+    `collected`: its outputs are collected from what its bodies gave, which stands in their BodyEnded: of these branches, or, if
+    none is named, of all the items. `stored` is what its large values add to those that the run stores, in bytes.
+    """
 
     node: str
     path: str
@@ -447,6 +454,8 @@ class NodeCompleted(Event, frozen=True, kw_only=True, gc=False):
     result: str | None = None
     reason: str | None = None
     via: str | None = None
+    collected: list[str] | None = None
+    stored: int = 0
 
 
 class NodeFailed(Event, frozen=True, kw_only=True, gc=False):

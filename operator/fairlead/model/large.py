@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, get_args, get_type_hints
 
 import msgspec
@@ -274,14 +274,25 @@ def _set(place: Any, step: str | int, value: Any) -> None:
         place[step] = value
 
 
-def put_at(form: dict[str, Any], large: Large, make: Callable[[Large], Any]) -> None:
-    """Put what is made of a reference where its value was taken from in a form of plain JSON."""
+def put_at(form: dict[str, Any], large: Large) -> None:
+    """Show a reference, `{digest, size}`, where its value was taken out, in an event's form of plain JSON."""
+    place, step = _in_form(form, large.path)
+    place[step] = {"digest": large.digest, "size": large.size}
+
+
+def take_out(form: dict[str, Any], path: Place) -> None:
+    """The reverse of `put_at`. Raises LookupError or TypeError for a place that is not there."""
+    place, step = _in_form(form, path)
+    if place is form:
+        del form[str(step)]
+    else:
+        place[step] = None
+
+
+def _in_form(form: dict[str, Any], path: Place) -> tuple[Any, str | int]:
+    head, *words = str(path[0]).split("_")
     place: Any = form
-    for step in large.path[:-1]:
+    steps = [head + "".join(word.title() for word in words), *path[1:]]
+    for step in steps[:-1]:
         place = place[step]
-    place[large.path[-1]] = make(large)
-
-
-def shown(large: Large) -> Mapping[str, Any]:
-    """A large value as readers see it."""
-    return {"digest": large.digest, "size": large.size}
+    return place, steps[-1]

@@ -202,6 +202,7 @@ class Counters(msgspec.Struct):
     timed_nodes: int = 0
     progress_mark: int = 0  # the last tenth reported by ProgressUpdated
     since_checkpoint: int = 0
+    stored: int = 0  # bytes of large values
 
 
 class State(msgspec.Struct):

@@ -26,7 +26,7 @@ from fairlead.model.events import Event
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
 from fairlead.runtime.journal import Journal
-from fairlead.runtime.ports import Blobs, Checkpoints, Clock, EventLog, Runner, StatusSink
+from fairlead.runtime.ports import Clock, Runner, StatusSink
 
 STATUS_PERIOD = SECOND
 """How often the status is written while the phase stays the same."""
@@ -41,21 +41,18 @@ class Actor:
 
     def __init__(
         self,
-        uid: str,
+        journal: Journal,
         graph: Graph,
         *,
-        log: EventLog,
-        checkpoints: Checkpoints,
-        blobs: Blobs,
         runner: Runner,
         status: StatusSink,
         clock: Clock,
         listener: Listener | None = None,
     ) -> None:
-        self.uid = uid
+        self.uid = journal.uid
         self.graph = graph
         self.engine = Engine(graph)
-        self._journal = Journal(uid, log, checkpoints, blobs)
+        self._journal = journal
         self._runner = runner
         self._status = status
         self._shown = ("", 0)

@@ -119,6 +119,20 @@ def status_of(found: Execution) -> Json:
     return status(found.graph, found.state, now(), generation=max(1, found.generation - behind))
 
 
+def whole_status_of(found: Execution) -> Json:
+    """The same with all variables and outputs whole, as the fold has them: for documents, whose readers want the values."""
+    status = status_of(found)
+    if found.state.phase:
+        status |= {"variables": found.state.variables, "outputs": found.state.outputs}
+        more = {
+            name: left
+            for name, left in status.pop("more", {}).items()
+            if name not in ("variables", "outputs")
+        }
+        status |= {"more": more} if more else {}
+    return status
+
+
 def taken_up(wish: Wish, state: State) -> bool:
     """Whether the run has acted on what is wished for; if not, its status speaks of the spec before."""
     if wish.redrive > state.redrive:

@@ -2,7 +2,8 @@
 
 `chain` of event n is a hash over `chain` of n-1 and the stored form of n; before event 1 stands a hash of the uid. So a change
 shows at the event that was changed, and an event of another log does not fit. Length and last hash are kept in `logs`, written in
-the same transaction, so that a lost tail shows too. Old events are packed (see `segments`). The phase is kept there as the log tells it, for lists and deletion.
+the same transaction, so that a lost tail shows too. The phase is kept there as the log tells it, for lists and deletion.
+Old events are packed, see `segments`.
 """
 
 from __future__ import annotations
@@ -158,17 +159,16 @@ def _packed(connection: sqlite3.Connection, uid: str, after: int) -> Iterator[An
             if first != (expected or first):
                 raise _damaged(uid, expected, f"is missing; expected it before {first}")
             if chain is None:
-                if first == 1:
-                    chain = _root(uid)
-                else:
-                    chain = segments.chain_before(connection, uid, first)
+                chain = _root(uid) if first == 1 else segments.chain_before(connection, uid, first)
                 if chain is None:
                     raise _damaged(uid, first - 1, "is missing")
             found = [_event(uid, seq, form) for seq, form in enumerate(forms, first)]
             for form in forms:
                 chain = _link(chain, form)
             if chain != end:
-                raise _damaged(uid, first, f"or one of those up to {last} was changed: they do not fit their hash")
+                raise _damaged(
+                    uid, first, f"or one of those up to {last} was changed: they do not fit their hash"
+                )
             expected = last + 1
             yield from found[max(0, after - first + 1) :]
     except segments.Unpackable as wrong:

@@ -92,5 +92,7 @@ def _forms(first: int, last: int, data: bytes) -> list[bytes]:
     except zlib.error as error:
         raise Unpackable(first, f"cannot be unpacked, with those up to {last}: {error}") from error
     if len(forms) != last - first + 1:
-        raise Unpackable(first, f"was changed: with those up to {last} there are {len(forms)}, expected {last - first + 1}")
+        raise Unpackable(
+            first, f"was changed: with those up to {last} there are {len(forms)}, expected {last - first + 1}"
+        )
     return forms
