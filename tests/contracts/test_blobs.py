@@ -29,7 +29,9 @@ def fetch(adapter: Adapter, uid: str, *values: bytes) -> list[bytes | None]:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x00\xff" * 4, b'{"value":[1]}', bytes(range(256)) * (8 << 12)], ids=["empty", "any", "json", "8 MiB"]
+    "data",
+    [b"", b"\x00\xff" * 4, b'{"value":[1]}', bytes(range(256)) * (8 << 12)],
+    ids=["empty", "any", "json", "8 MiB"],
 )
 def test_what_was_kept_is_given_back(adapter, data):
     """Byte for byte, whatever the bytes are and however many."""

@@ -82,14 +82,16 @@ class Sizes:
         size = len(_encode(value))
         if size <= LARGE:
             return 0
-        rest = size
+        own, inside = size, 0
         for part in value.values() if kind is dict else value:
             if type(part) in (dict, list):
                 inner = len(_encode(part))
                 if inner > LARGE:
-                    rest += self._fresh(part) - inner
-        self._remember(value, size)
-        return max(rest, 0)
+                    own -= inner
+                    inside += self._fresh(part)
+        if own > LARGE:  # what only holds large values is no blob itself
+            self._remember(value, size)
+        return own + inside
 
     def _remember(self, value: Any, size: int) -> None:
         if size > KNOWN:
