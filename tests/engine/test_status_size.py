@@ -42,7 +42,10 @@ def errors(draw: st.DrawFn, depth: int = 0) -> Error:
 
 VALUES = st.dictionaries(
     st.text(min_size=1, max_size=4) | st.sampled_from(["k" * 20_000]),
-    TEXTS | st.lists(st.integers(), max_size=5) | st.just([0] * 5_000) | st.just("v" * 4_000),
+    TEXTS
+    | st.lists(st.integers(-(2**63), 2**63 - 1), max_size=5)
+    | st.just([0] * 5_000)
+    | st.just("v" * 4_000),
     max_size=12,
 )
 
