@@ -62,7 +62,7 @@ def test_a_value_that_many_read_is_stored_once_and_is_one_object(adapter):
     events = written(adapter)
     stored = asyncio.run(adapter.log.read("uid-demo"))
 
-    found = asyncio.run(journal(adapter).read())
+    found: list[Any] = list(asyncio.run(journal(adapter).read()))
 
     assert events == found
     assert (NODES + 1, 1) == (len(references(adapter)), len({large.digest for large in references(adapter)}))
@@ -78,7 +78,7 @@ def test_the_parts_of_a_list_are_blobs_of_their_own(adapter):
     writer = journal(adapter)
     asyncio.run(writer.append(0, [created(), first, then]))
 
-    found = asyncio.run(journal(adapter).read())
+    found: list[Any] = list(asyncio.run(journal(adapter).read()))
 
     assert [created(), first, then] == found
     assert found[2].values["with"]["document"] is found[1].outputs["documents"][1]

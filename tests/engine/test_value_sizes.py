@@ -44,7 +44,8 @@ def test_outputs_of_1_mib_are_passed_on_and_are_one_object():
     data = run.state.node("a").outputs["data"]
     assert 100 == len(run.running)
     assert all(effect.document["inputs"]["data"] is data for effect in run.running.values())
-    assert all(run.state.node(f"all[{n}]/r").values["with"]["data"] is data for n in range(100))
+    readers: list[Any] = [run.state.node(f"all[{n}]/r") for n in range(100)]
+    assert all(reader.values["with"]["data"] is data for reader in readers)
     assert MIB / 2 < run.state.counters.stored < 1.1 * MIB
 
 

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.stores import DEFINITION, a_run, program, record, tamper
@@ -42,7 +43,7 @@ def grow(store: Store, uid: str, to: int, step: int = 37) -> None:
         asyncio.run(store.append(uid, start, events[start : start + step]))
 
 
-def rows(path: Path, question: str) -> list[tuple[int, ...]]:
+def rows(path: Path, question: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(question).fetchall()
 
