@@ -53,7 +53,8 @@ def body_ended(state: State, event: e.BodyEnded) -> None:
         if not is_while:
             loop.results[event.scope] = event.outputs
             state.counters.stored += event.stored
-        _forget_paths(state, scope.path)
+        if scope.path in state.path_children:
+            _forget_paths(state, scope.path)
     else:
         loop.failed += 1
         if loop.failure is None:
