@@ -42,7 +42,8 @@ def list_(output: AsListing = None, store: StorePath = None, local: Local = Fals
 def get(name: Name, output: AsListing = None, store: StorePath = None, local: Local = False) -> None:
     """Show one execution: phase, progress, times, the states of its nodes, what it waits for, what came out.
 
-    With -o json it is the WorkflowExecution object; `metrics` beside its status has the figures and the nodes.
+    With -o json it is the WorkflowExecution object, its outputs and variables whole however large; `metrics` beside its status
+    has the figures and the nodes.
 
     Examples:
       fairlead get order-qwxyz
@@ -60,6 +61,7 @@ def get(name: Name, output: AsListing = None, store: StorePath = None, local: Lo
     now = executions.now()
     status, figures = executions.status_of(found), metrics(found.state, now)
     if output in (Listing.JSON, Listing.YAML):
+        status = executions.whole_status_of(found)
         whole = executions.object_of(found.record, found.wish, found.generation, status)
         whole["metrics"] = {**details.figures(figures), "nodes": nodes.data(found.graph, found.state)}
         document(whole, output)
