@@ -50,6 +50,24 @@ def test_hello_runs(tmp_path):
     assert {"greeting": "Hello, Ada!"} == json.loads(done.stdout)["outputs"]
 
 
+def test_the_cached_lookup_is_made_once(tmp_path):
+    """The second run takes the result of the first, and the fields that follow from it are the same."""
+    runs = [
+        fairlead(
+            "run", EXAMPLES / "cached-lookup.yaml", name, "-i", "customer=c-17", "-i", "amount=250", "-o", "json",
+            cwd=tmp_path, store=tmp_path / "s.db",
+        )
+        for name in ("one", "two")
+    ]  # fmt: skip
+    events = fairlead("events", "two", cwd=tmp_path, store=tmp_path / "s.db").stdout
+
+    assert [{"total": 225.0, "due": "in 30 days"}] * 2 == [
+        json.loads(done.stdout)["outputs"] for done in runs
+    ]
+    assert "NodeCompleted customer from the cache, filled by one at 20" in events
+    assert "NodeStarted" not in events
+
+
 def test_order_runs_and_its_cases_pass(tmp_path):
     """For real, and in virtual time."""
     inputs = tmp_path / "inputs.json"

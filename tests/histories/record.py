@@ -126,7 +126,26 @@ def children() -> Recorder:
     return run
 
 
-SCENARIOS: list[Callable[[], Recorder]] = [order, interrupted, ladder, children]
+def cached() -> Recorder:
+    """A miss, a hit of a later item, a key that is none, and a computed field over what was looked up."""
+    look = {"name": "look", **RUN, "cache": {"key": "${item}", "ttl": "1h"}, "store": {"n": "${outputs.n}"}}
+    run = Recorder(
+        {
+            "variables": {"n": 0},
+            "computed": {"twice": "vars.n * 2"},
+            "nodes": [
+                {"name": "each", "forEach": {"items": ["a", "a", "b"], "maxParallel": 1, "nodes": [look]}},
+                {"name": "bad", **RUN, "cache": {"key": "${inputs.n}"}, "onError": "continue"},
+                {"name": "say", "after": ["each"], "log": {"message": "${computed.twice}"}},
+            ],
+        }
+    )
+    run.create({"n": 5}).started("each[0]/look").tick(1).end("each[0]/look", {"n": 1})
+    run.tick(1).end("each[2]/look", {"n": 2})
+    return run
+
+
+SCENARIOS: list[Callable[[], Recorder]] = [order, interrupted, ladder, children, cached]
 
 
 def history(run: Recorder) -> dict[str, Any]:

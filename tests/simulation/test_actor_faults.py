@@ -27,7 +27,8 @@ from fairlead.model.events import Error, Event, NodeStarted
 from fairlead.model.manifests import WorkflowSpec, digest
 from fairlead.model.state import State
 from fairlead.runtime.actor import Actor
-from fairlead.runtime.memory import MemoryCheckpoints, MemoryLog, MemoryStatus
+from fairlead.runtime.caching import Caching
+from fairlead.runtime.memory import MemoryCache, MemoryCheckpoints, MemoryLog, MemoryStatus
 
 pytestmark = pytest.mark.simulation
 
@@ -111,6 +112,7 @@ class World:
         self.time = START
         self.log = FaultyLog(dice)
         self.checkpoints = MemoryCheckpoints()
+        self.cache = MemoryCache()
         self.running: dict[Key, StartAttempt] = {}
         self.results: dict[Key, c.AttemptEnded] = {}
         self.children = PlayedChildren(self)
@@ -141,6 +143,7 @@ class World:
             runner=self,
             children=self.children,
             status=MemoryStatus(),
+            caching=Caching(self.cache),
             clock=self,
         )
 

@@ -26,8 +26,9 @@ from fairlead.model.errors import Unavailable
 from fairlead.model.events import Error
 from fairlead.model.manifests import WorkflowSpec, digest
 from fairlead.runtime.actor import Actor
+from fairlead.runtime.caching import Caching
 from fairlead.runtime.children import Child, RegistryChildren, end_of
-from fairlead.runtime.memory import MemoryCheckpoints, MemoryLog, MemoryRegistry, MemoryStatus
+from fairlead.runtime.memory import MemoryCache, MemoryCheckpoints, MemoryLog, MemoryRegistry, MemoryStatus
 
 pytestmark = pytest.mark.simulation
 
@@ -138,6 +139,7 @@ class Family:
             runner=self,
             children=RegistryChildren(self.registry, self.tell, self.host),
             status=MemoryStatus(),
+            caching=Caching(MemoryCache()),
             clock=self,
         )
         await actor.load()

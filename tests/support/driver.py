@@ -1,4 +1,4 @@
-"""A driver for one engine in tests: it plays log, runner and clock, checks every invariant at each step, and can crash.
+"""A driver for one engine in tests: it plays log, runner, cache and clock, checks every invariant at each step, and can crash.
 
 The log is a list of stored forms (bytes), so that every event goes through the codec. After each batch the fold of the whole log
 is compared with the live state.
@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fairlead.engine.effects import effects_of
+from tests.support.history import check_history
+
+from fairlead.engine.effects import effects_of, unanswered_of
 from fairlead.engine.engine import Engine
 from fairlead.engine.evolve import evolve, fold
 from fairlead.engine.graph import Graph, compile_workflow
@@ -20,15 +22,24 @@ from fairlead.engine.steering import standing
 from fairlead.model import commands as c
 from fairlead.model import events as e
 from fairlead.model import state as s
-from fairlead.model.effects import AnyEffect, StartAttempt, StartChild, SteerChild, StopAttempt
+from fairlead.model.effects import (
+    AnyEffect,
+    FillCache,
+    LookUp,
+    StartAttempt,
+    StartChild,
+    SteerChild,
+    StopAttempt,
+)
 from fairlead.model.events import Error
 from fairlead.model.ids import key_of
 from fairlead.model.manifests import WorkflowSpec, digest, parse_spec
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
+from fairlead.runtime import caching
+from fairlead.runtime.memory import MemoryCache
 
 START = 1_700_000_000 * SECOND
-DONE = ("NodeCompleted", "NodeFailed", "NodeSkipped", "NodeCancelled")
 
 
 def spec_of(**fields: Any) -> WorkflowSpec:
@@ -37,11 +48,25 @@ def spec_of(**fields: Any) -> WorkflowSpec:
 
 
 class Driver:
-    """Owns an engine, its log and the attempts that a runner would have in hand."""
+    """Owns an engine, its log and the attempts that a runner would have in hand.
+
+    The cache answers as soon as it is asked, unless it is `slow`: then `answer` lets it. It may be shared by drivers.
+    """
 
     def __init__(
-        self, spec: WorkflowSpec | dict[str, Any], *, limit: int = 1_000, check: bool = True
+        self,
+        spec: WorkflowSpec | dict[str, Any],
+        *,
+        limit: int = 1_000,
+        check: bool = True,
+        name: str = "run",
+        cache: MemoryCache | None = None,
+        slow: bool = False,
     ) -> None:
+        self.name = name
+        self.cache = MemoryCache() if cache is None else cache
+        self.slow = slow
+        self.asked: dict[int, LookUp] = {}
         self.spec = spec if isinstance(spec, WorkflowSpec) else parse_spec(WorkflowSpec, spec)
         self.graph: Graph = compile_workflow(self.spec, "flow")
         self.engine = Engine(self.graph)
@@ -103,7 +128,7 @@ class Driver:
 
     def _create(self, inputs: dict[str, Any] | None, **more: Any) -> c.Create:
         return c.Create(
-            name="run",
+            name=self.name,
             uid="uid-1",
             workflow="flow",
             digest=digest(self.spec),
@@ -117,11 +142,20 @@ class Driver:
             self._commit(self.engine.decide(command, self.now, self.limit))
             while self.engine.unfinished:
                 self._commit(self.engine.decide_more(self.now, self.limit))
-        return self._say_lost()
+        self._say_lost()
+        return self if self.slow else self.answer()
 
     def _say_lost(self) -> Driver:
         lost, self.lost = self.lost, []
         return self.tell(*lost) if lost else self
+
+    def answer(self) -> Driver:
+        """Let the cache answer what it has been asked."""
+        while self.asked:
+            effect = self.asked.pop(min(self.asked))
+            found = self.cache.get_now(caching.store_key(effect.identity), effect.at)
+            self.tell(caching.answer(effect, found))
+        return self
 
     def tick(self, seconds: float = 0) -> Driver:
         self.now += round(seconds * SECOND)
@@ -211,9 +245,11 @@ class Driver:
         for effect in standing(self.graph, self.state):
             if isinstance(effect, SteerChild) or (effect.node, effect.attempt, 0) not in self.running:
                 self._act(effect)
+        self.asked = {question.asked: question for question in unanswered_of(self.graph, self.state)}
         while self.engine.unfinished:
             self._commit(self.engine.decide_more(self.now, self.limit))
-        return self._say_lost()
+        self._say_lost()
+        return self if self.slow else self.answer()
 
     def wait_for_timer(self) -> bool:
         """Go to the next due time; False if there is none."""
@@ -262,6 +298,11 @@ class Driver:
             self.running[identity] = effect
         elif isinstance(effect, StopAttempt):
             self.stopping.add((effect.node, effect.attempt, effect.delivery))
+        elif isinstance(effect, LookUp):
+            self.asked[effect.asked] = effect
+        elif isinstance(effect, FillCache):
+            key, entry = caching.store_key(effect.identity), caching.entry_of(effect)
+            self.cache.put_now(key, entry, effect.expires, effect.at)
 
     def check_ended(self) -> None:
         """What holds of every run that has ended."""
@@ -275,13 +316,6 @@ class Driver:
         assert all(path.status != s.ACTIVE for path in state.paths.values()), state.paths
         counters = state.counters
         assert counters.done + counters.failed + counters.skipped == counters.total
-        last_epoch: dict[str, int] = {}
-        for event in self.events:
-            event_node = getattr(event, "node", "")
-            name = type(event).__name__
-            if name == "Redriven":
-                last_epoch = {}
-            if name in DONE:
-                last_epoch[key_of(event_node)] = last_epoch.get(key_of(event_node), 0) + 1
-        twice = {node: count for node, count in last_epoch.items() if count != 1}
-        assert not twice, f"ended more than once: {twice}"
+        assert check_history(self.events) == counters.total, (
+            "progress counts other instances than the log has"
+        )

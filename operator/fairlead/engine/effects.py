@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fairlead.engine.caching import fill_of, lookup_of
 from fairlead.engine.documents import node_document, secrets_of
 from fairlead.engine.graph import Graph
 from fairlead.engine.steering import CONCERNS_CHILDREN, asked_of_children
 from fairlead.model import events as e
 from fairlead.model import state as s
-from fairlead.model.effects import AnyEffect, SaveCheckpoint, StartAttempt, StopAttempt
+from fairlead.model.effects import AnyEffect, LookUp, SaveCheckpoint, StartAttempt, StopAttempt
 from fairlead.model.ids import delivery_id, key_of
 from fairlead.model.state import State
 
@@ -37,7 +38,21 @@ def effects_of(graph: Graph, state: State, events: Iterable[e.Event]) -> list[An
                 effects.append(stop)
         elif isinstance(event, e.CheckpointTaken):
             effects.append(SaveCheckpoint(seq=event.seq))
+        elif isinstance(event, e.CacheLookup):
+            lookup = lookup_of(graph, state, key_of(event.node))
+            if lookup is not None and lookup.asked == event.seq:
+                effects.append(lookup)
+        elif isinstance(event, e.NodeCompleted) and event.cache:
+            fill = fill_of(graph, state, event)
+            if fill is not None:
+                effects.append(fill)
     return [*effects, *asked_of_children(graph, state, of_children)] if of_children else effects
+
+
+def unanswered_of(graph: Graph, state: State) -> list[LookUp]:
+    """After a crash: the questions to the cache that are asked anew."""
+    found = (lookup_of(graph, state, key) for key in state.waiting)
+    return [lookup for lookup in found if lookup is not None]
 
 
 def _start(graph: Graph, state: State, event: e.NodeScheduled) -> StartAttempt | None:

@@ -14,19 +14,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fairlead.engine import children, ending, joins
+from fairlead.engine import children, ending, joins, redriving
 from fairlead.engine.expressions import ExpressionError
-from fairlead.engine.graph import Body, NodeDef
+from fairlead.engine.graph import Body
 from fairlead.engine.turn import Turn
 from fairlead.model import commands as c
 from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model import state as s
 from fairlead.model.ids import key_of
-from fairlead.model.state import State
-
-SWEPT = (reasons.EXECUTION_FAILED, reasons.CANCELLED, reasons.FINISHED, reasons.FINALLY_TIMEOUT)
-"""Reasons of instances that were skipped because the run ended, not because no path led there."""
 
 
 def create(turn: Turn, command: c.Create) -> None:
@@ -139,83 +135,9 @@ def _wish_redrive(turn: Turn, wanted: c.Wish) -> None:
     if wanted.stop > wanted.redrive:
         turn.emit(e.RedriveRefused, redrive=wanted.redrive, reason=wanted.stop_reason)
         return
-    loop = next((name for name in _to_run_again(turn) if _began_as_body(turn, name)), None)
-    if loop is not None:
-        reason = f"node {loop!r} is a {turn.graph.root.nodes[loop].kind} that had begun, and redriving one is not supported yet"
-        turn.emit(e.RedriveRefused, redrive=wanted.redrive, reason=reason)
-        return
-    redrive(turn, wanted.redrive, cancel=wanted.cancel)
-
-
-def _began_as_body(turn: Turn, name: str) -> bool:
-    return turn.graph.root.nodes[name].in_body and turn.state.node(name).attempt > 0
-
-
-# --- redrive ---------------------------------------------------------------------------------------------------------
-
-
-def redrive(turn: Turn, number: int, *, cancel: bool) -> None:
-    """Run again what failed unhandled or was cancelled, and what the end of the run kept from starting (semantics 31).
-
-    A finish with result failed is an unhandled failure (semantics 25). What only those would have led to (DeadPath) is open again
-    as well. A join that other connections had met stays as it is.
-    """
-    state, root = turn.state, turn.graph.root
-    again = _to_run_again(turn)
-    reset = [_reset_node(turn, root.nodes[name], again) for name in again]
-    finally_nodes = [name for name in turn.graph.finally_.nodes if state.node(name).status in s.ENDED_NODE]
     timeout = _timeout(turn)
-    turn.emit(
-        e.Redriven,
-        redrive=number,
-        epoch=state.epoch + 1,
-        reset=reset,
-        finally_nodes=finally_nodes,
-        deadline=None if timeout is None else turn.now + timeout,
-        cancel=cancel and not (state.cancel or state.cancel_void),
-    )
-    turn.queue.clear()
-    turn.drained = ""
-    turn.work.extend(again)
-
-
-def _to_run_again(turn: Turn) -> dict[str, None]:
-    state, root = turn.state, turn.graph.root
-    again: dict[str, None] = {}
-    work = [name for name in root.nodes if _ends_open(state, name)]
-    while work:
-        name = work.pop()
-        if name in again:
-            continue
-        again[name] = None
-        for edge in root.nodes[name].outgoing:
-            target = state.node(edge.target)
-            if target.status == s.SKIPPED and target.handled == reasons.DEAD_PATH:
-                work.append(edge.target)
-    return {name: None for name in root.nodes if name in again}
-
-
-def _ends_open(state: State, name: str) -> bool:
-    node, finish = state.node(name), state.finish
-    if node.status == s.FAILED:
-        return not node.handled
-    if node.status == s.SUCCEEDED:
-        return finish is not None and finish.result == "failed" and _place(state, finish.node) == name
-    return node.status == s.CANCELLED or (node.status == s.SKIPPED and node.handled in SWEPT)
-
-
-def _place(state: State, instance: str) -> str:
-    """The node of the graph that an instance is, or stands in for."""
-    return state.node(key_of(instance)).stands_for or key_of(instance)
-
-
-def _reset_node(turn: Turn, node: NodeDef, again: dict[str, None]) -> e.ResetNode:
-    state = turn.state.node(node.name)
-    undone = sum(1 for edge in node.incoming if edge.source in again)
-    arrivals = list(state.arrivals or ()) if state.status == s.SKIPPED else [state.path]
-    return e.ResetNode(
-        node=turn.state.instance(node.name), taken=state.taken, dead=state.dead - undone, arrivals=arrivals
-    )
+    deadline = None if timeout is None else turn.now + timeout
+    redriving.redrive(turn, wanted.redrive, deadline=deadline, cancel=wanted.cancel)
 
 
 # --- time ------------------------------------------------------------------------------------------------------------

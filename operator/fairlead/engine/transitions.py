@@ -25,6 +25,8 @@ EXECUTION: Table = {
     s.SUCCEEDED: {},
 }
 
+_GOES_ON_PATH = {"Redriven": s.ACTIVE, "BodyReopened": s.ACTIVE}
+
 PATH: Table = {
     "": {
         "PathStarted": s.ACTIVE,
@@ -40,16 +42,19 @@ PATH: Table = {
         "PathCancelled": s.CANCELLED,
     },
     s.JOINED: {},
-    s.COMPLETED: {"Redriven": s.ACTIVE},
-    s.FAILED: {"Redriven": s.ACTIVE},
-    s.CANCELLED: {"Redriven": s.ACTIVE},
+    s.COMPLETED: {**_GOES_ON_PATH},
+    s.FAILED: {**_GOES_ON_PATH},
+    s.CANCELLED: {**_GOES_ON_PATH},
 }
 
 _ENDS_AT_ONCE = {"NodeCompleted": s.SUCCEEDED, "NodeFailed": s.FAILED, "NodeSkipped": s.SKIPPED}
 
+_RUNS_AGAIN = {"Redriven": s.PENDING, "BodyReopened": s.PENDING}
+
 NODE: Table = {
     s.PENDING: {
         "NodeReady": s.READY,
+        "CacheLookup": s.LOOKING_UP,
         "WaitStarted": s.WAITING,
         "NodeStarted": s.RUNNING,
         "NodeScheduled": s.SCHEDULED,
@@ -59,6 +64,7 @@ NODE: Table = {
     },
     s.READY: {
         "NodeReady": s.READY,
+        "CacheLookup": s.LOOKING_UP,
         "WaitStarted": s.WAITING,
         "NodeStarted": s.RUNNING,
         "NodeScheduled": s.SCHEDULED,
@@ -103,6 +109,7 @@ NODE: Table = {
     s.RETRYING: {
         "NodeScheduled": s.SCHEDULED,
         "ChildScheduled": s.SCHEDULED,
+        "NodeStarted": s.RUNNING,
         "NodeReady": s.READY,
         "NodeCancelled": s.CANCELLED,
     },
@@ -114,12 +121,19 @@ NODE: Table = {
         "NodeFallback": s.FALLBACK,
         "NodeCancelled": s.CANCELLED,
     },
+    s.LOOKING_UP: {
+        "CacheMissed": s.READY,
+        "NodeCompleted": s.SUCCEEDED,
+        "NodeFailed": s.FAILED,
+        "NodeFallback": s.FALLBACK,
+        "NodeCancelled": s.CANCELLED,
+    },
     s.LOST: {"NodeScheduled": s.SCHEDULED, "NodeReady": s.READY, "NodeCancelled": s.CANCELLED},
     s.FALLBACK: {"NodeCompleted": s.SUCCEEDED, "NodeFailed": s.FAILED, "NodeCancelled": s.CANCELLED},
-    s.SUCCEEDED: {"Redriven": s.PENDING},
-    s.FAILED: {"Redriven": s.PENDING},
-    s.SKIPPED: {"Redriven": s.PENDING},
-    s.CANCELLED: {"Redriven": s.PENDING},
+    s.SUCCEEDED: {**_RUNS_AGAIN},
+    s.FAILED: {**_RUNS_AGAIN},
+    s.SKIPPED: {**_RUNS_AGAIN},
+    s.CANCELLED: {**_RUNS_AGAIN},
 }
 
 TABLES: dict[str, Table] = {"execution": EXECUTION, "path": PATH, "node": NODE}

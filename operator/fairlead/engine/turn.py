@@ -20,7 +20,7 @@ from fairlead.engine.scope import Computed, NodeView, Scope, error_value
 from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model import state as s
-from fairlead.model.ids import connection_target, prefix_of
+from fairlead.model.ids import connection_target, key_of, prefix_of
 from fairlead.model.state import NodeState, State
 
 STREAK = 16
@@ -164,6 +164,15 @@ class Turn:
             self._last_around = (prefix, self._around(prefix))
         return self._last_around[1]
 
+    def look_around(self) -> None:
+        """A container starts: what was seen from a place in it may be another thing now."""
+        self._last_around = ("", ([], {}))
+
+    def stood_for(self, key: str) -> e.Error | None:
+        """The error that a stand-in stands in for; None for any other node."""
+        stands_for = self.state.node(key).stands_for
+        return self.state.node(stands_for).error if stands_for else None
+
     def _around(self, prefix: str) -> tuple[list[tuple[Body, str, str]], dict[str, Any]]:
         """The bodies around an instance, innermost first, and what `item`, `index`, `pass` and the `as` names are there."""
         state, graph = self.state, self.graph
@@ -172,7 +181,12 @@ class Turn:
         passes: list[int] = []
         while prefix:
             scope = state.scopes.get(prefix)
-            if scope is None:  # the place of a stand-in: it sees what the node sees that it stands for
+            if (
+                scope is None
+            ):  # the place of a stand-in: it sees what the node sees that it stands for, and its error
+                stood_for = state.node(key_of(prefix[:-1]))
+                if stood_for.error is not None:
+                    names.setdefault("error", error_value(stood_for.error))
                 prefix = prefix_of(prefix[:-1])
                 continue
             loop = state.loops[scope.container]
@@ -244,6 +258,11 @@ class Turn:
             return
         self._streak = 0
         self.work.extend(prefix + connection_target(connection) for connection in edges)
+
+
+def priority(turn: Turn, node: NodeDef) -> int:
+    """The node's own priority, else the run's."""
+    return turn.state.priority if node.spec.priority is None else node.spec.priority
 
 
 def _passes(indexes: list[int]) -> dict[str, Any]:

@@ -4,6 +4,7 @@
     suspend                             the whole run, for `resume` or the end of `suspendTimeout`
     timer      retry, redelivery        an instance between two attempts, or between two deliveries of a lost one
     timer      wait                     a wait node
+    cache                               the cache's answer
     start                               an attempt that is scheduled and has not started
     maxNodes                            an instance held by `concurrency.maxNodes`
     suspend                             an instance held by the suspension
@@ -61,6 +62,9 @@ def _timer(graph: Graph, state: State, key: str) -> dict[str, Any]:
     node = state.node(key)
     if node.status == s.WAITING:
         return _wait(state, key, node)
+    if node.status == s.LOOKING_UP:
+        message = f"it asks the cache for {node.cache_key!r:.80}, and runs if there is no answer"
+        return _entry("cache", state.instance(key), since=node.since, until=node.due, message=message)
     until = _due(state, f"retry/{key}")
     when = f"at {format_time(until)}" if until else "after the run is resumed"
     if node.status == s.LOST:

@@ -29,6 +29,7 @@ from fairlead.model.manifests import WorkflowSpec, parse_spec
 from fairlead.model.state import WAITING, State
 from fairlead.model.times import parse_duration
 from fairlead.runtime.actor import Actor
+from fairlead.runtime.caching import Caching
 from fairlead.runtime.children import Child, RegistryChildren, end_of, lost_by
 from fairlead.runtime.ports import Clock
 
@@ -134,6 +135,7 @@ class Hosting:
             runner=_Hands(self._runner),
             children=self._children,
             status=self._store,
+            caching=Caching(self._store.cache),
             clock=self._clock,
             listener=lambda events, state: self._heard(record.name, graph, events, state),
         )

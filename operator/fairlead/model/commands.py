@@ -173,6 +173,25 @@ class ChildLost(Command, frozen=True, kw_only=True):
         return f"childLost/{self.node}/{self.child}/{self.uid}"
 
 
+class CacheAnswered(Command, frozen=True, kw_only=True):
+    """What the cache says to the question `asked` (the seq of its event): an earlier result's `outputs`, or none.
+
+    `filled_by` is the execution that the result is of, `filled_at` when it was kept; `note` why there is none, if it was looked
+    for in vain for more than its absence.
+    """
+
+    node: str
+    asked: int
+    outputs: dict[str, Any] | None = None
+    filled_by: str = ""
+    filled_at: int = 0
+    note: str = ""
+
+    @property
+    def identity(self) -> str:
+        return f"cache/{self.node}/{self.asked}"
+
+
 AnyCommand = (
     Create
     | Wish
@@ -184,4 +203,5 @@ AnyCommand = (
     | ChildEnded
     | ChildRefused
     | ChildLost
+    | CacheAnswered
 )

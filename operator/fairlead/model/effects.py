@@ -73,4 +73,25 @@ class SteerChild(msgspec.Struct, frozen=True, kw_only=True):
     force: bool = False
 
 
-AnyEffect = StartAttempt | StopAttempt | SaveCheckpoint | StartChild | SteerChild
+class LookUp(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask the cache for the result that is kept for `identity` and is good at the time `at`; CacheAnswered is its answer."""
+
+    id: str
+    node: str
+    asked: int
+    identity: dict[str, str]
+    at: int
+
+
+class FillCache(msgspec.Struct, frozen=True, kw_only=True):
+    """Keep a result for `identity` until `expires`, unless there is one: the first stays."""
+
+    id: str
+    identity: dict[str, str]
+    outputs: dict[str, Any]
+    execution: str
+    at: int
+    expires: int | None
+
+
+AnyEffect = StartAttempt | StopAttempt | SaveCheckpoint | StartChild | SteerChild | LookUp | FillCache

@@ -17,6 +17,7 @@ INPUT_TOO_LARGE = "InputTooLarge"
 EXPRESSION_ERROR = "ExpressionError"
 EXPRESSION_TOO_EXPENSIVE = "ExpressionTooExpensive"
 JOIN_UNREACHABLE = "JoinUnreachable"
+CACHE_KEY_INVALID = "CacheKeyInvalid"
 MAX_ITERATIONS_EXCEEDED = "MaxIterationsExceeded"
 NODE_LOST = "NodeLost"
 NO_CONTAINER_RUNTIME = "NoContainerRuntime"
@@ -82,6 +83,7 @@ MEANINGS: dict[str, str] = {
     EXPRESSION_ERROR: "an expression failed; the message shows it and the values it saw",
     EXPRESSION_TOO_EXPENSIVE: "an expression would have taken too long; use a list function or a run node",
     JOIN_UNREACHABLE: "fewer connections were taken than the join's atLeast, and none is open any more",
+    CACHE_KEY_INVALID: "the node's cache.key gave something else than a text of 1 to 1,024 bytes",
     MAX_ITERATIONS_EXCEEDED: "a loop would have gone on past its maxIterations",
     NODE_LOST: "the node's process or pod vanished without a result, maxDeliveries times",
     NO_CONTAINER_RUNTIME: "the node has an image and neither podman nor docker is here",

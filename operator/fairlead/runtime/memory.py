@@ -73,6 +73,42 @@ class MemoryCheckpoints:
         return max(states.items()) if states else None
 
 
+class MemoryCache:
+    """A Cache; `entries` are (entry, expires) by key. Its `_now` methods are the same without waiting."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, tuple[bytes, int | None]] = {}
+
+    def get_now(self, key: str, now: int) -> bytes | None:
+        """See `get`."""
+        entry, expires = self.entries.get(key, (None, None))
+        return entry if expires is None or now < expires else None
+
+    def put_now(self, key: str, entry: bytes, expires: int | None, now: int) -> bool:
+        """See `put`."""
+        if self.get_now(key, now) is not None:
+            return False
+        self.entries = {k: kept for k, kept in self.entries.items() if kept[1] is None or now < kept[1]}
+        if expires is not None and expires <= now:
+            return False
+        self.entries[key] = (entry, expires)
+        return True
+
+    def drop_now(self, key: str, entry: bytes) -> None:
+        """See `drop`."""
+        if self.entries.get(key, (None, None))[0] == entry:
+            del self.entries[key]
+
+    async def get(self, key: str, now: int) -> bytes | None:
+        return self.get_now(key, now)
+
+    async def put(self, key: str, entry: bytes, expires: int | None, now: int) -> bool:
+        return self.put_now(key, entry, expires, now)
+
+    async def drop(self, key: str, entry: bytes) -> None:
+        self.drop_now(key, entry)
+
+
 class MemoryStatus:
     """A StatusSink; `shown` are the last statuses by uid."""
 

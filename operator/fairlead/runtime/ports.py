@@ -56,6 +56,25 @@ class Children(Protocol):
         """Let a child hold still, go on, or end; one that is not there is reported lost. Raises Unavailable."""
 
 
+class Cache(Protocol):
+    """Results that executions of one namespace share, by key; losing one costs time and nothing else.
+
+    `now` and `expires` are times of events, microseconds; an entry is good while `now` < `expires`. All raise Unavailable.
+    """
+
+    async def get(self, key: str, now: int) -> bytes | None:
+        """The entry of a key, if there is one that is good."""
+
+    async def put(self, key: str, entry: bytes, expires: int | None, now: int) -> bool:
+        """Keep an entry, by compare-and-set: one that is there and good stays. Gives whether this one is kept.
+
+        Entries of whatever key that are no longer good may be dropped.
+        """
+
+    async def drop(self, key: str, entry: bytes) -> None:
+        """Remove an entry that turned out to be of no use, unless another stands there by now."""
+
+
 class StatusSink(Protocol):
     """Where the projection of an execution's state is shown; never read to decide."""
 

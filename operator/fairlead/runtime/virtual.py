@@ -13,13 +13,22 @@ from fairlead.engine.effects import effects_of
 from fairlead.engine.engine import Engine
 from fairlead.engine.graph import Graph, compile_workflow
 from fairlead.model import commands as c
-from fairlead.model.effects import AnyEffect, StartAttempt, StartChild, SteerChild, StopAttempt
+from fairlead.model.effects import (
+    AnyEffect,
+    FillCache,
+    LookUp,
+    StartAttempt,
+    StartChild,
+    SteerChild,
+    StopAttempt,
+)
 from fairlead.model.errors import Bug
 from fairlead.model.events import Event
 from fairlead.model.manifests import WorkflowSpec
 from fairlead.model.state import State
+from fairlead.runtime import caching
 from fairlead.runtime.children import Child, RegistryChildren, end_of
-from fairlead.runtime.memory import MemoryLog, MemoryRegistry
+from fairlead.runtime.memory import MemoryCache, MemoryLog, MemoryRegistry
 
 Answer = list[tuple[int, c.Command]]
 """What comes back from an effect: delays in microseconds, and commands."""
@@ -50,13 +59,14 @@ class VirtualExecution:
 
 
 class VirtualRun:
-    """An execution and all that comes from it, in virtual time; `state` and `events` are its own."""
+    """An execution and all that comes from it, in virtual time; `state` and `events` are its own. The cache is empty at first."""
 
     def __init__(
         self, graph: Graph, players: Players, workflows: Mapping[str, WorkflowSpec | str] | None = None
     ) -> None:
         self.now = 0
         self._players = players
+        self._cache = MemoryCache()
         self._root = VirtualExecution(graph, "")
         self._at_work: dict[str, VirtualExecution] = {}
         self._agenda: list[tuple[int, bool, int, str, c.Command]] = []
@@ -153,6 +163,12 @@ class VirtualRun:
                     _finish(self._children.start(effect))
                 else:
                     _finish(self._children.steer(effect))
+            case LookUp():
+                found = self._cache.get_now(caching.store_key(effect.identity), effect.at)
+                return [(0, caching.answer(effect, found))]
+            case FillCache():
+                key, entry = caching.store_key(effect.identity), caching.entry_of(effect)
+                self._cache.put_now(key, entry, effect.expires, effect.at)
         return []
 
 

@@ -124,10 +124,10 @@ def _inputs(source: Source, pairs: list[str], file: Path | None) -> dict[str, An
     brought = dict(source.asked.inputs) if source.asked is not None else {}
     schema = source.workflow.inputs
     found, wrong = check_inputs(schema, gathered(pairs, file, brought, schema))
+    if len(wrong) > 1:
+        raise Refused(wrong, f"the inputs have {len(wrong)} errors; nothing was started")
     if wrong:
-        first = wrong[0]
-        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        raise Refused((), f"{first.path}: {first.message}{more}; nothing was started")
+        raise Refused((), f"{wrong[0].path}: {wrong[0].message}; nothing was started")
     return found
 
 

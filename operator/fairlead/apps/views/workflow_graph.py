@@ -26,6 +26,7 @@ STATUS: dict[str, Status] = {
     s.SCHEDULED: "Ready",
     s.STOPPING: "Running",
     s.LOST: "Retrying",
+    s.LOOKING_UP: "Waiting",
     s.FALLBACK: "Running",
 }
 """Statuses that a graph shows under another name; the others are shown as they are."""
@@ -151,6 +152,8 @@ def detail_of(node: NodeState) -> str | None:
         parts.append(f"attempt {node.attempt}")
     if node.started_at and node.finished_at:
         parts.append(words.duration(node.finished_at - node.started_at))
+    if node.cached is not None:
+        parts.append("cached")
     if node.status == s.SKIPPED:
         parts.append(node.handled)
     elif node.status == s.READY:

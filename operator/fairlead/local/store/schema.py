@@ -44,7 +44,12 @@ CREATE INDEX executions_by_parent ON executions (parent);
 CREATE INDEX executions_by_root ON executions (root);
 CREATE INDEX executions_by_bundle ON executions (bundle)
 """
-_STEPS = (_FIRST, _FAMILIES)
+_CACHE = """
+CREATE TABLE cache (
+  key TEXT PRIMARY KEY, entry BLOB NOT NULL, expires INTEGER) WITHOUT ROWID;
+CREATE INDEX cache_by_expiry ON cache (expires) WHERE expires IS NOT NULL;
+"""
+_STEPS = (_FIRST, _FAMILIES, _CACHE)
 VERSION = len(_STEPS)
 
 

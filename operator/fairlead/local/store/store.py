@@ -1,4 +1,4 @@
-"""The store of a laptop as one object: the ports EventLog, Checkpoints and StatusSink, and what commands need besides.
+"""The store of a laptop as one object: EventLog, Checkpoints and StatusSink, its Cache, and what commands need besides.
 
 Its async methods do their short synchronous work inline: a step is one transaction, and waiting in threads would cost more.
 """
@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self, Unpack
 
 from fairlead.local.store import checkpoints, executions, families, logs, ownership
+from fairlead.local.store.cache import ResultCache
 from fairlead.local.store.database import PATIENCE, Database
 from fairlead.local.store.failures import explained
 from fairlead.local.store.locations import folder_of
@@ -33,6 +34,7 @@ class Store:
         self.path = Path(path)
         self.folder = folder_of(self.path.resolve())
         self._database = Database(self.path, create=create, patience=patience)
+        self.cache = ResultCache(self._database)
 
     def close(self) -> None:
         """Close the connection."""

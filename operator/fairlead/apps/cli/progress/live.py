@@ -149,6 +149,9 @@ class LiveProgress:
                 yield Text(f"{spinner} {clean(place + key)} is being ended ({node.stop})", style="yellow")
         for key, due in state.waiting.items():
             node = state.node(key)
+            if node.status == s.LOOKING_UP:
+                yield Text(f"○ {clean(key)} asks the cache", style="dim")
+                continue
             lost = node.status == s.LOST
             what = "lost, delivered again" if lost else f"attempt {node.attempt} failed, the next"
             yield Text(f"↻ {clean(place + key)} {what} {_left(state, key, due, now)}", style="yellow")
