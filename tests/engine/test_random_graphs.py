@@ -16,7 +16,6 @@ from tests.support.driver import Driver
 from tests.support.graphs import INPUTS, workflows
 
 from fairlead.engine.evolve import fold
-from fairlead.model import commands as c
 from fairlead.model import state as s
 from fairlead.model.events import encode
 from fairlead.model.manifests import WorkflowSpec, canonical_json
@@ -67,12 +66,14 @@ class Player:
 
     def _step(self) -> None:
         run = self.run
-        if run.running:
+        if run.asked and self.draw(3):
+            run.answer()
+        elif run.running:
             keys = sorted(run.running)
-            node, attempt, delivery = keys[self.draw(len(keys))]
+            node, attempt, _ = keys[self.draw(len(keys))]
             action = self.draw(8)
             if action == 0:
-                run.tell(c.AttemptStarted(node=node, attempt=attempt, delivery=delivery))
+                run.started(node)
             elif action == 1:
                 run.tick(20)
             elif action in (2, 3):
@@ -91,7 +92,7 @@ class Player:
 @given(spec=workflows(), inputs=INPUTS, draws=st.lists(st.integers(0, 10_000), max_size=120))
 def test_every_run_ends_whatever_the_order_and_the_wishes(spec, inputs, draws):
     """Any order of arrivals, failures, lost deliveries, suspends and cancels: the run ends and every instance ended once."""
-    run = Driver(spec).create(inputs)
+    run = Driver(spec, slow=True).create(inputs)
 
     Player(run, draws, wishes=True, crashes=True, losses=True).play()
 

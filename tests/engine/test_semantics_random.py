@@ -16,17 +16,19 @@ from hypothesis import strategies as st
 from tests.support.driver import START
 from tests.support.history import check_history
 
-from fairlead.engine.effects import effects_of
+from fairlead.engine.effects import effects_of, unanswered_of
 from fairlead.engine.engine import Engine
 from fairlead.engine.evolve import evolve, fold
 from fairlead.engine.graph import compile_workflow
 from fairlead.model import commands as c
 from fairlead.model import events as e
 from fairlead.model import state as s
-from fairlead.model.effects import StartAttempt, StopAttempt
+from fairlead.model.effects import FillCache, LookUp, StartAttempt, StopAttempt
 from fairlead.model.manifests import WorkflowSpec, parse_spec
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
+from fairlead.runtime import caching
+from fairlead.runtime.memory import MemoryCache
 
 pytestmark = pytest.mark.simulation
 
@@ -42,6 +44,7 @@ KINDS: list[dict[str, Any]] = [
         "store": {"v": "${outputs.n}"},
     },
     {"run": {"sh": "true"}, "startTimeout": "10s", "maxDeliveries": 1, "priority": 2},
+    {"run": {"sh": "true"}, "cache": {"key": "k${vars.?w.orValue(0)}", "ttl": "1m"}},
     {"set": {"w": "${size(vars)}"}},
     {"log": {"message": "${inputs.missing}"}},
     {"if": "inputs.n > 1"},
@@ -161,6 +164,8 @@ class World:
         self.folded = State()
         self.running: dict[Key, StartAttempt] = {}
         self.known: set[Key] = set()
+        self.cache = MemoryCache()
+        self.asked: list[LookUp] = []
         self.wish: dict[str, Any] = {}
         self.failing = 0.3
 
@@ -191,6 +196,11 @@ class World:
             elif isinstance(effect, StopAttempt):
                 stopped = (effect.node, effect.attempt, effect.delivery)
                 assert stopped in self.known, f"{stopped} is stopped and was never started"
+            elif isinstance(effect, LookUp):
+                self.asked.append(effect)
+            elif isinstance(effect, FillCache):
+                place, entry = caching.store_key(effect.identity), caching.entry_of(effect)
+                self.cache.put_now(place, entry, effect.expires, effect.at)
 
     def want(self, **fields: Any) -> None:
         """Tell a wish twice: it is a level, the second time says nothing."""
@@ -202,6 +212,7 @@ class World:
 
     def crash(self) -> None:
         self.engine = Engine(self.graph, fold(e.decode(data) for data in self.log))
+        self.asked = unanswered_of(self.graph, self.engine.state)
 
     def report(self, key: Key) -> c.Command:
         about: dict[str, Any] = {"node": key[0], "attempt": key[1], "delivery": key[2]}
@@ -214,6 +225,14 @@ class World:
         if dice < self.failing + 0.05:
             return c.AttemptLost(**about)
         return c.AttemptEnded(**about, outputs={"n": key[1] if dice < 0.95 else float("nan")})
+
+    def answer(self) -> None:
+        """The cache answers one question, and sometimes once more."""
+        effect = self.asked.pop(self.random.randrange(len(self.asked)))
+        found = caching.answer(effect, self.cache.get_now(caching.store_key(effect.identity), effect.at))
+        self.tell(found)
+        if self.random.random() < 0.2:
+            self.tell(found)
 
     def step(self) -> None:
         random, dice = self.random, self.random.random()
@@ -230,6 +249,8 @@ class World:
         elif dice < 0.22:
             self.now += 15 * SECOND
             self.tell(c.Tick())
+        elif self.asked and dice < 0.7:
+            self.answer()
         elif self.running:
             keys = sorted(self.running)
             self.tell(

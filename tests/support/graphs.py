@@ -36,9 +36,16 @@ def bodies(draw: st.DrawFn, name: str) -> dict[str, Any]:
 BODY_NODES: list[dict[str, Any]] = [
     {"run": {"sh": "true"}},
     {"run": {"sh": "true"}, "retry": {"maxAttempts": 2, "initialDelay": "1s"}, "timeout": "30s"},
+    {"run": {"sh": "true"}, "cache": {"key": "same", "ttl": "1m"}, "store": {"seen": "${outputs.n}"}},
     {"log": {"message": "in"}},
     {"log": {"message": "${inputs.missing}"}},
     {"wait": {"for": "5s"}},
+    {"workflow": {"name": "other"}},
+    {
+        "workflow": {"name": "other", "inputs": {"n": "${inputs.n}"}},
+        "retry": {"maxAttempts": 2},
+        "timeout": "30s",
+    },
 ]
 """Nodes of bodies."""
 
@@ -49,6 +56,18 @@ RETRIES: list[dict[str, Any]] = [
     {"retry": {"maxAttempts": 3, "backoff": "fixed", "initialDelay": "2s"}, "timeout": "40s"},
 ]
 """Policies of containers."""
+
+
+CALLS: list[dict[str, Any]] = [
+    {"workflow": {"name": "other", "inputs": {"n": "${inputs.n}"}}, "store": {"called": "${outputs.n}"}},
+    {
+        "workflow": {"name": "other${inputs.n}"},
+        "timeout": "30s",
+        "retry": {"maxAttempts": 3, "initialDelay": "1s"},
+    },
+    {"workflow": {"name": "other", "wait": False}},
+]
+"""Nodes that start executions."""
 
 
 @st.composite
@@ -77,7 +96,9 @@ def containers(draw: st.DrawFn, index: int, kind: str, name: str = "") -> dict[s
 def kinds(draw: st.DrawFn, index: int) -> dict[str, Any]:
     """The kind of a node and the policies that go with it."""
     kind = draw(
-        st.sampled_from(["run", "run", "set", "log", "if", "switch", "wait", "while", "forEach", "parallel"])
+        st.sampled_from(
+            ["run", "run", "workflow", "set", "log", "if", "switch", "wait", "while", "forEach", "parallel"]
+        )
     )
     if kind == "wait":
         return {
@@ -88,12 +109,16 @@ def kinds(draw: st.DrawFn, index: int) -> dict[str, Any]:
         }
     if kind in ("while", "forEach", "parallel"):
         return draw(containers(index, kind))
+    if kind == "workflow":
+        return draw(st.sampled_from(CALLS))
     if kind == "run":
         node: dict[str, Any] = {"run": {"sh": "true"}, "store": {f"v{index}": "${outputs.n}"}}
         if draw(st.booleans()):
             node["retry"] = {"maxAttempts": draw(st.integers(1, 3)), "initialDelay": "1s"}
         if draw(st.booleans()):
             node["timeout"] = "30s"
+        if draw(st.integers(0, 2)) == 0:
+            node["cache"] = {"key": draw(st.sampled_from(["k", "${string(inputs.n)}", "${inputs.n}"]))}
         return node
     if kind == "set":
         return {"set": {f"v{index}": index}}

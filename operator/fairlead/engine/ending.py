@@ -85,6 +85,7 @@ def complete(
         dead=dead,
         outputs=outputs,
         variables=variables,
+        cache="" if "via" in said else state.cache_key,
         **said,
     )
     turn.checkpoint_wanted |= node.spec.checkpoint

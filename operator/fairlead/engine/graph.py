@@ -24,7 +24,7 @@ from fairlead.engine.expressions import (
     compile_template,
 )
 from fairlead.model.ids import connection_id, key_of
-from fairlead.model.manifests import BODY_KINDS, Connection, Node, Retry, WorkflowSpec
+from fairlead.model.manifests import BODY_KINDS, Connection, Node, Retry, WorkflowSpec, node_digest
 from fairlead.model.manifests.policies import AtLeast
 
 POD_KINDS = frozenset({"run", "http", "notify", "resource"})
@@ -65,6 +65,7 @@ class NodeDef:
     """One node of a body: its manifest, its connections and the policies that apply to it."""
 
     __slots__ = (
+        "_digest",
         "_templates",
         "body",
         "default_port",
@@ -88,6 +89,14 @@ class NodeDef:
         self.default_port = _default_port(spec)
         self.needs = _needed(spec.join)
         self._templates: dict[str, Template] | None = None
+        self._digest = ""
+
+    @property
+    def digest(self) -> str:
+        """The digest of the node's canonical definition."""
+        if not self._digest:
+            self._digest = node_digest(self.spec)
+        return self._digest
 
     @property
     def in_pod(self) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fairlead.engine import ending, joins, redriving
+from fairlead.engine import children, ending, joins, redriving
 from fairlead.engine.expressions import ExpressionError
 from fairlead.engine.graph import Body
 from fairlead.engine.turn import Turn
@@ -42,6 +42,7 @@ def create(turn: Turn, command: c.Create) -> None:
         priority=command.priority or turn.graph.spec.priority,
         redrive=command.wish.redrive,
         timeout=command.timeout,
+        parent=command.parent,
     )
     try:
         variables = ending.evaluate_entries(turn.graph.variables, turn.scope(), f"{state.uid}/variables")
@@ -85,22 +86,30 @@ def wish(turn: Turn, wanted: c.Wish) -> None:
 
 
 def _wish_cancel(turn: Turn, wanted: c.Wish) -> None:
+    """Its own cancel, and its parent's: that speaks of epochs by number, so that no redrive voids it by accident."""
     state = turn.state
-    if not wanted.cancel:
+    if wanted.cancel and not state.cancel_void:
+        _cancel(turn, wanted.cancel_reason, force=wanted.force)
+    if wanted.stop > state.redrive:
+        _cancel(turn, wanted.stop_reason, force=wanted.stop_force)
+
+
+def _cancel(turn: Turn, reason: str, *, force: bool) -> None:
+    state = turn.state
+    if state.ended or (state.cancel and (state.cancel_force or not force)):
         return
-    if state.ended or state.cancel_void or (state.cancel and (state.cancel_force or not wanted.force)):
-        return
-    turn.emit(e.CancelRequested, reason=wanted.cancel_reason, force=wanted.force)
+    turn.emit(e.CancelRequested, reason=reason, force=force)
     if state.suspended_at:
         resume(turn, "Cancelled")
 
 
 def _wish_suspend(turn: Turn, wanted: c.Wish) -> None:
     state = turn.state
-    if wanted.suspend:
+    if wanted.suspend or wanted.held:
         forward_cancel = state.cancel and state.stage == s.FORWARD
         if not state.suspend_seen and state.phase == s.RUNNING and not forward_cancel:
-            until = None if wanted.suspend_timeout is None else turn.now + wanted.suspend_timeout
+            timeout = None if wanted.held else wanted.suspend_timeout
+            until = None if timeout is None else turn.now + timeout
             turn.emit(e.ExecutionSuspended, until=until)
     elif state.suspended_at:
         resume(turn, "Requested")
@@ -122,6 +131,9 @@ def _wish_redrive(turn: Turn, wanted: c.Wish) -> None:
     if state.phase not in (s.FAILED, s.CANCELLED) or not state.scopes:
         reason = f"the run is {state.phase}; expected Failed or Cancelled after it had started"
         turn.emit(e.RedriveRefused, redrive=wanted.redrive, reason=reason)
+        return
+    if wanted.stop > wanted.redrive:
+        turn.emit(e.RedriveRefused, redrive=wanted.redrive, reason=wanted.stop_reason)
         return
     timeout = _timeout(turn)
     deadline = None if timeout is None else turn.now + timeout
@@ -153,7 +165,7 @@ def conclude(turn: Turn) -> bool:
         if reason:
             _drain(turn, reason)
     if reason:
-        if state.active or state.loops:
+        if state.active or state.loops or state.children:
             return len(turn.events) > before
         _sweep(turn, reason)
     if state.suspended_at or turn.work or not _all_ended(turn):
@@ -181,6 +193,7 @@ def _drain(turn: Turn, reason: str) -> None:
             turn.emit(
                 e.NodeStopping, node=state.instance(key), path=node.path, attempt=node.attempt, reason=reason
             )
+    children.drain(turn, reason)
     for key in [*state.ready, *state.waiting]:
         ending.cancel(turn, key, reason)
     turn.work.extend(key for key in state.loops if state.node(key).status == s.RUNNING)

@@ -19,6 +19,8 @@ from typing import Any
 
 from fairlead.engine import ending, joins, redriving
 from fairlead.engine.expressions import ExpressionError
+from fairlead.engine.expressions.errors import cut
+from fairlead.engine.expressions.values import compact, type_name
 from fairlead.engine.graph import Body, NodeDef
 from fairlead.engine.turn import Turn
 from fairlead.model import events as e
@@ -61,7 +63,7 @@ def _items(turn: Turn, node: NodeDef, key: str) -> list[Any]:
     items = node.template("items", each.items).evaluate(scope, turn.seed(key, "items"))
     if not isinstance(items, list):
         raise ExpressionError(
-            str(each.items), f"items is {type(items).__name__} {items!r:.60}; expected a list", {}
+            str(each.items), f"items is {cut(compact(items), 60)} ({type_name(items)}); expected a list", {}
         )
     if len(items) > MAX_ITEMS:
         raise ExpressionError(
@@ -193,7 +195,7 @@ def _advance_branches(turn: Turn, key: str, node: NodeDef, state: NodeState, loo
     elif verdict == "done":
         _branches_done(turn, key, state, node, loop)
     else:
-        ending.attempt_failed(turn, key, state.path, _body_failed(loop))
+        ending.attempt_failed(turn, key, state.path, _body_failed(loop, node))
 
 
 def _verdict(node: NodeDef, loop: LoopState) -> str:
@@ -338,7 +340,7 @@ def _drain(turn: Turn, prefix: str, reason: str) -> None:
             )
             if key in state.loops:
                 turn.work.append(key)
-        elif node.status in (s.READY, s.RETRYING, s.LOST, s.WAITING):
+        elif node.status in (s.READY, s.RETRYING, s.LOST, s.WAITING, s.LOOKING_UP):
             ending.cancel(turn, key, reason)
 
 
@@ -387,7 +389,7 @@ def _stopped(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: LoopSt
     elif state.stop == reasons.DECIDED:
         _branches_done(turn, key, state, node, loop)
     elif state.stop == reasons.BODY_FAILED and loop.failure is not None:
-        ending.attempt_failed(turn, key, state.path, _body_failed(loop))
+        ending.attempt_failed(turn, key, state.path, _body_failed(loop, node))
     elif state.stop == reasons.TIMEOUT:
         ending.attempt_failed(turn, key, state.path, ending.timeout_error(state))
     else:
@@ -407,9 +409,18 @@ def _loop_completed(
     )
 
 
-def _body_failed(loop: LoopState) -> e.Error:
+def _body_failed(loop: LoopState, node: NodeDef | None = None) -> e.Error:
+    """The failure of a container by that of its bodies; of a parallel that can do without some branches, say how many failed."""
     failure = loop.failure
     assert failure is not None
     where = failure.node.rstrip("/")
     message = f"{where} failed: {failure.error.message or failure.error.reason}"
+    parallel = node.spec.parallel if node is not None else None
+    if parallel is not None and parallel.strategy != "all":
+        strategy = (
+            parallel.strategy
+            if isinstance(parallel.strategy, str)
+            else f"atLeast {parallel.strategy.at_least}"
+        )
+        message = f"{loop.failed} of {len(parallel.branches)} branches of the {strategy} failed; the first: {message}"
     return e.Error(reason=reasons.BODY_FAILED, message=message, causes=[failure.error])

@@ -54,17 +54,21 @@ _RUNS_AGAIN = {"Redriven": s.PENDING, "BodyReopened": s.PENDING}
 NODE: Table = {
     s.PENDING: {
         "NodeReady": s.READY,
+        "CacheLookup": s.LOOKING_UP,
         "WaitStarted": s.WAITING,
         "NodeStarted": s.RUNNING,
         "NodeScheduled": s.SCHEDULED,
+        "ChildScheduled": s.SCHEDULED,
         "NodeFallback": s.FALLBACK,
         **_ENDS_AT_ONCE,
     },
     s.READY: {
         "NodeReady": s.READY,
+        "CacheLookup": s.LOOKING_UP,
         "WaitStarted": s.WAITING,
         "NodeStarted": s.RUNNING,
         "NodeScheduled": s.SCHEDULED,
+        "ChildScheduled": s.SCHEDULED,
         "NodeFallback": s.FALLBACK,
         "NodeCancelled": s.CANCELLED,
         **_ENDS_AT_ONCE,
@@ -72,6 +76,8 @@ NODE: Table = {
     s.SCHEDULED: {
         "NodeStarted": s.RUNNING,
         "DeliveryStarted": s.RUNNING,
+        "ChildStarted": s.RUNNING,
+        "NodeRetrying": s.RETRYING,
         "NodeTimedOut": s.STOPPING,
         "NodeStopping": s.STOPPING,
         "NodeLost": s.LOST,
@@ -81,6 +87,7 @@ NODE: Table = {
         "NodeCancelled": s.CANCELLED,
     },
     s.RUNNING: {
+        "ChildEnded": s.RUNNING,
         "NodeCompleted": s.SUCCEEDED,
         "NodeFailed": s.FAILED,
         "NodeRetrying": s.RETRYING,
@@ -92,6 +99,7 @@ NODE: Table = {
     },
     s.STOPPING: {
         "NodeStopping": s.STOPPING,
+        "ChildEnded": s.STOPPING,
         "NodeCompleted": s.SUCCEEDED,
         "NodeFailed": s.FAILED,
         "NodeRetrying": s.RETRYING,
@@ -100,6 +108,7 @@ NODE: Table = {
     },
     s.RETRYING: {
         "NodeScheduled": s.SCHEDULED,
+        "ChildScheduled": s.SCHEDULED,
         "NodeStarted": s.RUNNING,
         "NodeReady": s.READY,
         "NodeCancelled": s.CANCELLED,
@@ -107,6 +116,13 @@ NODE: Table = {
     s.WAITING: {
         "WaitWoken": s.WAITING,
         "WaitExpired": s.WAITING,
+        "NodeCompleted": s.SUCCEEDED,
+        "NodeFailed": s.FAILED,
+        "NodeFallback": s.FALLBACK,
+        "NodeCancelled": s.CANCELLED,
+    },
+    s.LOOKING_UP: {
+        "CacheMissed": s.READY,
         "NodeCompleted": s.SUCCEEDED,
         "NodeFailed": s.FAILED,
         "NodeFallback": s.FALLBACK,

@@ -260,6 +260,11 @@ class Turn:
         self.work.extend(prefix + connection_target(connection) for connection in edges)
 
 
+def priority(turn: Turn, node: NodeDef) -> int:
+    """The node's own priority, else the run's."""
+    return turn.state.priority if node.spec.priority is None else node.spec.priority
+
+
 def _passes(indexes: list[int]) -> dict[str, Any]:
     """`pass`, innermost first, with `parent` outward."""
     found: dict[str, Any] = {"index": indexes[0]}

@@ -18,6 +18,8 @@ from typing import Any, get_args
 
 import msgspec
 
+from fairlead.model.children import Parent
+
 SCHEMA_VERSION = 1
 
 
@@ -63,6 +65,7 @@ class ExecutionCreated(Event, frozen=True, kw_only=True, gc=False):
     priority: int = 0
     redrive: int = 0
     timeout: int | None = None
+    parent: Parent | None = None
 
 
 class ExecutionStarted(Event, frozen=True, kw_only=True, gc=False):
@@ -273,6 +276,62 @@ class WaitExpired(Event, frozen=True, kw_only=True, gc=False):
     path: str
 
 
+class ChildScheduled(Event, frozen=True, kw_only=True, gc=False):
+    """The intent to run execution `child` of `workflow`; one that is there and has ended below `redrive` is redriven.
+
+    `values` are the evaluated name and inputs, as in NodeScheduled. `wait`: the node ends with the child.
+    """
+
+    node: str
+    path: str
+    attempt: int
+    child: str
+    workflow: str
+    depth: int
+    wait: bool = True
+    redrive: int = 0
+    values: dict[str, Any] | None = None
+
+
+class ChildStarted(Event, frozen=True, kw_only=True, gc=False):
+    """The child is there, with this uid; `deadline` is when the node's `timeout` ends, which stands still while suspended."""
+
+    node: str
+    path: str
+    attempt: int
+    child: str
+    uid: str
+    deadline: int | None = None
+
+
+class ChildEnded(Event, frozen=True, kw_only=True, gc=False):
+    """The child has ended, and says that it had seen `redrive`; the end of the node follows."""
+
+    node: str
+    path: str
+    attempt: int
+    child: str
+    phase: str
+    redrive: int = 0
+
+
+class CacheLookup(Event, frozen=True, kw_only=True, gc=False):
+    """The cache is asked for an earlier result of the node under `key`; without an answer by `due` it counts as a miss."""
+
+    node: str
+    path: str
+    key: str
+    due: int
+
+
+class CacheMissed(Event, frozen=True, kw_only=True, gc=False):
+    """The cache has nothing that can be used, `note` says why if it is more than that; the node waits for a runner."""
+
+    node: str
+    path: str
+    note: str = ""
+
+
 class NodeScheduled(Event, frozen=True, kw_only=True, gc=False):
     """The intent to run an attempt; `values` are the evaluated templates (attempt 1 only, they serve all attempts)."""
 
@@ -438,7 +497,11 @@ class NodeFallback(Event, frozen=True, kw_only=True, gc=False):
 
 
 class NodeCompleted(Event, frozen=True, kw_only=True, gc=False):
-    """The instance Succeeded on `port`; `variables` are what `store` or `set` wrote."""
+    """The instance Succeeded on `port`; `variables` are what `store` or `set` wrote.
+
+    `via` is fallback or cache: then the result is that of `cached_from`, an execution, of the time `cached_at`. `cache` is the
+    key under which a result of its own is kept.
+    """
 
     node: str
     path: str
@@ -454,6 +517,9 @@ class NodeCompleted(Event, frozen=True, kw_only=True, gc=False):
     result: str | None = None
     reason: str | None = None
     via: str | None = None
+    cache: str = ""
+    cached_from: str = ""
+    cached_at: int = 0
 
 
 class NodeFailed(Event, frozen=True, kw_only=True, gc=False):
@@ -525,6 +591,11 @@ AnyEvent = (
     | WaitStarted
     | WaitWoken
     | WaitExpired
+    | ChildScheduled
+    | ChildStarted
+    | ChildEnded
+    | CacheLookup
+    | CacheMissed
     | NodeScheduled
     | LoopStarted
     | LoopIteration

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from fairlead.model.children import Parent
 from fairlead.model.events import Error
 from fairlead.model.ids import prefix_of
 
@@ -25,6 +26,7 @@ STOPPING = "Stopping"
 RETRYING = "Retrying"
 WAITING = "Waiting"
 LOST = "Lost"
+LOOKING_UP = "LookingUp"
 FALLBACK = "Fallback"
 SUCCEEDED = "Succeeded"
 FAILED = "Failed"
@@ -44,6 +46,27 @@ BUSY = HOLDS_SLOT | {FALLBACK}
 FORWARD = "Forward"
 FINALLY = "Finally"
 ENDED = "Ended"
+
+
+_NO_OUTPUTS: dict[str, Any] = {}
+
+
+class ChildState(msgspec.Struct, omit_defaults=True, gc=False):
+    """The execution that a workflow node has started."""
+
+    name: str
+    workflow: str
+    uid: str = ""  # once it is known to be there
+    wait: bool = True
+    redrive: int = 0  # its end counts from this redrive on
+    seen: int = -1  # the redrive it had seen when it last ended
+
+
+class Cached(msgspec.Struct, omit_defaults=True, gc=False):
+    """Where a result came from that the cache gave: the execution that had filled it, and when."""
+
+    execution: str
+    at: int
 
 
 class Inside(msgspec.Struct, omit_defaults=True, gc=False):
@@ -90,11 +113,15 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     finished_at: int = 0
     due: int = 0
     since: int = 0  # when it began to be held or to wait
+    child: ChildState | None = None
+    lookup: int = 0  # seq of the question to the cache; 0 for none
+    cache_key: str = ""  # what its `cache.key` gave, once that was asked for
+    cached: Cached | None = None  # whose result it took from the cache
 
     @property
     def outputs(self) -> dict[str, Any]:
         """What it gave; `{}` until it Succeeded."""
-        return {} if self.given is None else self.given
+        return _NO_OUTPUTS if self.given is None else self.given
 
     def arrive(self, path: str) -> None:
         """A path comes to the join."""
@@ -257,7 +284,8 @@ class State(msgspec.Struct):
     iterations: dict[str, int] = {}  # loopback passes by key
     ready: dict[str, str] = {}  # held instances -> why, in the order in which they became ready
     active: dict[str, int] = {}  # instances whose delivery holds a slot
-    waiting: dict[str, int] = {}  # instances that wait for a time (Retrying, Lost, Waiting) -> due
+    children: dict[str, int] = {}  # instances whose child is asked for or at work
+    waiting: dict[str, int] = {}  # instances that wait for a time (Retrying, Lost, Waiting, LookingUp) -> due
     timers: Timers = msgspec.field(default_factory=Timers)  # wall time
     paused_timers: Timers = msgspec.field(default_factory=Timers)  # time not counting suspension
     suspended_at: int = 0
@@ -283,11 +311,17 @@ class State(msgspec.Struct):
     outputs: dict[str, Any] = {}
     result: str | None = None
     reason: str | None = None
+    parent: Parent | None = None
 
     @property
     def ended(self) -> bool:
         """Whether the run has a final phase (a redrive may still open it again)."""
         return self.phase in ENDED_RUN
+
+    @property
+    def depth(self) -> int:
+        """How deep below the first execution of its tree this one is."""
+        return self.parent.depth if self.parent is not None else 0
 
     def node(self, key: str) -> NodeState:
         """The instance at a key; one that nothing is known of yet is Pending."""

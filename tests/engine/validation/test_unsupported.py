@@ -27,11 +27,10 @@ FIELDS = {
     "nodes[0].breaker": "nodes: [{name: n, run: {sh: ls}, breaker: {}}]",
     "nodes[0].rateLimit": "nodes: [{name: n, run: {sh: ls}, rateLimit: {tokens: 1}}]",
     "nodes[0].concurrency": "nodes: [{name: n, run: {sh: ls}, concurrency: 1}]",
-    "nodes[0].cache": "nodes: [{name: n, run: {sh: ls}, cache: {key: k}}]",
     "nodes[0].wait.event": "nodes: [{name: n, wait: {event: {type: t}}}]",
     "nodes[0].approval": "nodes: [{name: n, approval: {roles: [r]}}]",
     "nodes[0].emit": "nodes: [{name: n, emit: {type: t}}]",
-    "nodes[0].workflow": "nodes: [{name: n, workflow: {name: w}}]",
+    "nodes[0].workflow.inline": "nodes: [{name: n, workflow: {name: w, inline: true}}]",
     "finally[0].emit": NODE + "finally: [{name: f, emit: {type: t}}]",
     "nodes[0].while.nodes[0].emit": "nodes: [{name: n, while: {condition: 'true', nodes: [{name: m, emit: {type: t}}]}}]",
 }

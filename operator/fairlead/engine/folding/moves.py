@@ -54,11 +54,15 @@ def move_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
         state.ready.pop(key, None)
     elif before in s.HOLDS_SLOT and after not in s.HOLDS_SLOT:
         state.active.pop(key, None)
+        state.children.pop(key, None)
         state.timers.clear(f"attempt/{key}")
         state.paused_timers.clear(f"body/{key}")
     elif before in (s.RETRYING, s.LOST):
         state.waiting.pop(key, None)
         state.paused_timers.clear(f"retry/{key}")
+    elif before == s.LOOKING_UP:
+        state.waiting.pop(key, None)
+        state.timers.clear(f"lookup/{key}")
     elif before == s.WAITING and after != s.WAITING:
         state.waiting.pop(key, None)
         state.paused_timers.clear(f"wait/{key}")
@@ -121,7 +125,8 @@ def end_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
     if node.status != s.SKIPPED:
         node.arrivals = None  # a skipped one keeps them: a redrive may open it again
     node.values = None
-    node.held = node.stop = ""
+    node.held = node.stop = node.cache_key = ""
+    node.lookup = 0
     counters = state.counters
     counters.since_checkpoint += 1
     if node.status == s.SUCCEEDED:
@@ -152,6 +157,7 @@ def reset(state: State, event: e.Redriven | e.BodyReopened, item: e.ResetNode) -
         attempt=old.attempt,
         attempts_before=old.attempt,
         inside=old.inside,
+        child=old.child,
     )
     for path in item.arrivals:
         found = state.paths.setdefault(path, PathState(status=s.CANCELLED, started_at=event.at))

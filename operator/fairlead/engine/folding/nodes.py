@@ -7,7 +7,7 @@ from fairlead.engine.folding.moves import end_node, move_node, node_at, pausable
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.ids import key_of, prefix_of
-from fairlead.model.reasons import FINISHED_FAILED
+from fairlead.model.reasons import FINISHED_FAILED, MAX_NODES
 from fairlead.model.state import NodeState, State
 
 
@@ -39,6 +39,24 @@ def wait_started(state: State, event: e.WaitStarted) -> None:
 def wait_ended(state: State, event: e.WaitWoken | e.WaitExpired) -> None:
     key = key_of(event.node)
     move_node(state, key, node_at(state, key), event)
+
+
+def cache_lookup(state: State, event: e.CacheLookup) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    move_node(state, key, node, event)
+    node.path, node.held, node.since = event.path, "", event.at
+    node.lookup, node.cache_key = event.seq, event.key
+    state.waiting[key] = node.due = event.due
+    state.timers.set(f"lookup/{key}", event.due)
+
+
+def cache_missed(state: State, event: e.CacheMissed) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    move_node(state, key, node, event)
+    node.held, node.since = MAX_NODES, event.at  # until it is scheduled, in this very turn if there is room
+    state.ready[key] = MAX_NODES
 
 
 def scheduled(state: State, event: e.NodeScheduled) -> None:
@@ -169,6 +187,8 @@ def node_completed(state: State, event: e.NodeCompleted) -> None:
     node.error = None
     if event.via:
         node.via = event.via
+    if event.cached_from:
+        node.cached = s.Cached(execution=event.cached_from, at=event.cached_at)
     if event.variables:
         state.variables.update(event.variables)
     if event.result == "failed":

@@ -16,6 +16,7 @@ def created(state: State, event: e.ExecutionCreated) -> None:
     state.generation, state.digest, state.runtime = event.generation, event.digest, event.runtime
     state.inputs, state.priority, state.redrive = event.inputs, event.priority, event.redrive
     state.timeout = event.timeout
+    state.parent = event.parent
     state.created_at = event.at
 
 
@@ -137,6 +138,7 @@ def redriven(state: State, event: e.Redriven) -> None:
     for name in event.finally_nodes:
         end_loop(state, name, state.nodes[name], keep=False)
         reset(state, event, e.ResetNode(node=name))
+        state.nodes[name].child = None  # in `finally` each epoch has children of its own
     state.scopes[""].ended -= len(event.reset)
     for item in event.reset:
         reset(state, event, item)

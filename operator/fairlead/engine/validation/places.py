@@ -13,6 +13,8 @@
     outputs of the workflow           the usual                              all but those of finally
     computed                          the usual without now                  those upstream of who reads it
     variables, concurrency.key        inputs execution workflow now          none
+    expect, success, failure          what came back: status headers body,   none
+                                      or object
     triggers                          event workflow now                     none
     notifications                     the usual, and outputs, error          all
 

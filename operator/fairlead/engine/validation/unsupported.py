@@ -21,7 +21,7 @@ from fairlead.model.manifests import (
 )
 from fairlead.model.shape_limits import nodes_of
 
-KINDS = ("approval", "emit", "workflow")
+KINDS = ("approval", "emit")
 """Node kinds that are not run."""
 
 NODE_FIELDS: dict[str, Callable[[Node], bool]] = {
@@ -30,7 +30,7 @@ NODE_FIELDS: dict[str, Callable[[Node], bool]] = {
     "breaker": lambda node: node.breaker is not None,
     "rateLimit": lambda node: node.rate_limit is not None,
     "concurrency": lambda node: node.concurrency is not None,
-    "cache": lambda node: node.cache is not None,
+    "workflow.inline": lambda node: node.workflow is not None and node.workflow.inline,
     "wait.event": lambda node: node.wait is not None and node.wait.event is not None,
 }
 """Fields of nodes, and when they are used."""
