@@ -98,8 +98,9 @@ def test_a_failed_run_is_redriven(cli):
 def test_of_a_failed_loop_only_the_item_that_failed_is_redriven(cli):
     """Items that succeeded stay and those that had not begun follow; the outputs are in order, and the log is replayed."""
     door, ran = cli.folder / "door", cli.folder / "ran"
-    script = f"set -e; cat $FAIRLEAD_INPUTS >> {ran}; grep -qv 1 $FAIRLEAD_INPUTS || test -e {door}"
-    node = {**sh("n", f"{script}; cp $FAIRLEAD_INPUTS $FAIRLEAD_OUTPUTS"), "with": {"i": "${item}"}}
+    check = f"grep -qv 1 $FAIRLEAD_INPUTS || test -e {door}"
+    script = f"cat $FAIRLEAD_INPUTS >> {ran}; {check}; cp $FAIRLEAD_INPUTS $FAIRLEAD_OUTPUTS"
+    node = {**sh("n", f"set -e; {script}"), "with": {"i": "${item}"}}
     each = {"items": [0, 1, 2], "maxParallel": 1, "nodes": [node], "outputs": {"i": "${nodes.n.outputs.i}"}}
     file = cli.workflow({"name": "c", "forEach": each}, outputs={"items": "${nodes.c.outputs.items}"})
     assert cli("run", file, "r").returncode == 1

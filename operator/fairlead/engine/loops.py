@@ -160,9 +160,8 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         _stop(turn, key, state, reasons.BODY_FAILED)
         return
     total = len(loop.items)
-    body = turn.graph.body_of(f"{key}[0]/")
     opened = 0
-    again = list(islice(loop.again, AT_ONCE))
+    again = list(islice(loop.again, AT_ONCE)) if loop.again else []
     while (loop.again or loop.opened < total) and (
         not each.max_parallel or len(loop.open) < each.max_parallel
     ):
@@ -173,7 +172,8 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         if again:
             redriving.reopen(turn, key, again.pop(0))
             continue
-        _open(turn, key, state, body, f"{key}[{loop.opened}]/", loop.opened)
+        prefix = f"{key}[{loop.opened}]/"
+        _open(turn, key, state, turn.graph.body_of(prefix), prefix, loop.opened)
     if loop.opened == total and not loop.open and not loop.again:
         _loop_completed(turn, key, state, loop)
         ending.complete(turn, key, state.path, port="done", collected=[])
