@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
 from fairlead.local.store import Store
-from fairlead.runtime.memory import MemoryBlobs, MemoryCheckpoints, MemoryLog
-from fairlead.runtime.ports import Blobs, Checkpoints, EventLog
+from fairlead.runtime.memory import MemoryBlobs, MemoryCache, MemoryCheckpoints, MemoryLog
+from fairlead.runtime.ports import Blobs, Cache, Checkpoints, EventLog
 
 Writer = Callable[[EventLog], Awaitable[None]]
+Filler = Callable[[Cache], Awaitable[None]]
 
 
 class Adapter(Protocol):
@@ -36,11 +37,18 @@ class Adapter(Protocol):
     def blobs(self) -> Blobs:
         """Its large values."""
 
+    @property
+    def cache(self) -> Cache:
+        """Its cache."""
+
     def race(self, *writers: Writer) -> None:
         """Run writers at the same time, each with a log of its own on this home."""
 
     def spoil(self, uid: str, digest: str, data: bytes | None) -> None:
         """Put other bytes in place of a blob, or take it away."""
+
+    def race_to_fill(self, *fillers: Filler) -> None:
+        """The same with caches."""
 
     def close(self) -> None:
         """Let go of it."""
@@ -53,6 +61,7 @@ class Memory:
         self.log = MemoryLog()
         self.checkpoints = MemoryCheckpoints()
         self.blobs = MemoryBlobs()
+        self.cache = MemoryCache()
 
     def spoil(self, uid: str, digest: str, data: bytes | None) -> None:
         if data is None:
@@ -61,10 +70,10 @@ class Memory:
             self.blobs.stored[uid][digest] = data
 
     def race(self, *writers: Writer) -> None:
-        async def all_of_them() -> None:
-            await asyncio.gather(*(writer(self.log) for writer in writers))
+        asyncio.run(_all_of_them(writer(self.log) for writer in writers))
 
-        asyncio.run(all_of_them())
+    def race_to_fill(self, *fillers: Filler) -> None:
+        asyncio.run(_all_of_them(filler(self.cache) for filler in fillers))
 
     def close(self) -> None:
         pass
@@ -76,6 +85,7 @@ class SQLite:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "store.db"
         self.log = self.checkpoints = self.blobs = Store(self._path)
+        self.cache = self.log.cache
 
     def spoil(self, uid: str, digest: str, data: bytes | None) -> None:
         with closing(sqlite3.connect(self._path)) as connection, connection:
@@ -84,10 +94,16 @@ class SQLite:
                 connection.execute("INSERT INTO blobs VALUES (?, ?, ?)", (uid, digest, data))
 
     def race(self, *writers: Writer) -> None:
+        self._race(writers)
+
+    def race_to_fill(self, *fillers: Filler) -> None:
+        self._race([_on_its_cache(filler) for filler in fillers])
+
+    def _race(self, writers: Sequence[Callable[[Store], Awaitable[None]]]) -> None:
         failures: list[BaseException] = []
         start = threading.Barrier(len(writers))
 
-        def write(writer: Writer) -> None:
+        def write(writer: Callable[[Store], Awaitable[None]]) -> None:
             try:
                 with Store(self._path) as store:
                     start.wait()
@@ -105,6 +121,14 @@ class SQLite:
 
     def close(self) -> None:
         self.log.close()
+
+
+def _on_its_cache(filler: Filler) -> Callable[[Store], Awaitable[None]]:
+    return lambda store: filler(store.cache)
+
+
+async def _all_of_them(writing: Iterable[Awaitable[None]]) -> None:
+    await asyncio.gather(*writing)
 
 
 async def _awaited(writing: Awaitable[None]) -> None:

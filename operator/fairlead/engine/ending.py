@@ -81,7 +81,8 @@ def complete(
         ports = (port, "ended") if port else ()  # a finish takes nothing: the run is over
         taken, dead = choose(node, ports, scope, turn.seed(key, ""))
         if variables or outputs:
-            given = outputs if collected is None else {}
+            again = collected is not None or said.get("via") == "fallback"  # they stand in the state already
+            given = {} if again else outputs
             said["stored"] = turn.sizes.outputs(given, variables, turn.state.counters.stored)
     except ExpressionError as error:
         attempt_failed(turn, key, path, expression_failure(error))
@@ -100,6 +101,7 @@ def complete(
         outputs=outputs if collected is None else {},
         variables=variables,
         collected=collected,
+        cache="" if "via" in said else state.cache_key,
         **said,
     )
     turn.checkpoint_wanted |= node.spec.checkpoint
@@ -113,9 +115,7 @@ def complete(
 def _stored(turn: Turn, node: NodeDef, key: str, outputs: dict[str, Any]) -> dict[str, Any]:
     if not node.spec.store:
         return {}
-    stands_for = turn.state.node(key).stands_for
-    error = turn.state.node(stands_for).error if stands_for else None
-    scope = turn.scope(node, key, outputs=outputs, error=error, status=s.SUCCEEDED)
+    scope = turn.scope(node, key, outputs=outputs, error=turn.stood_for(key), status=s.SUCCEEDED)
     template = node.template("store", node.spec.store)
     stored: dict[str, Any] = template.evaluate(scope, turn.seed(key, "store"))
     return stored

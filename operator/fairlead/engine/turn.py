@@ -21,7 +21,7 @@ from fairlead.engine.sizes import Sizes
 from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model import state as s
-from fairlead.model.ids import connection_target, prefix_of
+from fairlead.model.ids import connection_target, key_of, prefix_of
 from fairlead.model.state import NodeState, State
 
 STREAK = 16
@@ -170,18 +170,21 @@ class Turn:
         Kept for the last prefix, and for the last one around it: it does not change while the body is at work, and the items of
         an inner loop have the same around them.
         """
+        if not prefix:
+            return (), {}
         if self._around_last[0] == prefix:
             return self._around_last[1]
         scope = self.state.scopes.get(prefix)
-        if scope is None:  # the place of a stand-in: it sees what the node sees that it stands for
-            return self._seen_from(prefix_of(prefix[:-1]))
+        if (
+            scope is None
+        ):  # the place of a stand-in: it sees what the node sees that it stands for, and its error
+            bodies, names = self._seen_from(prefix_of(prefix[:-1]))
+            error = self.state.node(key_of(prefix[:-1])).error
+            return bodies, names if error is None else {**names, "error": error_value(error)}
         outer = prefix_of(scope.container)
-        bodies: tuple[Seen, ...] = ()
-        names: dict[str, Any] = {}
-        if outer:
-            if self._around_outer[0] != outer:
-                self._around_outer = (outer, self._seen_from(outer))
-            bodies, names = self._around_outer[1]
+        if self._around_outer[0] != outer:
+            self._around_outer = (outer, self._seen_from(outer))
+        bodies, names = self._around_outer[1]
         loop = self.state.loops[scope.container]
         owner = self.graph.find(scope.container).spec
         if owner.for_each is not None and loop.items is not None:
@@ -192,6 +195,15 @@ class Turn:
         found = ((self.graph.body_of(prefix), prefix, loop.last), *bodies), names
         self._around_last = (prefix, found)
         return found
+
+    def look_around(self) -> None:
+        """A container starts: what was seen from a place in it may be another thing now."""
+        self._around_last = self._around_outer = ("", ((), {}))
+
+    def stood_for(self, key: str) -> e.Error | None:
+        """The error that a stand-in stands in for; None for any other node."""
+        stands_for = self.state.node(key).stands_for
+        return self.state.node(stands_for).error if stands_for else None
 
     def draining_at(self, key: str) -> str:
         """Why nothing new starts where an instance is: the run is ending, or a body around it."""
@@ -245,6 +257,11 @@ class Turn:
             return
         self._streak = 0
         self.work.extend(prefix + connection_target(connection) for connection in edges)
+
+
+def priority(turn: Turn, node: NodeDef) -> int:
+    """The node's own priority, else the run's."""
+    return turn.state.priority if node.spec.priority is None else node.spec.priority
 
 
 def _pass(index: int, parent: Any) -> dict[str, Any]:

@@ -59,6 +59,10 @@ class Journal:
 
     async def load(self) -> State:
         """The fold of the log, from the newest checkpoint that fits it. Raises LogDamaged."""
+        return (await self.load_with_events())[0]
+
+    async def load_with_events(self) -> tuple[State, list[Event]]:
+        """The same, with the events that were folded for it."""
         giver = Giver()
         state = await self._checkpoint(giver)
         if state is not None:
@@ -75,12 +79,12 @@ class Journal:
             await self._blobs.keep(self.uid, self._taker.fresh)
             self._taker.taken()
 
-    async def _folded(self, state: State, giver: Giver) -> State:
+    async def _folded(self, state: State, giver: Giver) -> tuple[State, list[Event]]:
         events = await self._log.read(self.uid, state.seq)
         await self._fill(events, giver, None)
         self._taker.stored(giver.values)
         try:
-            return fold(events, state)
+            return fold(events, state), events
         except Bug as wrong:
             raise LogDamaged(f"the log does not fold: {wrong}", seq=state.seq + 1) from wrong
 
