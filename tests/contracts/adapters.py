@@ -62,6 +62,7 @@ class Memory:
         self.checkpoints = MemoryCheckpoints()
         self.cache = MemoryCache()
         self.blobs = MemoryBlobs()
+        self.cache = MemoryCache()
 
     def spoil(self, uid: str, digest: str, data: bytes | None) -> None:
         if data is None:

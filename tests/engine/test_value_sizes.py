@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.support.driver import Driver, spec_of
 
 from fairlead.engine.effects import effects_of
 from fairlead.engine.engine import Engine
+from fairlead.engine.evolve import fold
 from fairlead.engine.graph import compile_workflow
 from fairlead.model import commands as c
-from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.effects import StartAttempt
 
@@ -194,9 +195,16 @@ def test_the_state_does_not_grow_with_the_passes(body):
     assert largest(3_000) < 1.2 * largest(1_000)
 
 
-def test_an_old_log_whose_containers_say_their_outputs_still_folds():
-    """`outputs` in the end of a container count where nothing is collected."""
-    event = e.NodeCompleted(node="a", path="0", port="done", outputs={"items": [1]})
+def test_a_log_whose_containers_say_their_outputs_again_still_folds():
+    """As logs of earlier releases do: the outputs in the end of a container count where nothing is collected."""
+    each = {"items": [1, 2], "nodes": [{"name": "r", "run": RUN}], "outputs": {"x": "${nodes.r.outputs.x}"}}
+    run = Driver({"nodes": [{"name": "all", "forEach": each}]}).create()
+    run.end("all[0]/r", {"x": 1}).end("all[1]/r", {"x": 2})
+    outputs = run.state.node("all").outputs
+    end = run.of("NodeCompleted", "all")[0]
+    old = msgspec.structs.replace(end, collected=None, outputs=outputs)
 
-    assert event.collected is None
-    assert b"collected" not in e.encode(event)
+    state = fold(old if event == end else event for event in run.events)
+
+    assert {"items": [{"x": 1}, {"x": 2}], "failed": 0} == outputs
+    assert s.encode(state) == s.encode(run.state)

@@ -122,7 +122,11 @@ def test_a_store_of_the_release_before_goes_on(tmp_path):
     path = tmp_path / "store.db"
     with Store(path) as store:
         grow(store, "u", EVENTS + KEPT - 10)
-    for statement in ("DROP TABLE segments", "DROP TABLE blobs", "PRAGMA user_version = 1"):
+    for statement in (
+        "DROP TABLE segments",
+        "DROP TABLE blobs",
+        f"PRAGMA user_version = {schema.VERSION - 1}",
+    ):
         tamper(path, statement)
 
     with Store(path) as store:

@@ -81,7 +81,8 @@ def complete(
         ports = (port, "ended") if port else ()  # a finish takes nothing: the run is over
         taken, dead = choose(node, ports, scope, turn.seed(key, ""))
         if variables or outputs:
-            given = outputs if collected is None else {}
+            again = collected is not None or said.get("via") == "fallback"  # they stand in the state already
+            given = {} if again else outputs
             said["stored"] = turn.sizes.outputs(given, variables, turn.state.counters.stored)
     except ExpressionError as error:
         attempt_failed(turn, key, path, expression_failure(error))

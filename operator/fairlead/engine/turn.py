@@ -170,6 +170,8 @@ class Turn:
         Kept for the last prefix, and for the last one around it: it does not change while the body is at work, and the items of
         an inner loop have the same around them.
         """
+        if not prefix:
+            return (), {}
         if self._around_last[0] == prefix:
             return self._around_last[1]
         scope = self.state.scopes.get(prefix)
@@ -178,12 +180,9 @@ class Turn:
         ):  # the place of a stand-in: it sees what the node sees that it stands for, and its error
             return self._seen_by_stand_in(prefix)
         outer = prefix_of(scope.container)
-        bodies: tuple[Seen, ...] = ()
-        names: dict[str, Any] = {}
-        if outer:
-            if self._around_outer[0] != outer:
-                self._around_outer = (outer, self._seen_from(outer))
-            bodies, names = self._around_outer[1]
+        if self._around_outer[0] != outer:
+            self._around_outer = (outer, self._seen_from(outer))
+        bodies, names = self._around_outer[1]
         loop = self.state.loops[scope.container]
         owner = self.graph.find(scope.container).spec
         if owner.for_each is not None and loop.items is not None:

@@ -21,7 +21,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 
 from fairlead.model.events import TYPES, Event, Large
-from fairlead.model.state import State
+from fairlead.model.state import LoopState, State
 
 LARGE = 4 * 1024
 """Bytes of JSON that a value may have and still stand in the event."""
@@ -175,16 +175,18 @@ def thin_state(state: State, taker: Taker) -> State:
             values = _whole(taker, node.values, ["nodes", key, "values"], found)
             if given is not node.given or values is not node.values:
                 nodes[key] = msgspec.structs.replace(node, given=given, values=values)
-    loops: dict[str, Any] = {}
-    for key, loop in state.loops.items():
-        items = loop.items if not loop.items else taker.cut(loop.items, ["loops", key, "items"], found)
-        results = _each(taker, loop.results, ["loops", key, "results"], found)
-        if items is not loop.items or results is not loop.results:
-            loops[key] = msgspec.structs.replace(loop, items=items, results=results)
+    for name in ("loops", "kept"):
+        held: dict[str, LoopState] = getattr(state, name)
+        loops: dict[str, Any] = {}
+        for key, loop in held.items():
+            items = loop.items if not loop.items else taker.cut(loop.items, [name, key, "items"], found)
+            results = _each(taker, loop.results, [name, key, "results"], found)
+            if items is not loop.items or results is not loop.results:
+                loops[key] = msgspec.structs.replace(loop, items=items, results=results)
+        changes[name] = {**held, **loops} if loops else held
     if not found:
         return state
     changes["nodes"] = {**state.nodes, **nodes} if nodes else state.nodes
-    changes["loops"] = {**state.loops, **loops} if loops else state.loops
     return msgspec.structs.replace(state, large=found, **changes)
 
 
