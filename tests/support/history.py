@@ -62,7 +62,11 @@ class _History:
         assert key not in self.ended, f"{event.node} ended twice"
         self.ended.add(key)
         if isinstance(event, e.NodeCompleted) and not event.via and key in self.items:
-            assert event.collected == [], f"{key}: outputs are not collected from its items"
+            found = [self.succeeded.get(f"{key}[{index}]/") for index in range(self.items[key])]
+            outputs = self.state.node(key).outputs
+            assert ({}, found) == (event.outputs, outputs["items"]), (
+                f"{key}: outputs are not those of its items, in order"
+            )
 
     def _begin_again(self, event: e.Event) -> None:
         if isinstance(event, (e.Redriven, e.BodyReopened)):

@@ -100,8 +100,8 @@ def complete(
         dead=dead,
         outputs=outputs if collected is None else {},
         variables=variables,
-        cache="" if "via" in said else state.cache_key,
         collected=collected,
+        cache="" if "via" in said else state.cache_key,
         **said,
     )
     turn.checkpoint_wanted |= node.spec.checkpoint

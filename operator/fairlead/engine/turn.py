@@ -178,7 +178,9 @@ class Turn:
         if (
             scope is None
         ):  # the place of a stand-in: it sees what the node sees that it stands for, and its error
-            return self._seen_by_stand_in(prefix)
+            bodies, names = self._seen_from(prefix_of(prefix[:-1]))
+            error = self.state.node(key_of(prefix[:-1])).error
+            return bodies, names if error is None else {**names, "error": error_value(error)}
         outer = prefix_of(scope.container)
         if self._around_outer[0] != outer:
             self._around_outer = (outer, self._seen_from(outer))
@@ -193,14 +195,6 @@ class Turn:
         found = ((self.graph.body_of(prefix), prefix, loop.last), *bodies), names
         self._around_last = (prefix, found)
         return found
-
-    def _seen_by_stand_in(self, prefix: str) -> Around:
-        around = prefix_of(prefix[:-1])
-        bodies, names = self._seen_from(around) if around else ((), {})
-        stood_for = self.state.node(key_of(prefix[:-1]))
-        if stood_for.error is not None:
-            names = {**names, "error": error_value(stood_for.error)}
-        return bodies, names
 
     def look_around(self) -> None:
         """A container starts: what was seen from a place in it may be another thing now."""

@@ -20,7 +20,6 @@ from fairlead.model.effects import StartChild
 from fairlead.model.manifests import GROUP, WorkflowSpec, canonical_json, digest, parse_spec, plain
 from fairlead.model.state import State
 from fairlead.runtime.children import Child, demand_room, workflow_among
-from fairlead.runtime.journal import Journal
 from fairlead.runtime.ports import Clock
 
 Workflows = Mapping[str, WorkflowSpec | str]

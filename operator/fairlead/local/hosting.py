@@ -32,7 +32,6 @@ from fairlead.model.times import parse_duration
 from fairlead.runtime.actor import Actor
 from fairlead.runtime.caching import Caching
 from fairlead.runtime.children import Child, RegistryChildren, end_of, lost_by
-from fairlead.runtime.journal import Journal
 from fairlead.runtime.ports import Clock
 
 POLL = 0.1
