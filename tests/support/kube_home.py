@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,10 +16,10 @@ from tests.support.kube_faults import FaultyClient
 
 from fairlead.kube.blobs import KubernetesBlobs, PinnedDefinitions
 from fairlead.kube.checkpoints import KubernetesCheckpoints
-from fairlead.kube.client import EXECUTIONS, from_kubeconfig
+from fairlead.kube.client import CONFIG_MAPS, EXECUTIONS, from_kubeconfig
 from fairlead.kube.fence import NotLeader
 from fairlead.kube.log import KubernetesLog
-from fairlead.kube.names import Place
+from fairlead.kube.names import Place, record_name
 from fairlead.kube.places import Places
 from fairlead.kube.statuses import KubernetesStatus
 from fairlead.model.events import Event
@@ -60,7 +60,7 @@ class KubernetesHome:
         self.log = OnItsLoop(self, self.raw_log)
         self.raw_checkpoints = KubernetesCheckpoints(self.client, self.places, self.reign)
         self.checkpoints = OnItsLoop(self, self.raw_checkpoints)
-        self.blobs = KubernetesBlobs(self.client, self.places, self.reign)
+        self.blobs = OnItsLoop(self, KubernetesBlobs(self.client, self.places, self.reign))
         self.definitions = PinnedDefinitions(self.client, self.places, self.reign)
         self.statuses = KubernetesStatus(self.client, self.places, self.reign)
 
@@ -108,6 +108,14 @@ class KubernetesHome:
         born = await self.client.create(EXECUTIONS, self.namespace, body)
         return Place(self.namespace, name, born.uid)
 
+    def spoil(self, uid: str, digest: str, data: bytes | None) -> None:
+        """Put other bytes in place of a large value, or take it away."""
+        place = self.made(uid)
+        name = record_name("value", place.uid, digest)
+        self.run(self.client.delete(CONFIG_MAPS, self.namespace, name))
+        if data is not None:
+            self.run(self.blobs.keep(uid, {digest: data}))
+
     def race(self, *writers: Any) -> None:
         """Run writers at the same time, each with a log of its own on this home."""
 
@@ -143,6 +151,12 @@ class OnItsLoop:
 
     async def read(self, uid: str, after: int = 0) -> list[Event]:
         return await self._do(uid, self._port.read(uid, after))
+
+    async def keep(self, uid: str, blobs: Mapping[str, bytes]) -> None:
+        await self._do(uid, self._port.keep(uid, blobs))
+
+    async def fetch(self, uid: str, digests: Collection[str]) -> dict[str, bytes]:
+        return await self._do(uid, self._port.fetch(uid, digests))
 
     async def save(self, uid: str, seq: int, state: bytes) -> None:
         await self._do(uid, self._port.save(uid, seq, state))
