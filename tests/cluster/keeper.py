@@ -1,7 +1,7 @@
 """One cluster for all workers of a test session: a process of its own keeps it, and ends with the session.
 
-The first test that wants a cluster starts the keeper (under a lock on a file that all workers of the session see) and tells it the pid
-of the session; the keeper looks whether that process lives, so that also a session that is killed leaves nothing behind.
+The first test that wants a cluster starts the keeper (under a lock on a file that all workers of the session see) and tells it
+the pid of the session; the keeper looks whether that process lives, so that also a session that is killed leaves nothing behind.
 """
 
 from __future__ import annotations

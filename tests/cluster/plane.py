@@ -1,13 +1,13 @@
 """A control plane of our own: etcd and kube-apiserver, and with them, if wanted, controller-manager and scheduler.
 
-Everything lives in one folder, which whoever starts it removes: data, certificates, logs, the kubeconfig, the audit log (one JSON line
-for each request). Ports are chosen free. etcd does not flush, which makes it quick; it survives the crash of a process all the same.
+Everything lives in one folder, which whoever starts it removes: data, certificates, logs, the kubeconfig, the audit log (one
+JSON line for each request). Ports are chosen free. etcd does not flush, which makes it quick; it survives the crash of a
+process all the same.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -15,6 +15,8 @@ from pathlib import Path
 from ssl import create_default_context
 from typing import Self
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from tests.cluster import binaries
 from tests.cluster.kubectl import kubectl
 from tests.cluster.processes import Process, free_ports
@@ -99,6 +101,11 @@ class ControlPlane:
         """The address of the API server."""
         return f"https://127.0.0.1:{self._port}"
 
+    @property
+    def etcd_address(self) -> str:
+        """Where etcd answers, for faults of the store."""
+        return f"http://127.0.0.1:{self._etcd}"
+
     def kubectl(self, *words: str, text: str | None = None) -> str:
         """Run kubectl as administrator; what it printed. Raises CalledProcessError."""
         return kubectl(self.kubeconfig, *words, text=text)
@@ -157,8 +164,11 @@ class ControlPlane:
     def _keys(self) -> None:
         key, public = self.folder / "sa.key", self.folder / "sa.pub"
         if not key.exists():
-            _run("openssl", "genrsa", "-out", str(key), "2048")
-            _run("openssl", "rsa", "-in", str(key), "-pubout", "-out", str(public))
+            private = rsa.generate_private_key(65537, 2048)
+            key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+            public.write_bytes(
+                private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            )
         lines = [
             f'{self._tokens[ADMIN]},{ADMIN},{ADMIN},"system:masters"',
             f"{self._tokens[VISITOR]},{VISITOR},{VISITOR}",
@@ -209,7 +219,3 @@ class ControlPlane:
                     f"{name} did not answer within {_PATIENCE:g} s: {self.processes[name].last_words()}"
                 )
             time.sleep(_LOOK_AGAIN)
-
-
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True)

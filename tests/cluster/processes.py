@@ -44,7 +44,7 @@ class Process:
                 env=self._environment,
                 cwd=self.log.parent,
                 start_new_session=True,  # Ctrl-C is for the one who started us, who then ends us in order
-                preexec_fn=_die_with_parent if _LIBC is not None else None,
+                preexec_fn=_die_with_parent if _LIBC is not None else None,  # noqa: PLW1509 - it allocates nothing
             )
 
     def ended(self) -> int | None:

@@ -7,22 +7,25 @@ have a connection, those in memory and on Kubernetes as tasks of one loop.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from fairlead.local.store import Store
-from fairlead.runtime.memory import MemoryCheckpoints, MemoryLog
-from fairlead.runtime.ports import Checkpoints, EventLog
+from fairlead.runtime.memory import MemoryBlobs, MemoryCache, MemoryCheckpoints, MemoryLog
+from fairlead.runtime.ports import Blobs, Cache, Checkpoints, EventLog
 
 Writer = Callable[[EventLog], Awaitable[None]]
+Filler = Callable[[Cache], Awaitable[None]]
 
 
-class Adapter(Protocol):
-    """One home."""
+class LogAdapter(Protocol):
+    """One home, as far as it keeps logs, large values and checkpoints."""
 
     @property
     def log(self) -> EventLog:
@@ -32,11 +35,29 @@ class Adapter(Protocol):
     def checkpoints(self) -> Checkpoints:
         """Its checkpoints."""
 
+    @property
+    def blobs(self) -> Blobs:
+        """Its large values."""
+
+    def spoil(self, uid: str, digest: str, data: bytes | None) -> None:
+        """Put other bytes in place of a blob, or take it away."""
+
     def race(self, *writers: Writer) -> None:
         """Run writers at the same time, each with a log of its own on this home."""
 
     def close(self) -> None:
         """Let go of it."""
+
+
+class Adapter(LogAdapter, Protocol):
+    """One home that has a cache, too."""
+
+    @property
+    def cache(self) -> Cache:
+        """Its cache."""
+
+    def race_to_fill(self, *fillers: Filler) -> None:
+        """Run writers at the same time, each with a cache of its own on this home."""
 
 
 class Memory:
@@ -45,12 +66,21 @@ class Memory:
     def __init__(self, folder: Path) -> None:
         self.log = MemoryLog()
         self.checkpoints = MemoryCheckpoints()
+        self.cache = MemoryCache()
+        self.blobs = MemoryBlobs()
+        self.cache = MemoryCache()
+
+    def spoil(self, uid: str, digest: str, data: bytes | None) -> None:
+        if data is None:
+            del self.blobs.stored[uid][digest]
+        else:
+            self.blobs.stored[uid][digest] = data
 
     def race(self, *writers: Writer) -> None:
-        async def all_of_them() -> None:
-            await asyncio.gather(*(writer(self.log) for writer in writers))
+        asyncio.run(_all_of_them(writer(self.log) for writer in writers))
 
-        asyncio.run(all_of_them())
+    def race_to_fill(self, *fillers: Filler) -> None:
+        asyncio.run(_all_of_them(filler(self.cache) for filler in fillers))
 
     def close(self) -> None:
         pass
@@ -61,13 +91,26 @@ class SQLite:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "store.db"
-        self.log = self.checkpoints = Store(self._path)
+        self.log = self.checkpoints = self.blobs = Store(self._path)
+        self.cache = self.log.cache
+
+    def spoil(self, uid: str, digest: str, data: bytes | None) -> None:
+        with closing(sqlite3.connect(self._path)) as connection, connection:
+            connection.execute("DELETE FROM blobs WHERE uid = ? AND digest = ?", (uid, digest))
+            if data is not None:
+                connection.execute("INSERT INTO blobs VALUES (?, ?, ?)", (uid, digest, data))
 
     def race(self, *writers: Writer) -> None:
+        self._race(writers)
+
+    def race_to_fill(self, *fillers: Filler) -> None:
+        self._race([_on_its_cache(filler) for filler in fillers])
+
+    def _race(self, writers: Sequence[Callable[[Store], Awaitable[None]]]) -> None:
         failures: list[BaseException] = []
         start = threading.Barrier(len(writers))
 
-        def write(writer: Writer) -> None:
+        def write(writer: Callable[[Store], Awaitable[None]]) -> None:
             try:
                 with Store(self._path) as store:
                     start.wait()
@@ -87,6 +130,14 @@ class SQLite:
         self.log.close()
 
 
+def _on_its_cache(filler: Filler) -> Callable[[Store], Awaitable[None]]:
+    return lambda store: filler(store.cache)
+
+
+async def _all_of_them(writing: Iterable[Awaitable[None]]) -> None:
+    await asyncio.gather(*writing)
+
+
 async def _awaited(writing: Awaitable[None]) -> None:
     await writing
 
@@ -104,7 +155,7 @@ EVERY = [
 ]
 
 
-def opened(request: pytest.FixtureRequest) -> Adapter:
+def opened(request: pytest.FixtureRequest) -> LogAdapter:
     """The adapter that a parameter of EVERY names."""
     if request.param != KUBERNETES:
         return ADAPTERS[request.param](request.getfixturevalue("tmp_path"))

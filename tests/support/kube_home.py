@@ -1,21 +1,25 @@
-"""A home on Kubernetes for suites that know nothing of it: it has a loop and a client of its own, and makes executions as they are named."""
+"""A home on Kubernetes for suites that know nothing of it: it has a loop and a client of its own, and makes
+executions as they are named.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.support.kube_faults import FaultyClient
+
 from fairlead.kube.blobs import KubernetesBlobs, PinnedDefinitions
 from fairlead.kube.checkpoints import KubernetesCheckpoints
-from fairlead.kube.client import EXECUTIONS, Client, from_kubeconfig
+from fairlead.kube.client import CONFIG_MAPS, EXECUTIONS, from_kubeconfig
 from fairlead.kube.fence import NotLeader
 from fairlead.kube.log import KubernetesLog
-from fairlead.kube.names import Place
+from fairlead.kube.names import Place, record_name
 from fairlead.kube.places import Places
 from fairlead.kube.statuses import KubernetesStatus
 from fairlead.model.events import Event
@@ -45,17 +49,18 @@ class KubernetesHome:
         self.places = Places()
         self.reign = reign or Reign()
         self._prefix = f"e-{secrets.token_hex(4)}"
+        self._count = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._making: dict[str, asyncio.Task[None]] = {}
-        self.client = Client(from_kubeconfig(kubeconfig))
+        self.client = FaultyClient(from_kubeconfig(kubeconfig))
         self.run(self.client.__aenter__())
         self.raw_log = self.another_log()
         self.log = OnItsLoop(self, self.raw_log)
         self.raw_checkpoints = KubernetesCheckpoints(self.client, self.places, self.reign)
         self.checkpoints = OnItsLoop(self, self.raw_checkpoints)
-        self.blobs = KubernetesBlobs(self.client, self.places, self.reign)
+        self.blobs = OnItsLoop(self, KubernetesBlobs(self.client, self.places, self.reign))
         self.definitions = PinnedDefinitions(self.client, self.places, self.reign)
         self.statuses = KubernetesStatus(self.client, self.places, self.reign)
 
@@ -72,6 +77,16 @@ class KubernetesHome:
         self.run(self.make(uid))
         return self.places.of(uid)
 
+    def born(self) -> str:
+        """The uid of a new execution, known by that uid."""
+
+        async def work() -> str:
+            place = await self._create()
+            self.places.tell(place.uid, place)
+            return place.uid
+
+        return self.run(work())
+
     async def make(self, uid: str) -> None:
         if uid not in self.places:
             if uid not in self._making:
@@ -79,7 +94,11 @@ class KubernetesHome:
             await self._making[uid]
 
     async def _make(self, uid: str) -> None:
-        name = f"{self._prefix}-{len(self._making)}"
+        self.places.tell(uid, await self._create())
+
+    async def _create(self) -> Place:
+        self._count += 1
+        name = f"{self._prefix}-{self._count}"
         body = {
             "apiVersion": EXECUTIONS.api_version,
             "kind": EXECUTIONS.kind,
@@ -87,7 +106,15 @@ class KubernetesHome:
             "spec": {"workflow": {"name": "flow"}},
         }
         born = await self.client.create(EXECUTIONS, self.namespace, body)
-        self.places.tell(uid, Place(self.namespace, name, born.uid))
+        return Place(self.namespace, name, born.uid)
+
+    def spoil(self, uid: str, digest: str, data: bytes | None) -> None:
+        """Put other bytes in place of a large value, or take it away."""
+        place = self.made(uid)
+        name = record_name("value", place.uid, digest)
+        self.run(self.client.delete(CONFIG_MAPS, self.namespace, name))
+        if data is not None:
+            self.run(self.blobs.keep(uid, {digest: data}))
 
     def race(self, *writers: Any) -> None:
         """Run writers at the same time, each with a log of its own on this home."""
@@ -124,6 +151,12 @@ class OnItsLoop:
 
     async def read(self, uid: str, after: int = 0) -> list[Event]:
         return await self._do(uid, self._port.read(uid, after))
+
+    async def keep(self, uid: str, blobs: Mapping[str, bytes]) -> None:
+        await self._do(uid, self._port.keep(uid, blobs))
+
+    async def fetch(self, uid: str, digests: Collection[str]) -> dict[str, bytes]:
+        return await self._do(uid, self._port.fetch(uid, digests))
 
     async def save(self, uid: str, seq: int, state: bytes) -> None:
         await self._do(uid, self._port.save(uid, seq, state))

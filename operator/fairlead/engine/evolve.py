@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from fairlead.engine.folding import loops, nodes, paths, runs
+from fairlead.engine.folding import children, loops, nodes, paths, runs
 from fairlead.model import events as e
 from fairlead.model.errors import Bug
 from fairlead.model.state import State
@@ -32,6 +32,8 @@ def fold(events: Iterable[e.Event], state: State | None = None) -> State:
     """The state after all events, from the beginning or from a checkpoint's state."""
     result = State() if state is None else state
     for event in events:
+        if event.large:
+            raise Bug(f"event {event.seq} is as it is stored, without its large values; expected it whole")
         evolve(result, event)
     return result
 
@@ -63,11 +65,17 @@ _HANDLERS: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.WaitStarted: nodes.wait_started,
     e.WaitWoken: nodes.wait_ended,
     e.WaitExpired: nodes.wait_ended,
+    e.CacheLookup: nodes.cache_lookup,
+    e.CacheMissed: nodes.cache_missed,
     e.LoopStarted: loops.loop_started,
     e.LoopIteration: loops.opened,
     e.BranchStarted: loops.opened,
+    e.BodyReopened: loops.body_reopened,
     e.BodyEnded: loops.body_ended,
     e.LoopCompleted: loops.loop_completed,
+    e.ChildScheduled: children.scheduled,
+    e.ChildStarted: children.started,
+    e.ChildEnded: children.ended,
     e.NodeScheduled: nodes.scheduled,
     e.NodeStarted: nodes.node_started,
     e.DeliveryStarted: nodes.node_started,

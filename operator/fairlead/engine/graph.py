@@ -5,7 +5,8 @@ Rules of this file
   looks at either again.
 - Everything is made once per definition and never changes. Expressions are compiled when they are first needed.
 - A body is a graph of its own: the workflow's, `finally`, those of while, forEach and parallel, and (as one-node bodies) the
-  fallbacks. `Graph.bodies` has them by their prefix without indexes: `lines/`, `par.left/`, `lines/retry/`.
+  fallbacks. `Graph.bodies` has them by their prefix without numbers: `lines[]/`, `par.left/`. What is inside of a fallback is
+  there once (`spare[]/`), whatever it stands in for (`charge/spare[3]/`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from fairlead.engine.expressions import (
     compile_template,
 )
 from fairlead.model.ids import connection_id, key_of
-from fairlead.model.manifests import BODY_KINDS, Connection, Node, Retry, WorkflowSpec
+from fairlead.model.manifests import BODY_KINDS, Connection, Node, Retry, WorkflowSpec, node_digest
 from fairlead.model.manifests.policies import AtLeast
 
 POD_KINDS = frozenset({"run", "http", "notify", "resource"})
@@ -64,6 +65,7 @@ class NodeDef:
     """One node of a body: its manifest, its connections and the policies that apply to it."""
 
     __slots__ = (
+        "_digest",
         "_templates",
         "body",
         "default_port",
@@ -87,6 +89,14 @@ class NodeDef:
         self.default_port = _default_port(spec)
         self.needs = _needed(spec.join)
         self._templates: dict[str, Template] | None = None
+        self._digest = ""
+
+    @property
+    def digest(self) -> str:
+        """The digest of the node's canonical definition."""
+        if not self._digest:
+            self._digest = node_digest(self.spec)
+        return self._digest
 
     @property
     def in_pod(self) -> bool:
@@ -163,7 +173,7 @@ class Body:
             target[spec.name] = NodeDef(self, index, spec)
         self._connect(connections)
         self.entries = [node for node in self.nodes.values() if not node.incoming]
-        for node in self.nodes.values():
+        for node in (*self.nodes.values(), *self.fallbacks.values()):
             _add_bodies(graph, node, prefix)
 
     @cached_property
@@ -202,9 +212,12 @@ class Graph:
         self.spec = spec
         self.name = name
         self.bodies: dict[str, Body] = {}
+        self._places: dict[
+            str, Body
+        ] = {}  # of stand-ins and what is inside of them, once they have been asked for
         self.root = Body(self, spec.nodes, spec.connections or ())
         self.finally_ = Body(self, spec.finally_ or (), ())
-        self._last = ("", self.root)  # the last body asked for: questions come in runs
+        self._known: dict[str, Body] = {}  # bodies by the prefixes asked for of late: questions come in runs
         concurrency = spec.concurrency
         self.max_nodes: int | None = concurrency.max_nodes if concurrency is not None else None
 
@@ -236,7 +249,7 @@ class Graph:
         return found
 
     def find(self, instance: str) -> NodeDef:
-        """The definition of an instance. Raises KeyError with the instance id for one the graph does not have."""
+        """The definition of an instance. Raises KeyError for one that the graph does not have."""
         key = key_of(instance)
         slash = key.rfind("/")
         name = key[slash + 1 :]
@@ -250,22 +263,39 @@ class Graph:
         return found
 
     def body_of(self, prefix: str) -> Body:
-        """The body that a scope's prefix belongs to; that of a stand-in's prefix is the body of the node it stands for."""
-        if prefix == self._last[0]:
-            return self._last[1]
-        found = self.bodies.get(_INDEX.sub("", prefix)) if prefix else self.root
+        """The body that a scope's prefix belongs to; that of a stand-in's prefix is the body of the node it stands for.
+
+        Raises KeyError for a prefix that the graph does not have.
+        """
+        found = self._known.get(prefix)
         if found is None:
-            found = self._around_stand_in(prefix)
-        self._last = (prefix, found)
+            place = _INDEX.sub("[]", prefix)
+            if "#" in place:
+                place = _PASS.sub("", place)
+            found = self.bodies.get(place) if prefix else self.root
+            if found is None:
+                found = self._places.get(place)
+            if found is None:
+                found = self._places[place] = self._find_place(place)
+            if len(self._known) >= KNOWN_PREFIXES:
+                self._known.clear()
+            self._known[prefix] = found
         return found
 
-    def _around_stand_in(self, prefix: str) -> Body:
-        stood_for = prefix[:-1]
-        outer = stood_for[: stood_for.rfind("/") + 1]
-        if not outer:
-            name = key_of(stood_for)
-            return self.finally_ if name in self.finally_.nodes else self.root
-        return self.body_of(outer)
+    def _find_place(self, place: str) -> Body:
+        """The body at a prefix in which some segment names a node whose fallback is meant. Raises KeyError for no place."""
+        segments = place[:-1].split("/")
+        body = (
+            self.finally_
+            if _name(segments[0]) in (*self.finally_.nodes, *self.finally_.fallbacks)
+            else self.root
+        )
+        for segment in segments:
+            inner = self.bodies.get(f"{body.prefix}{segment}/")
+            if inner is None and segment not in body.nodes:
+                raise KeyError(place)
+            body = inner or body
+        return body
 
     def named(self, name: str) -> bool:
         """Whether a node of that name, or an instance of that id, is anywhere in the graph."""
@@ -285,7 +315,16 @@ def compile_workflow(spec: WorkflowSpec, name: str = "") -> Graph:
     return Graph(spec, name)
 
 
-_INDEX = re.compile(r"\[\d+\]|#\d+")
+KNOWN_PREFIXES = 1_024
+"""How many prefixes are kept with their bodies; the items of a forEach come in parts of far fewer."""
+
+_INDEX = re.compile(r"\[\d+\]")
+_PASS = re.compile(r"#\d+")
+
+
+def _name(segment: str) -> str:
+    """The node of a segment without numbers: `lines` of `lines[]`, `par` of `par.left`."""
+    return segment.removesuffix("[]").partition(".")[0]
 
 
 def _names_of_items(owner: NodeDef | None) -> frozenset[str]:
@@ -302,14 +341,14 @@ def _add_bodies(graph: Graph, node: NodeDef, prefix: str) -> None:
     """Compile the bodies of a container."""
     spec = node.spec
     if spec.while_ is not None:
-        Body(graph, spec.while_.nodes, spec.while_.connections, prefix=f"{prefix}{node.name}/", owner=node)
+        Body(graph, spec.while_.nodes, spec.while_.connections, prefix=f"{prefix}{node.name}[]/", owner=node)
     elif spec.for_each is not None:
         each = spec.for_each
         Body(
             graph,
             each.nodes,
             each.connections,
-            prefix=f"{prefix}{node.name}/",
+            prefix=f"{prefix}{node.name}[]/",
             owner=node,
             outputs=each.outputs,
         )

@@ -1,6 +1,6 @@
 """Containers: while, forEach and parallel, and the bodies they run (semantics 17, 18, 21, 23, 26).
 
-    begin     the container starts; forEach evaluates its items, once
+    begin     the container starts; forEach evaluates its items, once for all attempts
     advance   open the next pass, item or branch, as far as maxParallel allows; end when there is none left
     close     a body has ended, or is being ended and nothing in it runs any more
 
@@ -14,11 +14,15 @@ Rules of this file
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
-from fairlead.engine import ending, joins
+from fairlead.engine import ending, joins, redriving
 from fairlead.engine.expressions import ExpressionError
+from fairlead.engine.expressions.errors import cut
+from fairlead.engine.expressions.values import compact, type_name
 from fairlead.engine.graph import Body, NodeDef
+from fairlead.engine.sizes import TooLarge
 from fairlead.engine.turn import Turn
 from fairlead.model import events as e
 from fairlead.model import reasons
@@ -32,26 +36,39 @@ AT_ONCE = 64
 
 
 def begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
-    """Start a container. Raises ExpressionError for items that are no list, or too many."""
-    items = _items(turn, node, key) if node.spec.for_each is not None else None
+    """Start a container, or go on with what it has.
+
+    Raises ExpressionError for items that are no list, or too many, TooLarge where they do not fit.
+    """
+    goes_on = key in turn.state.kept
+    items = None if goes_on or node.spec.for_each is None else _items(turn, node, key)
+    stored = turn.sizes.items(items, turn.state.counters.stored)
     state = turn.state.node(key)
     instance = turn.state.instance(key)
     deadline = None if node.timeout is None else turn.now + node.timeout
     turn.emit(
-        e.NodeStarted, node=instance, path=path, attempt=state.attempt + 1, deadline=deadline, body=True
+        e.NodeStarted,
+        node=instance,
+        path=path,
+        attempt=state.attempt + 1,
+        deadline=deadline,
+        body=True,
+        goes_on=goes_on,
     )
-    if node.spec.parallel is None:
-        turn.emit(e.LoopStarted, node=instance, path=path, items=items)
+    turn.look_around()
+    if node.spec.parallel is None and not goes_on:
+        turn.emit(e.LoopStarted, node=instance, path=path, items=items, stored=stored)
     turn.work.append(key)
 
 
 def _items(turn: Turn, node: NodeDef, key: str) -> list[Any]:
     each = node.spec.for_each
     assert each is not None
-    items = node.template("items", each.items).evaluate(turn.scope(node, key), turn.seed(key, "items"))
+    scope = turn.scope(node, key, error=turn.stood_for(key))
+    items = node.template("items", each.items).evaluate(scope, turn.seed(key, "items"))
     if not isinstance(items, list):
         raise ExpressionError(
-            str(each.items), f"items is {type(items).__name__} {items!r:.60}; expected a list", {}
+            str(each.items), f"items is {cut(compact(items), 60)} ({type_name(items)}); expected a list", {}
         )
     if len(items) > MAX_ITEMS:
         raise ExpressionError(
@@ -101,13 +118,19 @@ def _advance_while(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
     if loop.failure is not None:
         ending.attempt_failed(turn, key, state.path, _body_failed(loop))
         return
+    if loop.again:
+        redriving.reopen(turn, key, next(iter(loop.again)))
+        return
     body = turn.graph.body_of(f"{key}[0]/")
     holds = bool(body_condition(turn, key, node, body, loop, loop_spec.condition))
     if not holds:
         _loop_completed(turn, key, state, loop, condition=False)
         ending.complete(turn, key, state.path, port="done", outputs={"iterations": loop.opened})
-    elif loop.opened >= loop_spec.max_iterations:
-        message = f"the condition still holds after {loop.opened} passes, and maxIterations is {loop_spec.max_iterations}"
+    elif loop.opened - loop.opened_before >= loop_spec.max_iterations:
+        passes = f"{loop.opened} passes"
+        if loop.opened_before:
+            passes += f", {loop.opened - loop.opened_before} of them since the run was redriven"
+        message = f"the condition still holds after {passes}, and maxIterations is {loop_spec.max_iterations}"
         error = e.Error(reason=reasons.MAX_ITERATIONS_EXCEEDED, message=message)
         ending.attempt_failed(turn, key, state.path, error)
     else:
@@ -122,7 +145,8 @@ def body_condition(turn: Turn, key: str, node: NodeDef, body: Body, loop: LoopSt
         {"index": loop.opened} if before is None else {"index": loop.opened, "parent": before}
     )
     inner = ((body, loop.last, ""),) if loop.last else ()
-    return node.condition(source).evaluate(turn.scope(node, key, inner=inner, names={"pass": upcoming}))
+    scope = turn.scope(node, key, inner=inner, names={"pass": upcoming}, error=turn.stood_for(key))
+    return node.condition(source).evaluate(scope)
 
 
 # --- forEach ---------------------------------------------------------------------------------------------------------
@@ -136,18 +160,23 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         _stop(turn, key, state, reasons.BODY_FAILED)
         return
     total = len(loop.items)
-    body = turn.graph.body_of(f"{key}[0]/")
     opened = 0
-    while loop.opened < total and (not each.max_parallel or len(loop.open) < each.max_parallel):
+    again = list(islice(loop.again, AT_ONCE)) if loop.again else []
+    while (loop.again or loop.opened < total) and (
+        not each.max_parallel or len(loop.open) < each.max_parallel
+    ):
         if opened >= AT_ONCE:
             turn.work.append(key)
             return
-        _open(turn, key, state, body, f"{key}[{loop.opened}]/", loop.opened)
         opened += 1
-    if loop.opened == total and not loop.open:
+        if again:
+            redriving.reopen(turn, key, again.pop(0))
+            continue
+        prefix = f"{key}[{loop.opened}]/"
+        _open(turn, key, state, turn.graph.body_of(prefix), prefix, loop.opened)
+    if loop.opened == total and not loop.open and not loop.again:
         _loop_completed(turn, key, state, loop)
-        results = [loop.results.get(f"{key}[{index}]/") for index in range(total)]
-        ending.complete(turn, key, state.path, port="done", outputs={"items": results, "failed": loop.failed})
+        ending.complete(turn, key, state.path, port="done", collected=[])
 
 
 # --- parallel --------------------------------------------------------------------------------------------------------
@@ -157,18 +186,20 @@ def _advance_branches(turn: Turn, key: str, node: NodeDef, state: NodeState, loo
     parallel = node.spec.parallel
     assert parallel is not None
     branches = parallel.branches
-    for index in range(loop.opened, len(branches)):
-        prefix = f"{key}.{branches[index].name}/"
-        _open(turn, key, state, turn.graph.body_of(prefix), prefix, index, branch=branches[index].name)
     verdict = _verdict(node, loop)
-    if verdict == "open":
+    if verdict == "open":  # what goes on may be decided already: losers stay
+        for prefix in list(loop.again):
+            redriving.reopen(turn, key, prefix)
+        for index in range(loop.opened, len(branches)):
+            prefix = f"{key}.{branches[index].name}/"
+            _open(turn, key, state, turn.graph.body_of(prefix), prefix, index, branch=branches[index].name)
         return
     if loop.open:
         _stop(turn, key, state, reasons.DECIDED if verdict == "done" else reasons.BODY_FAILED)
     elif verdict == "done":
         _branches_done(turn, key, state, node, loop)
     else:
-        ending.attempt_failed(turn, key, state.path, _body_failed(loop))
+        ending.attempt_failed(turn, key, state.path, _body_failed(loop, node))
 
 
 def _verdict(node: NodeDef, loop: LoopState) -> str:
@@ -190,9 +221,8 @@ def _verdict(node: NodeDef, loop: LoopState) -> str:
 def _branches_done(turn: Turn, key: str, state: NodeState, node: NodeDef, loop: LoopState) -> None:
     parallel = node.spec.parallel
     assert parallel is not None
-    results = {branch.name: loop.results.get(f"{key}.{branch.name}/") for branch in parallel.branches}
-    outputs = {name: result for name, result in results.items() if result is not None}
-    ending.complete(turn, key, state.path, port="done", outputs=outputs)
+    names = [branch.name for branch in parallel.branches if f"{key}.{branch.name}/" in loop.results]
+    ending.complete(turn, key, state.path, port="done", collected=names)
 
 
 # --- bodies ----------------------------------------------------------------------------------------------------------
@@ -224,11 +254,13 @@ def _open(
         turn.emit(e.BranchStarted, branch=branch, **common)
     else:
         turn.emit(e.LoopIteration, condition=condition, **common)
-    if not entry:
-        for node in body.entries:
-            child = joins.next_child(turn.state, path)
-            turn.emit(e.PathStarted, path=child, parent=path, node=prefix + node.name)
-        turn.emit(e.PathCompleted, path=path, node=turn.state.instance(key), reason=reasons.FORKED)
+    if entry:
+        turn.work.append(entry)
+        return
+    for node in body.entries:
+        child = joins.next_child(turn.state, path)
+        turn.emit(e.PathStarted, path=child, parent=path, node=prefix + node.name)
+    turn.emit(e.PathCompleted, path=path, node=turn.state.instance(key), reason=reasons.FORKED)
     turn.work.extend(prefix + node.name for node in body.entries)
 
 
@@ -249,22 +281,37 @@ def close(turn: Turn, prefix: str) -> None:
             if failure is not None
             else e.Error(reason=reason, message="it was ended from outside")
         )
-        _body_ended(turn, prefix, scope, error=error)
+        _body_ended(turn, prefix, scope, error=error, failed=failure is not None)
     elif scope.ended >= scope.total:
         try:
             outputs = _outputs(turn, prefix)
+            stored = turn.sizes.items(outputs, turn.state.counters.stored)
         except ExpressionError as wrong:
-            _body_ended(turn, prefix, scope, error=ending.expression_failure(wrong))
-            return
-        _body_ended(turn, prefix, scope, outputs=outputs)
+            _body_ended(turn, prefix, scope, error=ending.expression_failure(wrong), failed=True)
+        except TooLarge as large:
+            _body_ended(turn, prefix, scope, error=large.error, failed=True)
+        else:
+            _body_ended(turn, prefix, scope, outputs=outputs, stored=stored)
 
 
-def _body_ended(turn: Turn, prefix: str, scope: ScopeState, **how: Any) -> None:
+def _body_ended(turn: Turn, prefix: str, scope: ScopeState, *, failed: bool = False, **how: Any) -> None:
+    """`failed`: by itself; else it was ended from outside, or succeeded."""
     key = scope.container
-    segment = prefix[len(key) :]
-    branch = segment[1:-1] if segment.startswith(".") else ""
+    owner = turn.graph.body_of(prefix).owner
+    assert owner is not None
+    branch = ""
+    handled = failed and owner.spec.for_each is not None and owner.spec.for_each.on_item_error == "continue"
+    if owner.spec.parallel is not None:
+        branch = prefix[len(key) + 1 : -1]
+        handled = turn.state.nodes[key].stop == reasons.DECIDED and "error" in how
     turn.emit(
-        e.BodyEnded, node=turn.state.instance(key), scope=prefix, index=scope.index, branch=branch, **how
+        e.BodyEnded,
+        node=turn.state.instance(key),
+        scope=prefix,
+        index=scope.index,
+        branch=branch,
+        handled=handled,
+        **how,
     )
     turn.work.append(key)
 
@@ -301,7 +348,7 @@ def _drain(turn: Turn, prefix: str, reason: str) -> None:
             )
             if key in state.loops:
                 turn.work.append(key)
-        elif node.status in (s.READY, s.RETRYING, s.LOST, s.WAITING):
+        elif node.status in (s.READY, s.RETRYING, s.LOST, s.WAITING, s.LOOKING_UP):
             ending.cancel(turn, key, reason)
 
 
@@ -311,13 +358,13 @@ def _sweep(turn: Turn, prefix: str, scope: ScopeState, reason: str) -> None:
     for name in turn.graph.body_of(prefix).nodes:
         if state.node(prefix + name).status not in s.ENDED_NODE:
             ending.skip(turn, prefix + name, reason)
-    below = scope.path + "."
-    for path in [
-        p
-        for p, held in state.paths.items()
-        if held.status == s.ACTIVE and (p == scope.path or p.startswith(below))
-    ]:
-        turn.emit(e.PathCancelled, path=path, reason=reason)
+    below = [scope.path]
+    while below:  # its own paths only: the run may have ten thousand others
+        path = below.pop()
+        held = state.paths.get(path)
+        if held is not None and held.status == s.ACTIVE:
+            turn.emit(e.PathCancelled, path=path, reason=reason)
+        below.extend(f"{path}.{child}" for child in reversed(range(state.path_children.get(path, 0))))
 
 
 def _stop(turn: Turn, key: str, state: NodeState, reason: str) -> None:
@@ -350,7 +397,7 @@ def _stopped(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: LoopSt
     elif state.stop == reasons.DECIDED:
         _branches_done(turn, key, state, node, loop)
     elif state.stop == reasons.BODY_FAILED and loop.failure is not None:
-        ending.attempt_failed(turn, key, state.path, _body_failed(loop))
+        ending.attempt_failed(turn, key, state.path, _body_failed(loop, node))
     elif state.stop == reasons.TIMEOUT:
         ending.attempt_failed(turn, key, state.path, ending.timeout_error(state))
     else:
@@ -370,9 +417,18 @@ def _loop_completed(
     )
 
 
-def _body_failed(loop: LoopState) -> e.Error:
+def _body_failed(loop: LoopState, node: NodeDef | None = None) -> e.Error:
+    """The failure of a container by that of its bodies; of a parallel that can do without some branches, say how many failed."""
     failure = loop.failure
     assert failure is not None
     where = failure.node.rstrip("/")
     message = f"{where} failed: {failure.error.message or failure.error.reason}"
+    parallel = node.spec.parallel if node is not None else None
+    if parallel is not None and parallel.strategy != "all":
+        strategy = (
+            parallel.strategy
+            if isinstance(parallel.strategy, str)
+            else f"atLeast {parallel.strategy.at_least}"
+        )
+        message = f"{loop.failed} of {len(parallel.branches)} branches of the {strategy} failed; the first: {message}"
     return e.Error(reason=reasons.BODY_FAILED, message=message, causes=[failure.error])

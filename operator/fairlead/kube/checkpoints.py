@@ -1,7 +1,8 @@
 """The port Checkpoints on Kubernetes: the two newest states of each execution, as records that one small ConfigMap names.
 
-It is a cache: what cannot be read, or does not fit together, counts as none; what cannot be written because the cluster is away is told.
-Two writers may overwrite each other's list: each list names states that were committed, and the log decides what fits.
+It is a cache: what cannot be read, or does not fit together, counts as none; what cannot be written because the cluster is
+away is told. Two writers may overwrite each other's list: each list names states that were committed, and the log decides what
+fits.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from fairlead.kube import names
 from fairlead.kube.client import CONFIG_MAPS, AlreadyExists, Client
 from fairlead.kube.fence import Fence
 from fairlead.kube.names import Place, record_name
+from fairlead.kube.objects import Record, config_map_decoder
 from fairlead.kube.parts import Damaged
 from fairlead.kube.places import Places
-from fairlead.kube.records import Record, Records, config_map_decoder, packed
+from fairlead.kube.records import Records, packed
 from fairlead.model.errors import FairleadError, NotFound
 
 _KEPT = 2

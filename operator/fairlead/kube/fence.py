@@ -1,4 +1,7 @@
-"""The fence: who may write. Leadership by Lease gives one (`lease`); every write of the log asks it, immediately before it is sent."""
+"""The fence: who may write.
+
+Leadership by Lease gives one (`lease`); every write of the log asks it, immediately before it is sent.
+"""
 
 from __future__ import annotations
 

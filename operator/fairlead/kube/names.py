@@ -1,7 +1,8 @@
 """Names, labels and owners of the objects that we write (protocol.md 13, 18).
 
 Rules of this file
-- A name is `fairlead-<kind>-<26 letters of base32>`, 130 bits of a hash over the full identity: never made of names that people give.
+- A name is `fairlead-<kind>-<26 letters of base32>`, 130 bits of a hash over the full identity: never made of names that
+  people give.
 - Every object says whose it is: labels with the uid and the shard of its execution, an owner reference with that uid, and the
   execution's name as an annotation for those who read.
 - blockOwnerDeletion is never set: nothing needs it, and some clusters demand a right for it.

@@ -12,8 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -22,6 +20,7 @@ from fairlead.kube import names
 from fairlead.kube.client import CONFIG_MAPS, AlreadyExists, Ambiguous, Client, Metadata
 from fairlead.kube.client.replies import partial_list_decoder
 from fairlead.kube.names import Place
+from fairlead.kube.objects import ConfigMap, Record, config_map_decoder, part_name
 from fairlead.kube.parts import Damaged, Packed, pack, unpack
 from fairlead.model.errors import NotFound
 
@@ -33,46 +32,9 @@ _LARGE = 256 << 10
 """Bytes above which compressing is done beside the event loop."""
 
 
-class ConfigMap(msgspec.Struct, rename="camel", gc=False):
-    """What we read of a ConfigMap."""
-
-    metadata: Metadata
-    data: dict[str, str] = {}
-    binary_data: dict[str, bytes] = {}
-
-
-config_map_decoder = msgspec.json.Decoder(ConfigMap)
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Where a content is, and what it takes to check it; `stored` is its compressed size."""
-
-    name: str
-    parts: int
-    size: int
-    digest: str
-    stored: int
-
-
 async def packed(data: bytes) -> Packed:
     """Compress, beside the loop when it takes long."""
     return pack(data) if len(data) < _LARGE else await asyncio.to_thread(pack, data)
-
-
-def born(about: Metadata) -> datetime:
-    """When an object was created, by the server's clock."""
-    return datetime.fromisoformat(about.creation_timestamp)
-
-
-def part_names(name: str, parts: int) -> list[str]:
-    """The names of all parts of a record."""
-    return [part_name(name, number) for number in range(parts)]
-
-
-def part_name(name: str, number: int) -> str:
-    """The first part has the record's name, the others a number behind it."""
-    return name if number == 0 else f"{name}-{number}"
 
 
 class Records:
@@ -120,7 +82,7 @@ class Records:
             except AlreadyExists:
                 with contextlib.suppress(NotFound):  # gone in between: try again
                     there = await self._get(place, name)
-                    if _owner(there) != place.uid or there.binary_data.get(_KEY) != part:
+                    if there.owner != place.uid or there.binary_data.get(_KEY) != part:
                         raise Damaged(
                             f"the ConfigMap {place.namespace}/{name} is not the one we meant"
                         ) from None
@@ -178,10 +140,6 @@ class Records:
             return config_map_decoder.decode(body)
         except msgspec.DecodeError as error:
             raise Damaged(f"the ConfigMap {place.namespace}/{name} is unreadable: {error}") from error
-
-
-def _owner(there: ConfigMap) -> str:
-    return there.metadata.owner_references[0].uid if there.metadata.owner_references else ""
 
 
 async def _together(*work: Any) -> list[Any]:

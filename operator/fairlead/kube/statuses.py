@@ -2,8 +2,8 @@
 
 Rules of this file
 - A projection: nothing reads it to decide, it may be lost or late, and it is never written over a newer one.
-- Each patch carries the version that we know. A 409 is normal (somebody paused the run): read, compare `log.sequence`, write again
-  only if ours is higher or the same.
+- Each patch carries the version that we know. A 409 is normal (somebody paused the run): read, compare `log.sequence`, write
+  again only if ours is higher or the same.
 - Keys that are not in the new status are taken away.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from fairlead.kube.client import EXECUTIONS, Client
+from fairlead.kube.client import EXECUTIONS, Client, Invalid
 from fairlead.kube.client.replies import Metadata
 from fairlead.kube.fence import Fence
 from fairlead.kube.names import Place
@@ -51,7 +51,7 @@ class KubernetesStatus:
         self._shown: dict[str, _Shown] = {}
 
     async def publish(self, uid: str, status: dict[str, Any]) -> None:
-        """Show a status; one of a run that is gone is dropped. Raises NotLeader, Unavailable, Invalid."""
+        """Show a status; one of a run that is gone is dropped. Raises NotLeader, Unavailable."""
         place, wanted = self._places.of(uid), fitted(status)
         for _ in range(_TRIES):
             try:
@@ -68,6 +68,8 @@ class KubernetesStatus:
                     shown = _Shown(reply.resource_version, wanted)
                 self._shown[uid] = shown
                 return
+            except Invalid as refused:
+                raise Unavailable(f"the status of {uid} is refused: {refused}") from refused
             except Conflict:
                 self._shown.pop(uid, None)
             except NotFound:

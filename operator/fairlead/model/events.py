@@ -18,7 +18,17 @@ from typing import Any, get_args
 
 import msgspec
 
+from fairlead.model.children import Parent
+
 SCHEMA_VERSION = 1
+
+
+class Large(msgspec.Struct, frozen=True, gc=False):
+    """Where a value was taken out because it is large: the steps to it, the digest of its blob, its size as JSON."""
+
+    path: list[str | int]
+    digest: str
+    size: int
 
 
 class Event(
@@ -31,10 +41,11 @@ class Event(
     kw_only=True,
     gc=False,
 ):
-    """Base of all events; the tag `type` is the class name."""
+    """Base of all events; the tag `type` is the class name. `large` stands in stored forms alone (see `model.large`)."""
 
     seq: int = 0
     at: int = 0
+    large: list[Large] | None = None
 
 
 class Error(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=False):
@@ -63,6 +74,7 @@ class ExecutionCreated(Event, frozen=True, kw_only=True, gc=False):
     priority: int = 0
     redrive: int = 0
     timeout: int | None = None
+    parent: Parent | None = None
 
 
 class ExecutionStarted(Event, frozen=True, kw_only=True, gc=False):
@@ -273,6 +285,62 @@ class WaitExpired(Event, frozen=True, kw_only=True, gc=False):
     path: str
 
 
+class ChildScheduled(Event, frozen=True, kw_only=True, gc=False):
+    """The intent to run execution `child` of `workflow`; one that is there and has ended below `redrive` is redriven.
+
+    `values` are the evaluated name and inputs, as in NodeScheduled. `wait`: the node ends with the child.
+    """
+
+    node: str
+    path: str
+    attempt: int
+    child: str
+    workflow: str
+    depth: int
+    wait: bool = True
+    redrive: int = 0
+    values: dict[str, Any] | None = None
+
+
+class ChildStarted(Event, frozen=True, kw_only=True, gc=False):
+    """The child is there, with this uid; `deadline` is when the node's `timeout` ends, which stands still while suspended."""
+
+    node: str
+    path: str
+    attempt: int
+    child: str
+    uid: str
+    deadline: int | None = None
+
+
+class ChildEnded(Event, frozen=True, kw_only=True, gc=False):
+    """The child has ended, and says that it had seen `redrive`; the end of the node follows."""
+
+    node: str
+    path: str
+    attempt: int
+    child: str
+    phase: str
+    redrive: int = 0
+
+
+class CacheLookup(Event, frozen=True, kw_only=True, gc=False):
+    """The cache is asked for an earlier result of the node under `key`; without an answer by `due` it counts as a miss."""
+
+    node: str
+    path: str
+    key: str
+    due: int
+
+
+class CacheMissed(Event, frozen=True, kw_only=True, gc=False):
+    """The cache has nothing that can be used, `note` says why if it is more than that; the node waits for a runner."""
+
+    node: str
+    path: str
+    note: str = ""
+
+
 class NodeScheduled(Event, frozen=True, kw_only=True, gc=False):
     """The intent to run an attempt; `values` are the evaluated templates (attempt 1 only, they serve all attempts)."""
 
@@ -282,13 +350,15 @@ class NodeScheduled(Event, frozen=True, kw_only=True, gc=False):
     delivery: int = 1
     values: dict[str, Any] | None = None
     start_deadline: int | None = None
+    stored: int = 0
 
 
 class NodeStarted(Event, frozen=True, kw_only=True, gc=False):
     """The attempt's container or process runs; `deadline` is when its `timeout` ends.
 
-    `body`: the node's work is bodies of this run (while, forEach, parallel), its clock stands still while suspended. `handle` is
-    what the home knows the running thing by, if that outlives this process: a pod's uid.
+    `body`: the node's work is bodies of this run (while, forEach, parallel), its clock stands still while suspended. `goes_on`:
+    with the items, passes and branches that it had; what ended badly in them is run again (BodyReopened). `handle` is what the
+    home knows the running thing by, if that outlives this process: a pod's uid.
     """
 
     node: str
@@ -297,6 +367,7 @@ class NodeStarted(Event, frozen=True, kw_only=True, gc=False):
     deadline: int | None = None
     body: bool = False
     handle: str = ""
+    goes_on: bool = False
 
 
 class LoopStarted(Event, frozen=True, kw_only=True, gc=False):
@@ -305,6 +376,7 @@ class LoopStarted(Event, frozen=True, kw_only=True, gc=False):
     node: str
     path: str
     items: list[Any] | None = None
+    stored: int = 0
 
 
 class LoopIteration(Event, frozen=True, kw_only=True, gc=False):
@@ -331,8 +403,21 @@ class BranchStarted(Event, frozen=True, kw_only=True, gc=False):
     entry: str = ""
 
 
+class BodyReopened(Event, frozen=True, kw_only=True, gc=False):
+    """A pass, an item or a branch that ended badly goes on: the instances `reset` run again, the others stay as they are."""
+
+    node: str
+    scope: str
+    index: int
+    branch: str = ""
+    reset: list[ResetNode] = []
+
+
 class BodyEnded(Event, frozen=True, kw_only=True, gc=False):
-    """A pass, an item or a branch ended: with `outputs`, or with the `error` that nothing in it handled."""
+    """A pass, an item or a branch ended: with `outputs`, or with the `error` that nothing in it handled.
+
+    `handled`: the container takes that as it is (onItemError: continue, or a parallel that was decided), so it stays.
+    """
 
     node: str
     scope: str
@@ -340,6 +425,8 @@ class BodyEnded(Event, frozen=True, kw_only=True, gc=False):
     branch: str = ""
     outputs: dict[str, Any] = {}
     error: Error | None = None
+    handled: bool = False
+    stored: int = 0
 
 
 class LoopCompleted(Event, frozen=True, kw_only=True, gc=False):
@@ -439,7 +526,13 @@ class NodeFallback(Event, frozen=True, kw_only=True, gc=False):
 
 
 class NodeCompleted(Event, frozen=True, kw_only=True, gc=False):
-    """The instance Succeeded on `port`; `variables` are what `store` or `set` wrote."""
+    """The instance Succeeded on `port`; `variables` are what `store` or `set` wrote.
+
+    `via` is fallback or cache: then the result is that of `cached_from`, an execution, of the time `cached_at`. `cache` is the
+    key under which a result of its own is kept.
+    `collected`: its outputs are collected from what its bodies gave, which stands in their BodyEnded: of these branches, or, if
+    none is named, of all the items. `stored` is what its large values add to those that the run stores, in bytes.
+    """
 
     node: str
     path: str
@@ -455,6 +548,11 @@ class NodeCompleted(Event, frozen=True, kw_only=True, gc=False):
     result: str | None = None
     reason: str | None = None
     via: str | None = None
+    cache: str = ""
+    cached_from: str = ""
+    cached_at: int = 0
+    collected: list[str] | None = None
+    stored: int = 0
 
 
 class NodeFailed(Event, frozen=True, kw_only=True, gc=False):
@@ -526,10 +624,16 @@ AnyEvent = (
     | WaitStarted
     | WaitWoken
     | WaitExpired
+    | ChildScheduled
+    | ChildStarted
+    | ChildEnded
+    | CacheLookup
+    | CacheMissed
     | NodeScheduled
     | LoopStarted
     | LoopIteration
     | BranchStarted
+    | BodyReopened
     | BodyEnded
     | LoopCompleted
     | NodeStarted

@@ -8,6 +8,9 @@ A *key* is an instance id without the last `#k`: it names the place in the graph
 from __future__ import annotations
 
 import hashlib
+import re
+
+_INDEX = re.compile(r"\[\d+\]|#\d+")
 
 
 def connection_id(source: str, port: str, target: str) -> str:
@@ -30,6 +33,11 @@ def key_of(instance: str) -> str:
     slash = instance.rfind("/")
     hash_sign = instance.find("#", slash + 1)
     return instance if hash_sign < 0 else instance[:hash_sign]
+
+
+def place_of(instance: str) -> str:
+    """The place in the graph that an instance is at, whatever the item and the pass: `lines[3]/pack#1` is at `lines/pack`."""
+    return _INDEX.sub("", instance)
 
 
 def delivery_id(uid: str, node: str, attempt: int, delivery: int) -> str:

@@ -17,6 +17,7 @@ from fairlead.model.times import format_duration, format_time
 if TYPE_CHECKING:
     from fairlead.engine.graph import Graph, NodeDef
     from fairlead.model.state import State
+    from fairlead.runtime.journal import Journal
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -71,13 +72,18 @@ class Execution(NamedTuple):
 
 def load(store: Store, name: str) -> Execution:
     """An execution of a store. Raises NotFound and LogDamaged."""
-    from fairlead.runtime.actor import load_state
-
     record = store.get(name)
-    state = inline(load_state(record.uid, store, store))
+    state = inline(journal_of(store, record.uid).load())
     return Execution(
         record, store.wish(record.uid), store.wish_version(record.uid), graph_of(store, record), state
     )
+
+
+def journal_of(store: Store, uid: str) -> Journal:
+    """The log of an execution with its checkpoints and large values."""
+    from fairlead.local import journals
+
+    return journals.journal_of(store, uid)
 
 
 def graph_of(store: Store, record: ExecutionRecord) -> Graph:
@@ -113,6 +119,20 @@ def status_of(found: Execution) -> Json:
     return status(found.graph, found.state, now(), generation=max(1, found.generation - behind))
 
 
+def whole_status_of(found: Execution) -> Json:
+    """The same with all variables and outputs whole, as the fold has them: for documents, whose readers want the values."""
+    status = status_of(found)
+    if found.state.phase:
+        status |= {"variables": found.state.variables, "outputs": found.state.outputs}
+        more = {
+            name: left
+            for name, left in status.pop("more", {}).items()
+            if name not in ("variables", "outputs")
+        }
+        status |= {"more": more} if more else {}
+    return status
+
+
 def taken_up(wish: Wish, state: State) -> bool:
     """Whether the run has acted on what is wished for; if not, its status speaks of the spec before."""
     if wish.redrive > state.redrive:
@@ -121,7 +141,10 @@ def taken_up(wish: Wish, state: State) -> bool:
         return True
     if wish.cancel and not (state.cancel or state.cancel_void):
         return False
-    return state.suspend_seen or bool(state.cancel) if wish.suspend else not state.suspended_at
+    if wish.stop > state.redrive and not state.cancel:
+        return False
+    wanted = wish.suspend or wish.held
+    return state.suspend_seen or bool(state.cancel) if wanted else not state.suspended_at
 
 
 def object_of(record: ExecutionRecord, wish: Wish, generation: int, status: Json) -> Json:

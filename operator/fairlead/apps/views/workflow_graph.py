@@ -26,6 +26,7 @@ STATUS: dict[str, Status] = {
     s.SCHEDULED: "Ready",
     s.STOPPING: "Running",
     s.LOST: "Retrying",
+    s.LOOKING_UP: "Waiting",
     s.FALLBACK: "Running",
 }
 """Statuses that a graph shows under another name; the others are shown as they are."""
@@ -121,6 +122,8 @@ class _Drawing:
             key = next((key for key in stand_ins if key in self.state.nodes), name)
             found = self.state.node(key)
             status, detail = status_of(found), detail_of(found)
+        if node.spec.workflow is not None:
+            detail = ", ".join(filter(None, (f"runs {node.spec.workflow.name}", detail)))
         self.nodes.append(GraphNode(name, node.name, node.kind, status, detail, group))
         self._inside(node.spec, name)
 
@@ -149,6 +152,8 @@ def detail_of(node: NodeState) -> str | None:
         parts.append(f"attempt {node.attempt}")
     if node.started_at and node.finished_at:
         parts.append(words.duration(node.finished_at - node.started_at))
+    if node.cached is not None:
+        parts.append("cached")
     if node.status == s.SKIPPED:
         parts.append(node.handled)
     elif node.status == s.READY:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from fairlead.engine.folding.keeping import end_loop, retry_loop, start_loop
+from fairlead.engine.folding.loops import collected_outputs
 from fairlead.engine.folding.moves import end_node, move_node, node_at, pausable, settle, uncount
 from fairlead.model import events as e
 from fairlead.model import state as s
-from fairlead.model.ids import key_of
-from fairlead.model.state import LoopState, NodeState, State
+from fairlead.model.ids import key_of, prefix_of
+from fairlead.model.reasons import FINISHED_FAILED, MAX_NODES
+from fairlead.model.state import NodeState, State
 
 
 def ready(state: State, event: e.NodeReady) -> None:
@@ -39,6 +42,24 @@ def wait_ended(state: State, event: e.WaitWoken | e.WaitExpired) -> None:
     move_node(state, key, node_at(state, key), event)
 
 
+def cache_lookup(state: State, event: e.CacheLookup) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    move_node(state, key, node, event)
+    node.path, node.held, node.since = event.path, "", event.at
+    node.lookup, node.cache_key = event.seq, event.key
+    state.waiting[key] = node.due = event.due
+    state.timers.set(f"lookup/{key}", event.due)
+
+
+def cache_missed(state: State, event: e.CacheMissed) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    move_node(state, key, node, event)
+    node.held, node.since = MAX_NODES, event.at  # until it is scheduled, in this very turn if there is room
+    state.ready[key] = MAX_NODES
+
+
 def scheduled(state: State, event: e.NodeScheduled) -> None:
     key = key_of(event.node)
     node = node_at(state, key)
@@ -55,6 +76,7 @@ def scheduled(state: State, event: e.NodeScheduled) -> None:
     node.held, node.lost, node.handle = "", False, ""
     if event.values is not None:
         node.values = event.values
+        state.counters.stored += event.stored
     node.scheduled_at = event.at
     if event.start_deadline is not None:
         state.timers.set(f"attempt/{key}", event.start_deadline)
@@ -84,8 +106,13 @@ def delivery_held(state: State, event: e.DeliveryHeld) -> None:
 
 
 def _body_started(state: State, key: str, node: NodeState, event: e.NodeStarted) -> None:
-    node.path, node.attempt, node.held, node.started_at = event.path, event.attempt, "", event.at
-    state.loops[key] = LoopState()
+    if event.attempt > node.attempts_before + 1:
+        state.counters.retries += 1
+    else:
+        state.counters.first_attempts += 1
+        node.started_at = event.at
+    node.path, node.attempt, node.held = event.path, event.attempt, ""
+    start_loop(state, key, node, goes_on=event.goes_on)
     if event.deadline is not None:
         pausable(state, f"body/{key}", event, event.deadline)
 
@@ -95,6 +122,7 @@ def retrying(state: State, event: e.NodeRetrying) -> None:
     node = node_at(state, key)
     move_node(state, key, node, event)
     node.error, node.due, node.stop, node.since = event.error, event.due, "", event.at
+    retry_loop(state, key, node)
     state.waiting[key] = event.due
     pausable(state, f"retry/{key}", event, event.due)
 
@@ -138,34 +166,52 @@ def fallback(state: State, event: e.NodeFallback) -> None:
     move_node(state, key, node, event)
     node.path, node.error, node.stop = event.path, event.error, ""
     node.fallback = event.fallback
+    end_loop(state, key, node, keep=True)
     stand_in = key_of(event.fallback)
     earlier = state.nodes.get(stand_in)
-    attempts = 0
-    if earlier is None:
-        state.counters.total += 1
-    else:
+    attempts, inside = 0, None
+    if earlier is not None:
         uncount(state, earlier)
-        attempts = earlier.attempt
+        attempts, inside = earlier.attempt, earlier.inside
+    else:
+        state.counters.total += 1
+        if "/" in key:
+            prefix = prefix_of(key)
+            state.members[prefix].append(stand_in)
+            attempts = state.scopes[prefix].attempts
     state.nodes[stand_in] = NodeState(
-        stands_for=key, path=event.path, arrivals=[event.path], attempt=attempts, attempts_before=attempts
+        stands_for=key,
+        path=event.path,
+        arrivals=[event.path],
+        attempt=attempts,
+        attempts_before=attempts,
+        inside=inside,
     )
 
 
 def node_completed(state: State, event: e.NodeCompleted) -> None:
     key = key_of(event.node)
     node = node_at(state, key)
+    given = event.outputs
+    if event.collected is not None:
+        given = collected_outputs(state.loops[key], key, event.collected)
     end_node(state, key, node, event)
-    node.path, node.port, node.given = event.path, event.port, event.outputs or None
+    node.path, node.port, node.given = event.path, event.port, given or None
+    state.counters.stored += event.stored
     node.error = None
     if event.via:
         node.via = event.via
+    if event.cached_from:
+        node.cached = s.Cached(execution=event.cached_from, at=event.cached_at)
     if event.variables:
         state.variables.update(event.variables)
+    if event.result == "failed":
+        node.handled = FINISHED_FAILED
     if event.result is not None and state.finish is None and state.stage == s.FORWARD:
         state.finish = s.Finish(node=event.node, result=event.result, reason=event.reason or "")
         if event.result == "failed" and state.failure is None:
             message = event.reason or f"node {event.node!r} finished the run with result failed"
-            error = e.Error(reason="FinishedFailed", message=message)
+            error = e.Error(reason=FINISHED_FAILED, message=message)
             state.failure = s.Failure(error=error, node=event.node, path=event.path)
     settle(state, key, event.path, event.taken, event.dead)
 

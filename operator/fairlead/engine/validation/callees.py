@@ -15,6 +15,7 @@ from fairlead.engine.validation.bodies import RawGraph, RawNode, as_dict, as_lis
 from fairlead.engine.validation.inputs import problems_against
 from fairlead.engine.validation.notes import Notes
 from fairlead.engine.validation.schemas import schema_problems
+from fairlead.model.children import MAX_DEPTH
 from fairlead.model.documents import Path
 from fairlead.model.manifests import Manifest, Workflow, WorkflowGuard, plain
 
@@ -29,6 +30,7 @@ class Callee:
     name: str
     spec: dict[str, Any]
     inlines: frozenset[str] = frozenset()
+    starts: frozenset[str] = frozenset()
 
     @cached_property
     def schema(self) -> dict[str, Any] | None:
@@ -54,7 +56,9 @@ class Known:
         kind, name = as_dict(data).get("kind"), as_text(as_dict(as_dict(data).get("metadata")).get("name"))
         if kind == "Workflow" and name:
             spec = as_dict(data.get("spec"))
-            self.workflows.setdefault(name, Callee(name, spec, _inlined(spec)))
+            self.workflows.setdefault(
+                name, Callee(name, spec, _called(spec, inline=True), _called(spec, inline=False))
+            )
         elif kind == "WorkflowGuard" and name:
             self.guards.add(name)
 
@@ -70,9 +74,9 @@ def known_manifests(documents: Iterable[Any], siblings: Iterable[Manifest] | Non
     return known
 
 
-def _inlined(spec: dict[str, Any]) -> frozenset[str]:
+def _called(spec: dict[str, Any], *, inline: bool) -> frozenset[str]:
     calls = (node.value for node in RawGraph(spec, ("spec",)).nodes() if node.kind == "workflow")
-    return frozenset(as_text(call.get("name")) for call in calls if call.get("inline") is True)
+    return frozenset(as_text(call.get("name")) for call in calls if (call.get("inline") is True) == inline)
 
 
 def check_calls(graph: RawGraph, own_name: str, known: Known, notes: Notes) -> None:
@@ -122,6 +126,12 @@ def _check_call(node: RawNode, own_name: str, known: Known, notes: Notes) -> Non
         return
     if not name:
         return
+    if not inline and own_name and own_name in _reached(name, known, also_started=True):
+        message = (
+            f"workflow {own_name} starts itself through {name}; expected it to come to an end: "
+            f"executions start each other at most {MAX_DEPTH} deep"
+        )
+        notes.warning("RecursiveCall", message, (*path, "name"))
     if inline and own_name and own_name in _reached(name, known):
         message = f"workflow {own_name} runs itself inline through {name}, without end; expected no cycle"
         notes.error("InlineCycle", message, (*path, "name"))
@@ -162,12 +172,15 @@ def _has_template(value: Any) -> bool:
     return False
 
 
-def _reached(start: str, known: Known) -> set[str]:
-    """All workflows that run where this one runs inline."""
+def _reached(start: str, known: Known, *, also_started: bool = False) -> set[str]:
+    """All workflows that run where this one runs inline; `also_started` as executions of their own."""
     seen, todo = {start}, [start]
     while todo:
         callee = known.workflows.get(todo.pop())
-        following = (callee.inlines if callee is not None else frozenset()) - seen
+        called: frozenset[str] = callee.inlines if callee is not None else frozenset()
+        if callee is not None and also_started:
+            called |= callee.starts
+        following = called - seen
         seen |= following
         todo += following
     return seen

@@ -11,7 +11,6 @@ from typing import Any
 from fairlead.model.documents import Document, Path, path_text
 from fairlead.model.findings import Finding
 from fairlead.model.manifests import (
-    BODY_KINDS,
     CompensationPolicy,
     ExecutionSpec,
     Node,
@@ -22,7 +21,7 @@ from fairlead.model.manifests import (
 )
 from fairlead.model.shape_limits import nodes_of
 
-KINDS = ("approval", "emit", "workflow")
+KINDS = ("approval", "emit")
 """Node kinds that are not run."""
 
 NODE_FIELDS: dict[str, Callable[[Node], bool]] = {
@@ -31,8 +30,7 @@ NODE_FIELDS: dict[str, Callable[[Node], bool]] = {
     "breaker": lambda node: node.breaker is not None,
     "rateLimit": lambda node: node.rate_limit is not None,
     "concurrency": lambda node: node.concurrency is not None,
-    "cache": lambda node: node.cache is not None,
-    "retry": lambda node: node.kind in BODY_KINDS and node.retry is not None,
+    "workflow.inline": lambda node: node.workflow is not None and node.workflow.inline,
     "wait.event": lambda node: node.wait is not None and node.wait.event is not None,
 }
 """Fields of nodes, and when they are used."""
@@ -84,11 +82,8 @@ def _of_spec(spec: WorkflowSpec, path: Path) -> Iterator[tuple[Path, str]]:
     for index, connection in enumerate(spec.connections):
         if connection.loopback is not None:
             yield (*path, "connections", index, "loopback"), "loopback"
-    stand_ins = {node.fallback for _, node in nodes_of(spec)}
     for inner, node in nodes_of(spec):
         here = (*path, *inner)
-        if node.kind in BODY_KINDS and node.name in stand_ins:
-            yield (*here, node.kind), f"a fallback of kind {node.kind}"
         if node.kind in KINDS:
             yield (*here, node.kind), f"nodes of kind {node.kind}"
         yield from _fields(NODE_FIELDS, node, here)

@@ -3,7 +3,8 @@
 Rules of this file
 - Watches, ordinary requests and the Lease each have connections of their own: a crowd of writes never delays a renewal.
 - Nothing is sent twice unless it certainly was not done the first time: the connection was never made, or the server answered 429
-  (whose Retry-After is obeyed) or 401 (the token is asked for anew, once). Reads are also sent again after a cut, a time-out, a 5xx.
+  (whose Retry-After is obeyed) or 401 (the token is asked for anew, once). Reads are also sent again after a cut, a time-out,
+  a 5xx.
 - Everything else that has no verdict is raised as Ambiguous, and the caller reads before it goes on.
 - Every request has an end: `seconds` in all, retries included, and each try tells the server how long it may take.
 """
@@ -16,6 +17,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from enum import Enum
 from random import random
+from types import MappingProxyType
 from typing import Any, Self
 
 import aiohttp
@@ -37,16 +39,15 @@ MANAGER = "fairlead"
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 
 _JSON = "application/json"
-_PARTIAL = (
-    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
-    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
-)
+_PARTIAL = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+_PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _BACKOFF, _MAX_BACKOFF = 0.1, 5.0
 _UNAUTHORIZED, _SERVER_ERROR = 401, 500
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 Body = Any
 Params = Mapping[str, str]
+NOTHING: Params = MappingProxyType({})
 
 
 class Channel(Enum):
@@ -92,7 +93,7 @@ class Client:
         namespace: str | None,
         name: str | None = None,
         *,
-        params: Params = {},
+        params: Params = NOTHING,
         channel: Channel = Channel.ORDINARY,
         seconds: float = PATIENCE,
         partial: bool = False,
@@ -102,17 +103,24 @@ class Client:
         Raises NotFound, Expired, Forbidden, Unavailable.
         """
         path = resource.path(namespace, name)
-        return await self.request(
-            "GET", path, params=params, channel=channel, seconds=seconds, partial=partial
-        )
+        accept = _JSON if not partial else _PARTIAL_LIST if name is None else _PARTIAL
+        return await self.request("GET", path, params=params, accept=accept, channel=channel, seconds=seconds)
 
     async def create(
-        self, resource: Resource, namespace: str, body: Body, *, seconds: float = PATIENCE
+        self,
+        resource: Resource,
+        namespace: str,
+        body: Body,
+        *,
+        channel: Channel = Channel.ORDINARY,
+        seconds: float = PATIENCE,
     ) -> Metadata:
         """Create an object; its metadata. Raises AlreadyExists, Invalid, Forbidden, NamespaceTerminating, Ambiguous."""
         path, params = resource.path(namespace), {"fieldManager": MANAGER}
         return metadata_of(
-            await self.request("POST", path, body=body, params=params, seconds=seconds, partial=True)
+            await self.request(
+                "POST", path, body=body, params=params, channel=channel, seconds=seconds, accept=_PARTIAL
+            )
         )
 
     async def replace(
@@ -129,7 +137,7 @@ class Client:
         path, params = resource.path(namespace, name), {"fieldManager": MANAGER}
         return metadata_of(
             await self.request(
-                "PUT", path, body=body, params=params, channel=channel, seconds=seconds, partial=True
+                "PUT", path, body=body, params=params, channel=channel, seconds=seconds, accept=_PARTIAL
             )
         )
 
@@ -148,7 +156,7 @@ class Client:
         path, params = resource.path(namespace, name, subresource), {"fieldManager": MANAGER}
         return metadata_of(
             await self.request(
-                "PATCH", path, body=body, params=params, content=kind, seconds=seconds, partial=True
+                "PATCH", path, body=body, params=params, content=kind, seconds=seconds, accept=_PARTIAL
             )
         )
 
@@ -182,17 +190,17 @@ class Client:
         path: str,
         *,
         body: Body = None,
-        params: Params = {},
+        params: Params = NOTHING,
         content: str = _JSON,
         channel: Channel = Channel.ORDINARY,
         seconds: float = PATIENCE,
-        partial: bool = False,
+        accept: str = _JSON,
     ) -> bytes:
         """The body of the answer. Raises what `errors` lists."""
         asked = Request(_VERBS[method], path)
         url, end = self._url(path, params), time.monotonic() + seconds
         data = None if body is None else msgspec.json.encode(body)
-        accept, tried, anew = _PARTIAL if partial else _JSON, 0, False
+        tried, anew = 0, False
         while True:
             error: FairleadError
             try:

@@ -1,7 +1,8 @@
-"""Where the API server is and who we are there, loaded by the official `kubernetes` package, which knows every form of kubeconfig.
+"""Where the API server is and who we are there, loaded by the official `kubernetes` package, which knows every form of
+kubeconfig.
 
-Only this module imports it. Tokens are asked for again at most once in `FRESH` seconds: the official loader then reads the file of a
-service account, or runs the program of an `exec` entry, when what it has has expired.
+Only this module imports it. Tokens are asked for again at most once in `FRESH` seconds: the official loader then reads the
+file of a service account, or runs the program of an `exec` entry, when what it has has expired.
 """
 
 from __future__ import annotations
@@ -30,14 +31,19 @@ class Credentials:
         self._configuration = configuration
         self._header: dict[str, str] = {}
         self._at: float | None = None
+        self._asking = asyncio.Lock()
 
     async def headers(self, *, anew: bool = False) -> dict[str, str]:
         """What proves who we are; `anew` after the server refused what we had."""
-        now = time.monotonic()
-        if anew or self._at is None or now - self._at > FRESH:
-            self._at = now
-            self._header = await asyncio.to_thread(self._ask)  # may read a file or run a program
+        if anew or self._old():
+            async with self._asking:
+                if anew or self._old():
+                    self._header = await asyncio.to_thread(self._ask)  # may read a file or run a program
+                    self._at = time.monotonic()
         return self._header
+
+    def _old(self) -> bool:
+        return self._at is None or time.monotonic() - self._at > FRESH
 
     def _ask(self) -> dict[str, str]:
         token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
@@ -57,8 +63,8 @@ def from_kubeconfig(path: str | Path | None = None, context: str | None = None) 
     configuration = Configuration()
     try:
         file = str(path) if path else None
-        load_kube_config(file, context=context, client_configuration=configuration)
-        contexts, current = list_kube_config_contexts(file)
+        load_kube_config(file, context=context, client_configuration=configuration)  # type: ignore[no-untyped-call]
+        contexts, current = list_kube_config_contexts(file)  # type: ignore[no-untyped-call]
     except (ConfigException, OSError) as error:
         raise Unavailable(f"the kubeconfig {path or 'of this user'} cannot be used: {error}") from error
     chosen = next((one for one in contexts if one["name"] == context), current)
@@ -73,7 +79,7 @@ def from_cluster() -> Credentials:
 
     configuration = Configuration()
     try:
-        load_incluster_config(configuration)
+        load_incluster_config(configuration)  # type: ignore[no-untyped-call]
     except ConfigException as error:
         raise Unavailable(f"this process has no service account of a cluster: {error}") from error
     beside = Path(SERVICE_TOKEN_FILENAME).with_name("namespace")

@@ -15,7 +15,7 @@ from fairlead.kube.client import CONFIG_MAPS, Client, Expired
 from fairlead.kube.client.replies import ListMetadata
 from fairlead.kube.log.forms import OPEN, Stored, read_head
 from fairlead.kube.names import Place
-from fairlead.kube.records import ConfigMap
+from fairlead.kube.objects import ConfigMap
 from fairlead.model.errors import LogDamaged
 
 PAGE = 100

@@ -1,13 +1,13 @@
 """The stored forms of a log, pure: text of a batch, index entry, head, and the checks that tell whether they fit together.
 
-- A *batch* is one append: a JSON object with its random id, the epoch and the identity of who wrote it, the hash of the batch before it
-  and its events. Its own hash is over all of that text, so it covers everything that precedes.
+- A *batch* is one append: a JSON object with its random id, the epoch and the identity of who wrote it, the hash of the batch
+  before it and its events. Its own hash is over all of that text, so it covers everything that precedes.
 - An *entry* of the index stands for a run of batches in an immutable record, a segment or an archive of segments. It has the hash
   before the first batch and that of the last, so that whoever skips it can still check what follows.
 - The *head* says where the log ends: last sequence number, hash of the last batch, its id, epoch, phase.
 
-Before the first batch stands a hash of the uid: what belongs to another log does not fit. Errors name the first event that is missing,
-changed or unreadable; a change is seen by the batch, so that it is the first event of the batch.
+Before the first batch stands a hash of the uid: what belongs to another log does not fit. Errors name the first event that is
+missing, changed or unreadable; a change is seen by the batch, so that it is the first event of the batch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from fairlead.kube.names import LOG
-from fairlead.kube.records import ConfigMap, Record
+from fairlead.kube.objects import ConfigMap, Record
 from fairlead.model.errors import Bug, LogDamaged
 from fairlead.model.events import AnyEvent, Event, decode, encode
 
@@ -166,6 +166,21 @@ def _check_index(uid: str, index: list[Entry], head: Head) -> None:
         )
 
 
+def check_end(stored: Stored) -> None:
+    """Whether a head that somebody wants to write on fits together, as far as that is seen without reading records.
+
+    Raises LogDamaged.
+    """
+    head, expected = stored.head, stored.index[-1].last + 1 if stored.index else 1
+    if stored.tail and stored.tail[0].first != expected:
+        raise LogDamaged(f"event {expected} of the log of {head.uid} is missing", expected)
+    rolled = stored.index[-1].after if stored.index else root(head.uid)
+    chain = chain_of(stored.tail[-1].text) if stored.tail else rolled
+    if chain != head.chain:
+        seq = stored.tail[-1].first if stored.tail else head.last_seq
+        raise LogDamaged(f"event {seq} of the log of {head.uid}, or one that follows, was changed", seq)
+
+
 def payload_of(texts: Iterable[str]) -> bytes:
     """The content of a record: a line for each batch."""
     return "\n".join(texts).encode()
@@ -214,6 +229,7 @@ class Checker:
             )
         if self.chain != chain:
             raise self._damage(self._begins, "was changed: the hash of its batch is another")
+        self._begins = self.expected  # all up to here is as it was written
 
     def _damage(self, seq: int, what: str) -> LogDamaged:
         return LogDamaged(f"event {seq} of the log of {self.uid} {what}", seq)

@@ -1,10 +1,11 @@
 """The port EventLog on Kubernetes (protocol.md 1, 2, 6, 9).
 
 Rules of this file
-- An append is one merge patch of the head that carries the version which we read: compare-and-set and fence in one. The patch is the
-  only commit; records are created before it and deleted after it.
-- No verdict (a cut, a time-out, an error of the server, a 409): the head is read. Our batch is there: committed. The log ends where it
-  did, and no higher epoch stands there: sent again with the new version. Anything else: Conflict, the caller folds and decides again.
+- An append is one merge patch of the head that carries the version which we read: compare-and-set and fence in one. The patch
+  is the only commit; records are created before it and deleted after it.
+- No verdict (a cut, a time-out, an error of the server, a 409): the head is read. Our batch is there: committed. The log ends
+  where it did, and no higher epoch stands there: sent again with the new version. Anything else: Conflict, the caller folds
+  and decides again.
 - The fence is asked immediately before every write; a head with a higher epoch than ours says that we do not lead any more.
 - A head is made once, by the first append of an execution that has never started; who finds it gone asks why, and makes no other.
 """
@@ -24,6 +25,7 @@ from fairlead.kube.client import (
     AlreadyExists,
     Ambiguous,
     Client,
+    Invalid,
     NamespaceTerminating,
 )
 from fairlead.kube.fence import Fence, NotLeader
@@ -35,14 +37,16 @@ from fairlead.kube.log.forms import (
     Tail,
     batch_text,
     chain_of,
+    check_end,
     forms_of,
     payload_of,
     root,
 )
 from fairlead.kube.log.reading import ExecutionGone, head_name
 from fairlead.kube.names import Place
+from fairlead.kube.objects import born, part_names
 from fairlead.kube.places import Places
-from fairlead.kube.records import Records, born, packed, part_names
+from fairlead.kube.records import Records, packed
 from fairlead.model.errors import Conflict, FairleadError, LogDamaged, NotFound, Unavailable
 from fairlead.model.events import Event
 
@@ -85,7 +89,12 @@ class KubernetesLog:
                 await self._look(uid, place, writer)
             self._expect(uid, writer, after)
             if events:
-                await self._commit(uid, place, writer, after, events, forms)
+                try:
+                    await self._commit(uid, place, writer, after, events, forms)
+                except (
+                    Invalid
+                ) as refused:  # by an admission policy, or because somebody made the head immutable
+                    raise Unavailable(f"the log of {uid} cannot be written: {refused}") from refused
 
     async def read(self, uid: str, after: int = 0) -> list[Event]:
         """The events after a sequence number; empty for one that never started. Raises LogDamaged, LogMissing, ExecutionGone."""
@@ -126,7 +135,8 @@ class KubernetesLog:
     async def sweep(self, uid: str, now: datetime | None = None) -> int:
         """Delete the old records of a log that its head does not name; how many objects there were.
 
-        Only where the head has our epoch: a writer of an earlier one, which still wanted to name them, cannot write that head any more.
+        Only where the head has our epoch: a writer of an earlier one, which still wanted to name them, cannot write that head
+        any more.
         """
         writer, place = self._writer(uid), self._places.of(uid)
         async with writer.lock:  # nobody may be about to name what is deleted
@@ -159,6 +169,7 @@ class KubernetesLog:
         """Remember what was read. Raises what it means when nothing is there and something should be."""
         writer.stored = stored
         if stored is not None:
+            check_end(stored)
             writer.seen = True
         elif writer.seen or place.started:
             raise await reading.why_missing(self._client, uid, place)
@@ -179,19 +190,19 @@ class KubernetesLog:
         events: Sequence[Event],
         forms: Sequence[bytes],
     ) -> None:
-        id, last = secrets.token_hex(8), after + len(events)
+        batch_id, last = secrets.token_hex(8), after + len(events)
         for _ in range(_TRIES):
             stored, epoch = writer.stored, self._epoch(uid, writer)
             before = stored.head.chain if stored else root(uid)
-            batch = Tail(after + 1, batch_text(id, epoch, self._fence.writer, before, forms))
+            batch = Tail(after + 1, batch_text(batch_id, epoch, self._fence.writer, before, forms))
             phase = planning.phase_after(stored.head.phase if stored else "", events)
-            head = Head(uid, last, chain_of(batch.text), epoch, self._fence.writer, id, phase)
+            head = Head(uid, last, chain_of(batch.text), epoch, self._fence.writer, batch_id, phase)
             index, gone, packed_away = await self._roll(uid, place, stored, batch, last, epoch)
             if await self._write(uid, place, writer, head, index, batch, gone):
                 await self._discard(place, packed_away)
                 return
             await self._look(uid, place, writer)
-            if writer.stored is not None and writer.stored.head.batch_id == id:
+            if writer.stored is not None and writer.stored.head.batch_id == batch_id:
                 await self._discard(place, packed_away)
                 return
             self._expect(uid, writer, after)

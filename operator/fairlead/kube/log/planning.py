@@ -1,8 +1,8 @@
 """What an append does to a head, pure: where the batch goes, what is rolled into a segment, what is packed into an archive.
 
 Rules of this file
-- The open tail has at most 32 KiB. What would pass that rolls the tail into a segment; a batch that is larger than the tail may ever
-  be goes into the segment itself.
+- The open tail has at most 32 KiB. What would pass that rolls the tail into a segment; a batch that is larger than the tail
+  may ever be goes into the segment itself.
 - One patch of the head does it all: takes the rolled keys away, names the segment, swaps what was packed, carries the new batch.
 - Archives keep the index short: eight entries of one level that stand in a row become one of the next, up to 8 MiB of batches.
 """
@@ -17,7 +17,7 @@ import msgspec
 from fairlead.engine.transitions import EXECUTION
 from fairlead.kube.log.forms import CLOSED, HEAD, INDEX, OPEN, Entry, Head, Stored, Tail
 from fairlead.kube.names import LOG
-from fairlead.kube.records import Record
+from fairlead.kube.objects import Record
 from fairlead.model.events import Event
 from fairlead.model.state import CANCELLED, FAILED, SUCCEEDED
 

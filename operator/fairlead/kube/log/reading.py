@@ -1,8 +1,8 @@
 """Reading: the head first, then what it names. A reader never sees a gap or a double, whatever is rolled and packed meanwhile.
 
-A record that the head names and that is not there means that the head is old, and it is read again; if it still is the same, the log is
-damaged. A head that is not there means: never started, or the execution is gone or going (both told by a live look at the execution), or
-somebody deleted it under a living run, which freezes that run.
+A record that the head names and that is not there means that the head is old, and it is read again; if it still is the same,
+the log is damaged. A head that is not there means: never started, or the execution is gone or going (both told by a live look
+at the execution), or somebody deleted it under a living run, which freezes that run.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from fairlead.kube.client import CONFIG_MAPS, EXECUTIONS, Client
 from fairlead.kube.client.replies import metadata_of
 from fairlead.kube.log.forms import Checker, Entry, Stored, read_head, root, texts_of
 from fairlead.kube.names import Place, record_name
+from fairlead.kube.objects import config_map_decoder
 from fairlead.kube.parts import Damaged
-from fairlead.kube.records import Records, config_map_decoder
+from fairlead.kube.records import Records
 from fairlead.model.errors import FairleadError, LogDamaged, NotFound, Unavailable
 from fairlead.model.events import AnyEvent
 

@@ -36,7 +36,27 @@ CREATE TABLE wishes (
 CREATE TABLE statuses (
   uid TEXT PRIMARY KEY, status TEXT NOT NULL);
 """
-_STEPS = (_FIRST,)
+_FAMILIES = """
+ALTER TABLE executions ADD COLUMN parent TEXT;
+ALTER TABLE executions ADD COLUMN root TEXT;
+ALTER TABLE executions ADD COLUMN bundle TEXT;
+CREATE INDEX executions_by_parent ON executions (parent);
+CREATE INDEX executions_by_root ON executions (root);
+CREATE INDEX executions_by_bundle ON executions (bundle)
+"""
+_CACHE = """
+CREATE TABLE cache (
+  key TEXT PRIMARY KEY, entry BLOB NOT NULL, expires INTEGER) WITHOUT ROWID;
+CREATE INDEX cache_by_expiry ON cache (expires) WHERE expires IS NOT NULL;
+"""
+_LARGE_AND_PACKED = """
+CREATE TABLE blobs (
+  uid TEXT NOT NULL, digest TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (uid, digest));
+CREATE TABLE segments (
+  uid TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, data BLOB NOT NULL, chain BLOB NOT NULL,
+  PRIMARY KEY (uid, first))
+"""
+_STEPS = (_FIRST, _FAMILIES, _CACHE, _LARGE_AND_PACKED)
 VERSION = len(_STEPS)
 
 
