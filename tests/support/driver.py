@@ -18,7 +18,6 @@ from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.effects import StartAttempt, StopAttempt
 from fairlead.model.events import Error
-from fairlead.model.ids import key_of
 from fairlead.model.manifests import WorkflowSpec, digest, parse_spec
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
@@ -207,6 +206,6 @@ class Driver:
             if name == "Redriven":
                 last_epoch = {}
             if name in DONE:
-                last_epoch[key_of(event_node)] = last_epoch.get(key_of(event_node), 0) + 1
+                last_epoch[event_node] = last_epoch.get(event_node, 0) + 1
         twice = {node: count for node, count in last_epoch.items() if count != 1}
         assert not twice, f"ended more than once: {twice}"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fairlead.engine import ending, joins
+from fairlead.engine import ending, joins, loopbacks
 from fairlead.engine.expressions import ExpressionError
 from fairlead.engine.graph import Body, NodeDef
 from fairlead.engine.turn import Turn
@@ -146,7 +146,8 @@ def redrive(turn: Turn, number: int, *, cancel: bool) -> None:
     """Run again what failed unhandled or was cancelled, and what the end of the run kept from starting (semantics 31).
 
     A finish with result failed is an unhandled failure (semantics 25). What only those would have led to (DeadPath) is open again
-    as well. A join that other connections had met stays as it is.
+    as well. A join that other connections had met stays as it is. In a loop that a loopback closes this is its last pass; one whose
+    next pass was wanted begins that.
     """
     state, root = turn.state, turn.graph.root
     again = _to_run_again(turn)
@@ -165,18 +166,19 @@ def redrive(turn: Turn, number: int, *, cancel: bool) -> None:
     turn.queue.clear()
     turn.drained = ""
     turn.work.extend(again)
+    turn.work.extend(name for name, region in state.regions_at("").items() if region.wanted)
 
 
 def _to_run_again(turn: Turn) -> dict[str, None]:
     state, root = turn.state, turn.graph.root
     again: dict[str, None] = {}
-    work = [name for name in root.nodes if _ends_open(state, name)]
+    work = [name for name in root.nodes if _ends_open(state, name) and not turn.abandoned(name)]
     while work:
         name = work.pop()
         if name in again:
             continue
         again[name] = None
-        for edge in root.nodes[name].outgoing:
+        for edge in loopbacks.reopened_by(root.nodes[name]):
             target = state.node(edge.target)
             if target.status == s.SKIPPED and target.handled == reasons.DEAD_PATH:
                 work.append(edge.target)
@@ -199,7 +201,7 @@ def _place(state: State, instance: str) -> str:
 
 def _reset_node(turn: Turn, node: NodeDef, again: dict[str, None]) -> e.ResetNode:
     state = turn.state.node(node.name)
-    undone = sum(1 for edge in node.incoming if edge.source in again)
+    undone = sum(1 for edge in node.incoming if loopbacks.reopened(turn, node.body, "", edge, again))
     arrivals = list(state.arrivals or ()) if state.status == s.SKIPPED else [state.path]
     return e.ResetNode(
         node=turn.state.instance(node.name), taken=state.taken, dead=state.dead - undone, arrivals=arrivals
@@ -245,7 +247,7 @@ def conclude(turn: Turn) -> bool:
 
 def _all_ended(turn: Turn) -> bool:
     scope = turn.state.scope_of("")
-    return scope.ended >= scope.total
+    return scope.ended >= scope.total and (not scope.looping or bool(turn.draining()))
 
 
 def _drain(turn: Turn, reason: str) -> None:

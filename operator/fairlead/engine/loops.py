@@ -111,12 +111,12 @@ def _advance_while(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         error = e.Error(reason=reasons.MAX_ITERATIONS_EXCEEDED, message=message)
         ending.attempt_failed(turn, key, state.path, error)
     else:
-        _open(turn, key, state, body, f"{key}[{loop.opened}]/", loop.opened, condition=True)
+        _open(turn, key, state, body, f"{turn.state.instance(key)}[{loop.opened}]/", loop.opened, condition=True)
 
 
 def body_condition(turn: Turn, key: str, node: NodeDef, body: Body, loop: LoopState, source: str) -> Any:
     """The condition of a while: it sees what the container sees, `pass` of the pass to come, and the nodes of the last one."""
-    names = turn.names_around(key)
+    names = turn.names_around(node, key)
     before = names.get("pass")
     upcoming: dict[str, Any] = (
         {"index": loop.opened} if before is None else {"index": loop.opened, "parent": before}
@@ -142,11 +142,12 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         if opened >= AT_ONCE:
             turn.work.append(key)
             return
-        _open(turn, key, state, body, f"{key}[{loop.opened}]/", loop.opened)
+        _open(turn, key, state, body, f"{turn.state.instance(key)}[{loop.opened}]/", loop.opened)
         opened += 1
     if loop.opened == total and not loop.open:
         _loop_completed(turn, key, state, loop)
-        results = [loop.results.get(f"{key}[{index}]/") for index in range(total)]
+        instance = turn.state.instance(key)
+        results = [loop.results.get(f"{instance}[{index}]/") for index in range(total)]
         ending.complete(turn, key, state.path, port="done", outputs={"items": results, "failed": loop.failed})
 
 
@@ -158,7 +159,7 @@ def _advance_branches(turn: Turn, key: str, node: NodeDef, state: NodeState, loo
     assert parallel is not None
     branches = parallel.branches
     for index in range(loop.opened, len(branches)):
-        prefix = f"{key}.{branches[index].name}/"
+        prefix = f"{turn.state.instance(key)}.{branches[index].name}/"
         _open(turn, key, state, turn.graph.body_of(prefix), prefix, index, branch=branches[index].name)
     verdict = _verdict(node, loop)
     if verdict == "open":
@@ -190,7 +191,8 @@ def _verdict(node: NodeDef, loop: LoopState) -> str:
 def _branches_done(turn: Turn, key: str, state: NodeState, node: NodeDef, loop: LoopState) -> None:
     parallel = node.spec.parallel
     assert parallel is not None
-    results = {branch.name: loop.results.get(f"{key}.{branch.name}/") for branch in parallel.branches}
+    instance = turn.state.instance(key)
+    results = {branch.name: loop.results.get(f"{instance}.{branch.name}/") for branch in parallel.branches}
     outputs = {name: result for name, result in results.items() if result is not None}
     ending.complete(turn, key, state.path, port="done", outputs=outputs)
 
@@ -250,7 +252,7 @@ def close(turn: Turn, prefix: str) -> None:
             else e.Error(reason=reason, message="it was ended from outside")
         )
         _body_ended(turn, prefix, scope, error=error)
-    elif scope.ended >= scope.total:
+    elif scope.ended >= scope.total and not scope.looping:
         try:
             outputs = _outputs(turn, prefix)
         except ExpressionError as wrong:
@@ -261,11 +263,10 @@ def close(turn: Turn, prefix: str) -> None:
 
 def _body_ended(turn: Turn, prefix: str, scope: ScopeState, **how: Any) -> None:
     key = scope.container
-    segment = prefix[len(key) :]
+    instance = turn.state.instance(key)
+    segment = prefix[len(instance) :]
     branch = segment[1:-1] if segment.startswith(".") else ""
-    turn.emit(
-        e.BodyEnded, node=turn.state.instance(key), scope=prefix, index=scope.index, branch=branch, **how
-    )
+    turn.emit(e.BodyEnded, node=instance, scope=prefix, index=scope.index, branch=branch, **how)
     turn.work.append(key)
 
 
@@ -285,24 +286,8 @@ def _outputs(turn: Turn, prefix: str) -> dict[str, Any]:
 
 def _drain(turn: Turn, prefix: str, reason: str) -> None:
     """Stop what runs in a body, once; what is held or waits is Cancelled at once."""
-    state = turn.state
-    for key in list(state.members.get(prefix, ())):
-        node = state.node(key)
-        if node.status == s.FALLBACK and node.fallback:
-            key = node.fallback  # noqa: PLW2901 - its stand-in is what runs
-            node = state.node(key)
-            if node.status == s.PENDING:
-                ending.skip(turn, key, reason)
-                ending.cancel(turn, node.stands_for, reason)
-                continue
-        if node.status in s.HOLDS_SLOT and node.stop != reason:
-            turn.emit(
-                e.NodeStopping, node=state.instance(key), path=node.path, attempt=node.attempt, reason=reason
-            )
-            if key in state.loops:
-                turn.work.append(key)
-        elif node.status in (s.READY, s.RETRYING, s.LOST, s.WAITING):
-            ending.cancel(turn, key, reason)
+    for key in list(turn.state.members.get(prefix, ())):
+        ending.stop(turn, key, reason)
 
 
 def _sweep(turn: Turn, prefix: str, scope: ScopeState, reason: str) -> None:

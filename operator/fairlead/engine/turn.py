@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 from fairlead.engine.evolve import evolve
@@ -20,7 +20,7 @@ from fairlead.engine.scope import Computed, NodeView, Scope, error_value
 from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model import state as s
-from fairlead.model.ids import connection_target, prefix_of
+from fairlead.model.ids import connection_target, key_of, prefix_of
 from fairlead.model.state import NodeState, State
 
 STREAK = 16
@@ -60,6 +60,14 @@ class Queue:
         self._keys.discard(key)
         return key
 
+    def drop(self, keys: set[str]) -> None:
+        """Forget instances that a fresh pass replaces."""
+        if self._keys.isdisjoint(keys):
+            return
+        self._keys -= keys
+        self._heap = [entry for entry in self._heap if entry[2] not in keys]
+        heapify(self._heap)
+
     def clear(self) -> None:
         """Forget all: the run is over, or begins anew."""
         self._heap, self._keys, self._unsaid = [], set(), []
@@ -98,10 +106,18 @@ class Turn:
         event = cls(seq=self.state.seq + 1, at=self.now, **fields)
         evolve(self.state, event)
         self.events.append(event)
-        if cls in _ENDS and "/" in fields["node"]:
-            prefix = prefix_of(fields["node"])
-            if prefix in self.state.scopes:
-                self.work.append(prefix)
+        if cls in _ENDS:
+            self._after_end(prefix_of(fields["node"]))
+
+    def _after_end(self, prefix: str) -> None:
+        """Queue the body in which an instance has ended, and those of its loops that wait for their next pass."""
+        scope = self.state.scopes.get(prefix)
+        if scope is None:
+            return
+        if prefix:
+            self.work.append(prefix)
+        if scope.looping and scope.regions:
+            self.work.extend(prefix + name for name, region in scope.regions.items() if region.wanted)
 
     def scope(  # noqa: PLR0913 - each names one thing that an expression may see
         self,
@@ -140,6 +156,8 @@ class Turn:
             around, items = self._seen_from(prefix_of(key))
             bodies = (*around, *bodies)
             extra = {**items, **extra}
+        if node is not None and node.regions:
+            extra["pass"] = _passes(self._indexes(key), extra.get("pass"))
         if inner or names:
             bodies = (*inner, *bodies)
             extra.update(names or {})
@@ -154,9 +172,10 @@ class Turn:
             phase=phase,
         )
 
-    def names_around(self, key: str) -> dict[str, Any]:
+    def names_around(self, node: NodeDef, key: str) -> dict[str, Any]:
         """What `item`, `index`, `pass` and the `as` names are where an instance is."""
-        return self._seen_from(prefix_of(key))[1] if "/" in key else {}
+        names = self._seen_from(prefix_of(key))[1] if "/" in key else {}
+        return {**names, "pass": _passes(self._indexes(key), names.get("pass"))} if node.regions else names
 
     def _seen_from(self, prefix: str) -> tuple[list[tuple[Body, str, str]], dict[str, Any]]:
         """`_around`, kept for the last prefix: it does not change while the body is at work."""
@@ -173,6 +192,7 @@ class Turn:
         while prefix:
             scope = state.scopes.get(prefix)
             if scope is None:  # the place of a stand-in: it sees what the node sees that it stands for
+                passes += self._indexes(prefix[:-1])
                 prefix = prefix_of(prefix[:-1])
                 continue
             loop = state.loops[scope.container]
@@ -187,6 +207,7 @@ class Turn:
                 names.setdefault("index", scope.index)
             elif owner.spec.while_ is not None:
                 passes.append(scope.index)
+            passes += self._indexes(scope.container)
             prefix = prefix_of(scope.container)
         if passes:
             names["pass"] = _passes(passes)
@@ -195,13 +216,19 @@ class Turn:
     def draining_at(self, key: str) -> str:
         """Why nothing new starts where an instance is: the run is ending, or a body around it."""
         reason = self.draining()
-        if reason or "/" not in key:
+        if reason:
             return reason
+        if self.abandoned(key):
+            return reasons.PASS_ABANDONED
+        if "/" not in key:
+            return ""
         state = self.state
         prefix = prefix_of(key)
         while prefix:
             scope = state.scopes.get(prefix)
             if scope is None:
+                if self.abandoned(prefix[:-1]):
+                    return reasons.PASS_ABANDONED
                 prefix = prefix_of(prefix[:-1])
                 continue
             if scope.failure is not None:
@@ -209,8 +236,29 @@ class Turn:
             container = state.node(scope.container)
             if container.status == s.STOPPING:
                 return container.stop
+            if self.abandoned(scope.container):
+                return reasons.PASS_ABANDONED
             prefix = prefix_of(scope.container)
         return ""
+
+    def abandoned(self, key: str) -> bool:
+        """Whether a loop that the instance is in waits for its next pass."""
+        prefix = prefix_of(key)
+        scope = self.state.scopes.get(prefix)
+        if scope is None or not scope.looping or not scope.regions:
+            return False
+        node = self.graph.body_of(prefix).nodes.get(key_of(key)[len(prefix) :])
+        known = scope.regions
+        return node is not None and any(
+            region.id in known and known[region.id].wanted for region in node.regions
+        )
+
+    def _indexes(self, key: str) -> list[int]:
+        """How often the loops around an instance were repeated, innermost first."""
+        prefix = prefix_of(key)
+        node = self.graph.body_of(prefix).nodes.get(key_of(key)[len(prefix) :])
+        known = self.state.regions_at(prefix)
+        return [known[r.id].count if r.id in known else 0 for r in node.regions] if node is not None else []
 
     def seed(self, key: str, field: str) -> str:
         """Where `uuid()` is drawn from: run, instance and field, not the attempt (semantics 10)."""
@@ -246,9 +294,11 @@ class Turn:
         self.work.extend(prefix + connection_target(connection) for connection in edges)
 
 
-def _passes(indexes: list[int]) -> dict[str, Any]:
-    """`pass`, innermost first, with `parent` outward."""
+def _passes(indexes: list[int], around: dict[str, Any] | None = None) -> dict[str, Any]:
+    """`pass`, innermost first, with `parent` outward; `around` is what it is outside of these."""
     found: dict[str, Any] = {"index": indexes[0]}
     if len(indexes) > 1:
-        found["parent"] = _passes(indexes[1:])
+        found["parent"] = _passes(indexes[1:], around)
+    elif around is not None:
+        found["parent"] = around
     return found

@@ -44,6 +44,7 @@ EXECUTION_TIMEOUT = "ExecutionTimeout"
 FINISHED_FAILED = "FinishedFailed"
 BODY_FAILED = "BodyFailed"
 DECIDED = "Decided"
+PASS_ABANDONED = "PassAbandoned"
 FINALLY_FAILED = "FinallyFailed"
 FINALLY_TIMEOUT = "FinallyTimeout"
 
@@ -59,6 +60,7 @@ MAX_NODES = "MaxNodes"
 GRAPH_END = "GraphEnd"
 NO_CONNECTION_TAKEN = "NoConnectionTaken"
 FORKED = "Forked"
+LOOPED = "Looped"
 LATE_ARRIVAL = "LateArrival"
 
 MEANINGS: dict[str, str] = {
@@ -99,6 +101,7 @@ MEANINGS: dict[str, str] = {
     EXECUTION_TIMEOUT: "the run took longer than spec.timeout",
     FINISHED_FAILED: "a finish node ended the run with result failed",
     BODY_FAILED: "a node in the body failed and nothing in it handled that",
+    PASS_ABANDONED: "a loopback was taken before the node had ended in this pass",
     DECIDED: "the parallel was decided before the branch had ended",
     FINALLY_FAILED: "a node of spec.finally failed after the rest had succeeded",
     FINALLY_TIMEOUT: "finally took longer than spec.finallyTimeout; what of it had not ended was ended",
@@ -112,6 +115,7 @@ MEANINGS: dict[str, str] = {
     GRAPH_END: "the path's last node has no connection onward from the port it took",
     NO_CONNECTION_TAKEN: "the port has connections, but the `when` of none of them held",
     FORKED: "several connections were taken; each goes on as a child path",
+    LOOPED: "a loopback was taken; each pass of a loop goes on in a path of its own",
     LATE_ARRIVAL: "the join ahead had already been met",
 }
 

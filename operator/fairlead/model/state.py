@@ -54,6 +54,9 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     taken: int = 0  # incoming connections settled so far
     dead: int = 0
     arrivals: list[str] | None = None  # paths that wait at the join
+    joined: bool = False  # the join was met in an earlier pass: a loopback starts it
+    exits: list[str] | None = None  # connections out of a loop that `taken` has counted
+    before: NodeState | None = None  # what is to be seen of the pass before
     path: str = ""
     attempt: int = 0
     attempts_before: int = 0  # attempts spent in earlier epochs
@@ -111,6 +114,18 @@ class Failure(msgspec.Struct, omit_defaults=True, gc=False):
     attempt: int = 0
 
 
+class RegionState(msgspec.Struct, omit_defaults=True, gc=False):
+    """What the loopbacks `last>first` repeat, once one of them was taken."""
+
+    nodes: list[str] = []  # names
+    path: str = ""  # the one of the first pass, whose children the others are
+    current: str = ""  # that of the present pass, from the second on
+    left: bool = False  # a path of this pass has left the loop and goes on
+    count: int = 0  # passes after the first
+    taken: dict[str, int] = {}  # how often each loopback was taken
+    wanted: str = ""  # the loopback that was taken and whose pass has not begun
+
+
 class ScopeState(msgspec.Struct, omit_defaults=True, gc=False):
     """One body at work: the workflow's own, `finally`, or a pass, an item or a branch of a container."""
 
@@ -121,6 +136,8 @@ class ScopeState(msgspec.Struct, omit_defaults=True, gc=False):
     path: str = ""
     running: int = 0  # instances in it whose end has to be waited for
     failure: Failure | None = None
+    regions: dict[str, RegionState] | None = None  # loops closed by loopbacks, by `last>first`
+    looping: int = 0  # how many of them wait for their next pass
 
 
 class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
@@ -271,6 +288,11 @@ class State(msgspec.Struct):
         """The instance at a key; one that nothing is known of yet is Pending."""
         found = self.nodes.get(key)
         return NodeState(iteration=self.iterations.get(key, 0)) if found is None else found
+
+    def regions_at(self, prefix: str) -> dict[str, RegionState]:
+        """The loops of a body of which a loopback was taken."""
+        scope = self.scopes.get(prefix)
+        return {} if scope is None or scope.regions is None else scope.regions
 
     def forgotten(self, key: str) -> bool:
         """Whether the body that an instance was in has ended."""

@@ -6,7 +6,8 @@ still sees it. So the state does not grow with the passes.
 
 from __future__ import annotations
 
-from fairlead.engine.folding.moves import forget_scope, node_at, open_path
+from fairlead.engine.folding import loopbacks
+from fairlead.engine.folding.moves import forget_paths, forget_scope, node_at, open_path
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.ids import key_of
@@ -14,10 +15,16 @@ from fairlead.model.state import ScopeState, State
 
 
 def loop_started(state: State, event: e.LoopStarted) -> None:
-    state.loops[key_of(event.node)].items = event.items
+    if event.loopback:
+        loopbacks.started(state, event)
+    else:
+        state.loops[key_of(event.node)].items = event.items
 
 
 def opened(state: State, event: e.LoopIteration | e.BranchStarted) -> None:
+    if isinstance(event, e.LoopIteration) and event.loopback:
+        loopbacks.next_pass(state, event)
+        return
     key = key_of(event.node)
     loop = state.loops[key]
     loop.opened += 1
@@ -34,9 +41,10 @@ def opened(state: State, event: e.LoopIteration | e.BranchStarted) -> None:
 def body_ended(state: State, event: e.BodyEnded) -> None:
     key = key_of(event.node)
     loop = state.loops[key]
-    del state.scopes[event.scope]
+    scope = state.scopes.pop(event.scope)
     del loop.open[event.scope]
     if event.error is None:
+        forget_paths(state, scope.path)
         loop.succeeded += 1
         loop.results[event.scope] = event.outputs
     else:
@@ -50,4 +58,4 @@ def body_ended(state: State, event: e.BodyEnded) -> None:
 
 
 def loop_completed(state: State, event: e.LoopCompleted) -> None:
-    """Nothing: the container's own end follows."""
+    """Nothing: the end of the container follows, or that of the node that the loopback leaves came before."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fairlead.engine.folding.moves import end_node, move_node, node_at, pausable, settle, uncount
+from fairlead.engine.folding.connections import settle, settle_dead
+from fairlead.engine.folding.moves import end_node, move_node, node_at, pausable, uncount
 from fairlead.model import events as e
 from fairlead.model import state as s
-from fairlead.model.ids import key_of
+from fairlead.model.ids import key_of, prefix_of
 from fairlead.model.state import LoopState, NodeState, State
 
 
@@ -159,7 +160,7 @@ def node_completed(state: State, event: e.NodeCompleted) -> None:
             message = event.reason or f"node {event.node!r} finished the run with result failed"
             error = e.Error(reason="FinishedFailed", message=message)
             state.failure = s.Failure(error=error, node=event.node, path=event.path)
-    settle(state, key, event.path, event.taken, event.dead)
+    settle(state, key, event)
 
 
 def node_failed(state: State, event: e.NodeFailed) -> None:
@@ -176,7 +177,7 @@ def node_failed(state: State, event: e.NodeFailed) -> None:
             state.failure = failure
         elif state.stage == s.FINALLY and state.finally_failure is None:
             state.finally_failure = failure
-    settle(state, key, event.path, event.taken, event.dead)
+    settle(state, key, event)
 
 
 def node_skipped(state: State, event: e.NodeSkipped) -> None:
@@ -184,7 +185,7 @@ def node_skipped(state: State, event: e.NodeSkipped) -> None:
     node = node_at(state, key)
     end_node(state, key, node, event)
     node.path, node.handled = event.path, event.reason
-    settle(state, key, event.path, event.taken, event.dead)
+    settle(state, key, event)
 
 
 def node_cancelled(state: State, event: e.NodeCancelled) -> None:
@@ -192,7 +193,7 @@ def node_cancelled(state: State, event: e.NodeCancelled) -> None:
     node = node_at(state, key)
     end_node(state, key, node, event)
     node.path = event.path
-    settle(state, key, event.path, [], event.dead)
+    settle_dead(state, prefix_of(key), event.dead)
 
 
 def late_result(state: State, event: e.LateResult) -> None:

@@ -152,6 +152,9 @@ def _reset(state: State, event: e.Redriven, item: e.ResetNode) -> None:
         taken=item.taken,
         dead=item.dead,
         arrivals=list(item.arrivals) or None,
+        joined=old.joined,
+        exits=old.exits,
+        before=old.before,
         attempt=old.attempt,
         attempts_before=old.attempt,
     )

@@ -1,0 +1,94 @@
+"""What taking a loopback does to the state (semantics 20).
+
+An instance of the pass that is left leaves what expressions see of it until the next one has ended, and nothing else; of the
+paths of that pass nothing stays but what has left the loop and goes on. So the state does not grow with the passes.
+"""
+
+from __future__ import annotations
+
+from fairlead.engine.folding.moves import forget_paths, open_path
+from fairlead.model import events as e
+from fairlead.model.ids import connection_target, key_of, loop_of, prefix_of
+from fairlead.model.state import NodeState, RegionState, ScopeState, State
+
+
+def taken(state: State, key: str, loopback: str) -> None:
+    """The node that a loopback leaves has ended and takes it: its region waits for the next pass."""
+    scope = state.scope_of(key)
+    if scope.regions is None:
+        scope.regions = {}
+    region = scope.regions.setdefault(loop_of(loopback), RegionState())
+    region.wanted = loopback
+    region.taken[loopback] = region.taken.get(loopback, 0) + 1
+    scope.looping += 1
+
+
+def left(state: State, key: str, connection: str, path: str) -> None:
+    """A path leaves loops for the first time by a connection: of such a pass the paths are not forgotten."""
+    target = connection_target(connection)
+    for region in state.regions_at(prefix_of(key)).values():
+        inside = path == region.current or path.startswith(f"{region.current}.")
+        if region.current and inside and target not in region.nodes:
+            region.left = True
+
+
+def started(state: State, event: e.LoopStarted) -> None:
+    """The first of the further passes is about to begin."""
+    region = state.regions_at(prefix_of(event.node))[loop_of(event.loopback)]
+    region.nodes, region.path = event.region, event.path
+
+
+def next_pass(state: State, event: e.LoopIteration) -> None:
+    """A fresh pass for all nodes of the region, and the path on which it goes."""
+    name = loop_of(event.loopback)
+    scope = state.scopes[event.scope]
+    assert scope.regions is not None
+    region = scope.regions[name]
+    region.wanted = ""
+    region.count = event.index
+    scope.looping -= 1
+    _forget_inner(scope, name, region)
+    if region.current and not region.left:
+        forget_paths(state, region.current)
+    region.current, region.left = event.path, False
+    first = key_of(event.node)
+    for node in region.nodes:
+        _renew(state, event.scope + node, event.path if event.scope + node == first else "")
+    scope.ended -= event.nodes
+    state.counters.total += event.nodes
+    open_path(state, event.path, event.node, event)
+
+
+def _forget_inner(scope: ScopeState, name: str, region: RegionState) -> None:
+    """Loops inside begin anew: their passes are counted within this one."""
+    assert scope.regions is not None
+    inside = set(region.nodes)
+    for other in [other for other in scope.regions if other != name and inside.issuperset(other.split(">"))]:
+        scope.looping -= bool(scope.regions.pop(other).wanted)
+
+
+def _renew(state: State, key: str, path: str) -> None:
+    """Pending once more; what starts at once keeps what its join has counted, as that is not asked again."""
+    state.iterations[key] = iteration = state.iterations.get(key, 0) + 1
+    old = state.nodes.get(key)
+    if old is None:
+        return
+    if old.fallback:
+        state.nodes.pop(key_of(old.fallback), None)
+    fresh = state.nodes[key] = NodeState(iteration=iteration, before=_seen(old))
+    if path:
+        fresh.taken, fresh.dead, fresh.exits = old.taken, old.dead, old.exits
+        fresh.arrivals, fresh.joined = [path], True
+
+
+def _seen(node: NodeState) -> NodeState:
+    """What expressions may read of an instance."""
+    return NodeState(
+        status=node.status,
+        iteration=node.iteration,
+        attempt=node.attempt,
+        given=node.given,
+        error=node.error,
+        started_at=node.started_at,
+        finished_at=node.finished_at,
+    )
