@@ -161,7 +161,7 @@ def test_a_redriven_run_ends_too(spec, inputs, draws):
     Player(run, draws, wishes=True, crashes=False, losses=True).play()
     if run.state.phase not in (s.FAILED, s.CANCELLED) or not run.state.scopes:
         return
-    before = {key: node.attempt for key, node in run.state.nodes.items()}
+    before = {run.state.instance(key): node.attempt for key, node in run.state.nodes.items()}
 
     run.wish(redrive=1, cancel=True)
     for _ in range(2_000):
@@ -173,7 +173,8 @@ def test_a_redriven_run_ends_too(spec, inputs, draws):
             assert run.wait_for_timer(), f"stuck: {run.statuses()}"
 
     run.check_ended()
-    assert all(run.state.nodes[key].attempt >= attempt for key, attempt in before.items())
+    after = {run.state.instance(key): node.attempt for key, node in run.state.nodes.items()}
+    assert all(after.get(instance, attempt) >= attempt for instance, attempt in before.items())
 
 
 @settings(suppress_health_check=CHECKS, max_examples=25)

@@ -135,6 +135,8 @@ def _final(turn: Turn, node: NodeDef, prefix: str, rest: Iterable[Edge], *, loop
 
 def _decided(turn: Turn, body: Body, prefix: str, edge: Edge, ending: str, *, looping: bool) -> bool:
     """Whether a connection that is not taken in this pass can never be, and was not in an earlier one."""
+    if edge.loopback is not None:
+        return False  # no join counts it
     if not edge.leaves:
         return True
     if edge.id in (turn.state.node(prefix + edge.target).exits or ()):

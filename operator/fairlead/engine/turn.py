@@ -111,7 +111,7 @@ class Turn:
 
     def _after_end(self, prefix: str) -> None:
         """Queue the body in which an instance has ended, and those of its loops that wait for their next pass."""
-        scope = self.state.scopes.get(prefix)
+        scope = self.state.scopes.get(prefix) if prefix else self.state.scope_of("")
         if scope is None:
             return
         if prefix:
