@@ -194,7 +194,9 @@ class Driver:
             return  # what had ended before a redrive keeps its counts, whatever comes again
         for key, node in self.state.nodes.items():
             total = len(self.graph.find(key).incoming)
-            assert node.taken + node.dead <= total, f"{key}: {node.taken} taken and {node.dead} dead of {total}"
+            assert node.taken + node.dead <= total, (
+                f"{key}: {node.taken} taken and {node.dead} dead of {total}"
+            )
 
     def _check_settled(self) -> None:
         """Where nothing was ended early every connection has settled: what leads out of a loop when it was over."""

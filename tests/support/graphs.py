@@ -47,7 +47,9 @@ def loopbacks(
             continue
         edge["loopback"] = {"maxIterations": draw(st.integers(1, 3))}
         if draw(st.booleans()):
-            edge["when"] = draw(st.sampled_from(["pass.index < 1", "pass.index != 1", "outputs.nothing == 1"]))
+            edge["when"] = draw(
+                st.sampled_from(["pass.index < 1", "pass.index != 1", "outputs.nothing == 1"])
+            )
         chosen.append(edge)
         regions.append(region)
     return chosen

@@ -29,10 +29,11 @@ from fairlead.model.ids import delivery_id, key_of
 from fairlead.model.state import NodeState
 from fairlead.model.times import format_duration
 
+
 def choose(
     turn: Turn, node: NodeDef, key: str, ports: tuple[str, ...], scope: Scope | None, *, spent: bool = False
 ) -> Choice:
-    """Which connections of the ports are taken. Raises ExpressionError from a connection's `when`, Exhausted as `loopbacks` does."""
+    """Which connections of the ports are taken. Raises ExpressionError from a connection's `when`, and Exhausted."""
     seed = turn.seed(key, "")
     taken: list[Edge] = []
     dead: list[str] = []

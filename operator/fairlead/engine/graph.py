@@ -40,7 +40,10 @@ def underscored(name: str) -> str:
 
 
 class Edge:
-    """One connection. `id` is `from.port>to`; `loopback` how often it may be taken, if it is one; `leaves` the loops it leads out of."""
+    """One connection.
+
+    `id` is `from.port>to`; `loopback` is how often it may be taken, if it is one; `leaves` are the loops that it leads out of.
+    """
 
     __slots__ = ("_names", "_when", "id", "leaves", "loopback", "port", "source", "target", "when_source")
 

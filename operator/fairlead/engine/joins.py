@@ -5,8 +5,8 @@
     any           the first taken                              Skipped (DeadPath)
     {atLeast: n}  the n-th taken                               Failed (JoinUnreachable) if any was taken, else Skipped
 
-The table is asked once per pass: what is taken after the node became ready is a LateArrival and starts nothing. It is not asked for
-the node that a loopback leads to.
+The table is asked once per pass: what is taken after the node became ready is a LateArrival and starts nothing. The node that a
+loopback leads to starts without being asked again.
 """
 
 from __future__ import annotations

@@ -146,8 +146,8 @@ def redrive(turn: Turn, number: int, *, cancel: bool) -> None:
     """Run again what failed unhandled or was cancelled, and what the end of the run kept from starting (semantics 31).
 
     A finish with result failed is an unhandled failure (semantics 25). What only those would have led to (DeadPath) is open again
-    as well. A join that other connections had met stays as it is. In a loop that a loopback closes this is its last pass; one whose
-    next pass was wanted begins that.
+    as well. A join that other connections had met stays as it is. Of a loop that a loopback closes the last pass runs again; one
+    that was about to begin another begins it.
     """
     state, root = turn.state, turn.graph.root
     again = _to_run_again(turn)

@@ -6,9 +6,9 @@
     all others        taken or dead, once a pass
 
 Rules of this file
-- One end takes at most one loopback: of several the one with the widest region, for that gives the others' regions a fresh pass too.
-- No pass of a region can follow once the node that its loopbacks leave has ended and none of the regions around that node waits for
-  its next pass.
+- One end takes at most one loopback: of several the one with the widest region, which gives those inside a fresh pass too.
+- No pass of a region can follow once the node that its loopbacks leave has ended and no region around that node waits for its
+  next pass.
 - What ends in a pass that has been abandoned takes nothing.
 - How often a loopback was taken is counted within one pass of the loops around it.
 """
@@ -57,7 +57,9 @@ class Exhausted(Exception):
 
     def __init__(self, edge: Edge) -> None:
         times = "once" if edge.loopback == 1 else f"{edge.loopback} times"
-        self.message = f"the loopback {edge.id} was taken {times} already, and maxIterations is {edge.loopback}"
+        self.message = (
+            f"the loopback {edge.id} was taken {times} already, and maxIterations is {edge.loopback}"
+        )
         super().__init__(self.message)
 
     def failure(self, cause: e.Error | None = None) -> e.Error:

@@ -111,7 +111,9 @@ def _advance_while(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         error = e.Error(reason=reasons.MAX_ITERATIONS_EXCEEDED, message=message)
         ending.attempt_failed(turn, key, state.path, error)
     else:
-        _open(turn, key, state, body, f"{turn.state.instance(key)}[{loop.opened}]/", loop.opened, condition=True)
+        _open(
+            turn, key, state, body, f"{turn.state.instance(key)}[{loop.opened}]/", loop.opened, condition=True
+        )
 
 
 def body_condition(turn: Turn, key: str, node: NodeDef, body: Body, loop: LoopState, source: str) -> Any:

@@ -105,10 +105,10 @@ NODE: Table = {
     },
     s.LOST: {"NodeScheduled": s.SCHEDULED, "NodeReady": s.READY, "NodeCancelled": s.CANCELLED},
     s.FALLBACK: {"NodeCompleted": s.SUCCEEDED, "NodeFailed": s.FAILED, "NodeCancelled": s.CANCELLED},
-    s.SUCCEEDED: {"Redriven": s.PENDING},
-    s.FAILED: {"Redriven": s.PENDING},
-    s.SKIPPED: {"Redriven": s.PENDING},
-    s.CANCELLED: {"Redriven": s.PENDING},
+    s.SUCCEEDED: {"Redriven": s.PENDING, "LoopIteration": s.PENDING},
+    s.FAILED: {"Redriven": s.PENDING, "LoopIteration": s.PENDING},
+    s.SKIPPED: {"Redriven": s.PENDING, "LoopIteration": s.PENDING},
+    s.CANCELLED: {"Redriven": s.PENDING, "LoopIteration": s.PENDING},
 }
 
 TABLES: dict[str, Table] = {"execution": EXECUTION, "path": PATH, "node": NODE}

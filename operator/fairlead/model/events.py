@@ -300,7 +300,7 @@ class NodeStarted(Event, frozen=True, kw_only=True, gc=False):
 class LoopStarted(Event, frozen=True, kw_only=True, gc=False):
     """A while or forEach begins; `items` are those of a forEach.
 
-    Or a loopback is taken for the first time: `loopback` is its id, `region` the nodes that it repeats, `node` the one it leads to.
+    Or a loopback is taken for the first time: `loopback` is its id, `region` what it repeats, `node` where it leads to.
     """
 
     node: str
@@ -437,9 +437,8 @@ class NodeFallback(Event, frozen=True, kw_only=True, gc=False):
 class NodeCompleted(Event, frozen=True, kw_only=True, gc=False):
     """The instance Succeeded on `port`; `variables` are what `store` or `set` wrote.
 
-    In this event and the next two: `loopback` is the one that was taken, `exits` are those of `taken` that lead out of a loop, each
-    of which counts at its target the first time only. `dead` also has connections of other nodes that lead out of a loop whose last
-    pass this end has decided.
+    In this event and the next two: `loopback` is the one that was taken; `exits` are those of `taken` that lead out of a loop,
+    each of which counts at its target the first time only; `dead` has also those of other nodes out of a loop that is over now.
     """
 
     node: str

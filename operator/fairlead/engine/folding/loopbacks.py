@@ -6,7 +6,7 @@ paths of that pass nothing stays but what has left the loop and goes on. So the 
 
 from __future__ import annotations
 
-from fairlead.engine.folding.moves import forget_paths, open_path
+from fairlead.engine.folding.moves import forget_paths, move_node, open_path
 from fairlead.model import events as e
 from fairlead.model.ids import connection_target, key_of, loop_of, prefix_of
 from fairlead.model.state import NodeState, RegionState, ScopeState, State
@@ -51,9 +51,8 @@ def next_pass(state: State, event: e.LoopIteration) -> None:
     if region.current and not region.left:
         forget_paths(state, region.current)
     region.current, region.left = event.path, False
-    first = key_of(event.node)
     for node in region.nodes:
-        _renew(state, event.scope + node, event.path if event.scope + node == first else "")
+        _renew(state, event.scope + node, event)
     scope.ended -= event.nodes
     state.counters.total += event.nodes
     open_path(state, event.path, event.node, event)
@@ -67,25 +66,24 @@ def _forget_inner(scope: ScopeState, name: str, region: RegionState) -> None:
         scope.looping -= bool(scope.regions.pop(other).wanted)
 
 
-def _renew(state: State, key: str, path: str) -> None:
-    """Pending once more; what starts at once keeps what its join has counted, as that is not asked again."""
-    state.iterations[key] = iteration = state.iterations.get(key, 0) + 1
-    old = state.nodes.get(key)
-    if old is None:
-        return
+def _renew(state: State, key: str, event: e.LoopIteration) -> None:
+    """Pending once more; where the pass starts the join keeps what it has counted, as nothing will count there again."""
+    old = state.nodes[key]
+    seen = _seen(old)
+    move_node(state, key, old, event)
     if old.fallback:
         state.nodes.pop(key_of(old.fallback), None)
-    fresh = state.nodes[key] = NodeState(iteration=iteration, before=_seen(old))
-    if path:
+    state.iterations[key] = iteration = state.iterations.get(key, 0) + 1
+    fresh = state.nodes[key] = NodeState(iteration=iteration, before=seen)
+    if key == key_of(event.node):
         fresh.taken, fresh.dead, fresh.exits = old.taken, old.dead, old.exits
-        fresh.arrivals, fresh.joined = [path], True
+        fresh.arrivals, fresh.joined = [event.path], True
 
 
 def _seen(node: NodeState) -> NodeState:
     """What expressions may read of an instance."""
     return NodeState(
         status=node.status,
-        iteration=node.iteration,
         attempt=node.attempt,
         given=node.given,
         error=node.error,
