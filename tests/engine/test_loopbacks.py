@@ -75,7 +75,7 @@ def test_a_node_may_loop_to_itself():
 
 
 def test_attempts_and_keys_begin_anew_with_each_pass():
-    """A pass is another instance: its attempts count from 1, its templates are evaluated again, its idempotency key is another."""
+    """A pass is another instance: attempts count from 1, templates are evaluated again, its key is another."""
     nodes = {"a": {**RUN, "retry": {"maxAttempts": 2, "initialDelay": "1s"}, "with": {"p": "${pass.index}"}}}
     run = flow(nodes, back("a", "a", 3, when="pass.index < 1")).create().fail("a")
     run.wait_for_timer()
@@ -309,7 +309,14 @@ def test_what_never_started_is_skipped_and_its_paths_end():
         "b": {**RUN, "join": "any"},
     }
     run = flow(
-        nodes, "a>x", "a>slow", "x>both", "slow>both", "both>b", "x>b", back("b", "a", 1, when="pass.index < 1")
+        nodes,
+        "a>x",
+        "a>slow",
+        "x>both",
+        "slow>both",
+        "both>b",
+        "x>b",
+        back("b", "a", 1, when="pass.index < 1"),
     ).create()
     ends(run, "a", "x", "b").fail("slow")
 
@@ -352,8 +359,12 @@ def test_a_container_in_the_pass_that_is_left_ends_with_all_it_started():
 def test_a_while_and_branches_inside_a_loop_see_its_passes():
     """Scopes are named after the instance, `pass` is the innermost and `pass.parent` the loopback's."""
     inner = {"condition": "pass.index < 1", "nodes": [{"name": "s", "set": {"w": "${pass.parent.index}"}}]}
-    branch = {"name": "l", "nodes": [{"name": "n", **RUN, "with": {"p": "${pass.index}"}}], "outputs": {"k": 1}}
-    nodes = {"w": {"while": inner}, "p": {"parallel": {"branches": [branch]}}}
+    branch = {
+        "name": "l",
+        "nodes": [{"name": "n", **RUN, "with": {"p": "${pass.index}"}}],
+        "outputs": {"k": 1},
+    }
+    nodes: dict[str, Json] = {"w": {"while": inner}, "p": {"parallel": {"branches": [branch]}}}
     run = flow(nodes, "w>p", back("p", "w", 1, when="pass.index < 1")).create()
 
     assert 0 == run.running["p.l/n", 1, 1].document["inputs"]["p"]
@@ -408,7 +419,7 @@ def test_a_loopback_from_the_failed_port_that_is_spent_lets_others_of_the_port_b
 
 
 def test_a_spent_loopback_goes_down_the_ladder():
-    """The fallback stands in, and would take the loopback too: the node fails; `onError: continue` leaves by the other connections."""
+    """The stand-in would take the loopback too, so the node fails; `onError: continue` leaves by what else there is."""
     nodes = {"a": {**RUN, "fallback": "f", "onError": "continue"}, "out": RUN, "f": RUN}
     run = flow(nodes, back("a", "a", 1), "a>out").create()
     ends(run, "a", "out", "a#1", "a#1/f").check_ended()
@@ -432,7 +443,9 @@ def test_a_node_that_is_passed_through_takes_the_loopback_too():
 def test_the_count_of_an_inner_loop_begins_anew_with_each_outer_pass():
     """`maxIterations` is how often a loopback may be taken within one pass of the loops around it."""
     nodes = {"a": RUN, "b": RUN, "c": RUN}
-    run = flow(nodes, "a>b", "b>c", back("b.failed", "b", 1), back("c", "a", 1, when="pass.index < 1")).create()
+    run = flow(
+        nodes, "a>b", "b>c", back("b.failed", "b", 1), back("c", "a", 1, when="pass.index < 1")
+    ).create()
     run.end("a").fail("b").end("b#1").end("c").end("a#1").fail("b#2").end("b#3").end("c#1").check_ended()
 
     assert "Succeeded" == run.state.phase
@@ -651,7 +664,8 @@ def test_the_state_does_not_grow_with_the_passes():
         run.create({"passes": passes})
         assert "Succeeded" == run.state.phase, run.failure
         state = run.state
-        return tuple(map(len, (state.nodes, state.path_children, state.paths, state.iterations, state.scopes)))
+        kept: list[Json] = [state.nodes, state.path_children, state.paths, state.iterations, state.scopes]
+        return tuple(len(each) for each in kept)
 
     assert size(100) == size(1_000)
 

@@ -34,11 +34,10 @@ def choose(
     turn: Turn, node: NodeDef, key: str, ports: tuple[str, ...], scope: Scope | None, *, spent: bool = False
 ) -> Choice:
     """Which connections of the ports are taken. Raises ExpressionError from a connection's `when`, and Exhausted."""
-    seed = turn.seed(key, "")
     taken: list[Edge] = []
     dead: list[str] = []
     for edge in node.outgoing:
-        if edge.port in ports and (edge.when is None or _holds(edge, scope, seed)):
+        if edge.port in ports and (edge.when is None or _holds(edge, scope, turn.seed(key, edge.id))):
             taken.append(edge)
         else:
             dead.append(edge.id)
@@ -48,7 +47,7 @@ def choose(
 
 
 def _holds(edge: Edge, scope: Scope | None, seed: str) -> bool:
-    return scope is not None and edge.when is not None and bool(edge.when.evaluate(scope, f"{seed}{edge.id}"))
+    return scope is not None and edge.when is not None and bool(edge.when.evaluate(scope, seed))
 
 
 def complete(
@@ -89,7 +88,9 @@ def complete(
         port=port,
         outputs=outputs,
         variables=variables,
-        **chosen.settled,
+        taken=chosen.taken,
+        dead=chosen.dead,
+        **chosen.loops,
         **said,
     )
     turn.checkpoint_wanted |= node.spec.checkpoint
@@ -199,7 +200,9 @@ def fail(turn: Turn, key: str, path: str, error: e.Error) -> None:
         error=error,
         handled=handled,
         port=port,
-        **chosen.settled,
+        taken=chosen.taken,
+        dead=chosen.dead,
+        **chosen.loops,
     )
     if handled:
         _after(turn, node, key, path, chosen, port)
@@ -281,7 +284,15 @@ def skip(turn: Turn, key: str, reason: str, path: str = "") -> None:
     except Exhausted as spent:
         fail(turn, key, path, spent.failure())
         return
-    turn.emit(e.NodeSkipped, node=instance, reason=reason, path=path, **chosen.settled)
+    turn.emit(
+        e.NodeSkipped,
+        node=instance,
+        reason=reason,
+        path=path,
+        taken=chosen.taken,
+        dead=chosen.dead,
+        **chosen.loops,
+    )
     _after(turn, node, key, path, chosen, node.default_port)
 
 

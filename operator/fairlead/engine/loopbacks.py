@@ -16,7 +16,7 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fairlead.engine.graph import Body, Edge, NodeDef
 from fairlead.engine.regions import Region
@@ -42,14 +42,14 @@ class Choice(NamedTuple):
         return bool(self.taken or self.loopback)
 
     @property
-    def settled(self) -> dict[str, list[str] | str]:
-        """The fields of an end event; those of loops only where there is one, so that other events stay as small as they are."""
-        found: dict[str, list[str] | str] = {"taken": self.taken, "dead": self.dead}
-        if self.exits:
-            found["exits"] = self.exits
-        if self.loopback:
-            found["loopback"] = self.loopback
-        return found
+    def loops(self) -> dict[str, Any]:
+        """The fields of an end event that there are only in loops."""
+        if not self.exits and not self.loopback:
+            return _NOTHING
+        return {"exits": self.exits, "loopback": self.loopback}
+
+
+_NOTHING: dict[str, Any] = {}
 
 
 class Exhausted(Exception):

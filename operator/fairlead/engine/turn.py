@@ -107,16 +107,16 @@ class Turn:
         evolve(self.state, event)
         self.events.append(event)
         if cls in _ENDS:
-            self._after_end(prefix_of(fields["node"]))
+            prefix = prefix_of(fields["node"])
+            if prefix and prefix in self.state.scopes:
+                self.work.append(prefix)
+            if self.state.looping:
+                self._queue_loops(prefix)
 
-    def _after_end(self, prefix: str) -> None:
-        """Queue the body in which an instance has ended, and those of its loops that wait for their next pass."""
+    def _queue_loops(self, prefix: str) -> None:
+        """Queue the loops of a body, in which an instance has ended, that wait for their next pass."""
         scope = self.state.scopes.get(prefix) if prefix else self.state.scope_of("")
-        if scope is None:
-            return
-        if prefix:
-            self.work.append(prefix)
-        if scope.looping and scope.regions:
+        if scope is not None and scope.looping and scope.regions:
             self.work.extend(prefix + name for name, region in scope.regions.items() if region.wanted)
 
     def scope(  # noqa: PLR0913 - each names one thing that an expression may see
@@ -243,6 +243,8 @@ class Turn:
 
     def abandoned(self, key: str) -> bool:
         """Whether a loop that the instance is in waits for its next pass."""
+        if not self.state.looping:
+            return False
         prefix = prefix_of(key)
         scope = self.state.scopes.get(prefix)
         if scope is None or not scope.looping or not scope.regions:
@@ -256,7 +258,10 @@ class Turn:
     def _indexes(self, key: str) -> list[int]:
         """How often the loops around an instance were repeated, innermost first."""
         prefix = prefix_of(key)
-        node = self.graph.body_of(prefix).nodes.get(key_of(key)[len(prefix) :])
+        body = self.graph.body_of(prefix)
+        if not body.regions:
+            return []
+        node = body.nodes.get(key_of(key)[len(prefix) :])
         known = self.state.regions_at(prefix)
         return [known[r.id].count if r.id in known else 0 for r in node.regions] if node is not None else []
 

@@ -250,6 +250,7 @@ class State(msgspec.Struct):
     ended_paths: list[str] = []
     path_children: dict[str, int] = {}  # children ever opened, by parent; "" counts the roots
     iterations: dict[str, int] = {}  # loopback passes by key
+    looping: int = 0  # loops that wait for their next pass, in all bodies
     ready: dict[str, str] = {}  # held instances -> why, in the order in which they became ready
     active: dict[str, int] = {}  # instances whose delivery holds a slot
     waiting: dict[str, int] = {}  # instances that wait for a time (Retrying, Lost, Waiting) -> due

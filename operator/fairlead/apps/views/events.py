@@ -113,7 +113,9 @@ _WORDS: dict[str, Any] = {
     "LateArrival": lambda f: f"path {f['path']} by {f['connection']}",
     "LoopStarted": _loop_started,
     "LoopIteration": _iteration,
-    "LoopCompleted": lambda f: f"after {f['iterations']}" + (f", {f['failed']} failed" if f.get("failed") else ""),
+    "LoopCompleted": lambda f: (
+        f"after {f['iterations']}" + (f", {f['failed']} failed" if f.get("failed") else "")
+    ),
     "NodeReady": lambda f: f"held: {f['reason']}",
     "NodeScheduled": lambda f: (
         _attempt(f) + (f", delivery {f['delivery']}" if f.get("delivery", 1) > 1 else "")

@@ -21,6 +21,7 @@ def taken(state: State, key: str, loopback: str) -> None:
     region.wanted = loopback
     region.taken[loopback] = region.taken.get(loopback, 0) + 1
     scope.looping += 1
+    state.looping += 1
 
 
 def left(state: State, key: str, connection: str, path: str) -> None:
@@ -46,8 +47,9 @@ def next_pass(state: State, event: e.LoopIteration) -> None:
     region = scope.regions[name]
     region.wanted = ""
     region.count = event.index
-    scope.looping -= 1
-    _forget_inner(scope, name, region)
+    waiting = scope.looping - 1 - _forget_inner(scope, name, region)
+    state.looping += waiting - scope.looping
+    scope.looping = waiting
     if region.current and not region.left:
         forget_paths(state, region.current)
     region.current, region.left = event.path, False
@@ -58,12 +60,15 @@ def next_pass(state: State, event: e.LoopIteration) -> None:
     open_path(state, event.path, event.node, event)
 
 
-def _forget_inner(scope: ScopeState, name: str, region: RegionState) -> None:
-    """Loops inside begin anew: their passes are counted within this one."""
-    assert scope.regions is not None
+def _forget_inner(scope: ScopeState, name: str, region: RegionState) -> int:
+    """Loops inside begin anew: their passes are counted within this one. Returns how many waited for their next pass."""
+    regions = scope.regions
+    assert regions is not None
+    if len(regions) == 1:
+        return 0
     inside = set(region.nodes)
-    for other in [other for other in scope.regions if other != name and inside.issuperset(other.split(">"))]:
-        scope.looping -= bool(scope.regions.pop(other).wanted)
+    inner = [other for other in regions if other != name and inside.issuperset(other.split(">"))]
+    return sum(bool(regions.pop(other).wanted) for other in inner)
 
 
 def _renew(state: State, key: str, event: e.LoopIteration) -> None:

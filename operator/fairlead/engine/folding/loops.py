@@ -42,6 +42,7 @@ def body_ended(state: State, event: e.BodyEnded) -> None:
     key = key_of(event.node)
     loop = state.loops[key]
     scope = state.scopes.pop(event.scope)
+    state.looping -= scope.looping
     del loop.open[event.scope]
     if event.error is None:
         forget_paths(state, scope.path)

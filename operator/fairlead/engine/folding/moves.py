@@ -134,7 +134,7 @@ def forget_scope(state: State, prefix: str) -> None:
 
 def forget_paths(state: State, path: str) -> None:
     """Nothing more is opened below a path: how many children each had is forgotten."""
-    below = [path]
+    below = [path] if path in state.path_children else []
     for parent in below:  # grows as it goes
         below += [f"{parent}.{number}" for number in range(state.path_children.pop(parent, 0))]
 
