@@ -271,7 +271,7 @@ def skip(turn: Turn, key: str, reason: str, path: str = "") -> None:
     if reason != reasons.WHEN_FALSE:
         dead = loopbacks.all_dead(turn, node, key)
         turn.emit(e.NodeSkipped, node=instance, reason=reason, dead=dead)
-        if node.regions:
+        if node.regions and reason == reasons.DEAD_PATH:
             loopbacks.completed(turn, node, key)
         turn.look_at(key, dead)
         return

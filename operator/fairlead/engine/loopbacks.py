@@ -80,7 +80,8 @@ def choose(turn: Turn, node: NodeDef, key: str, wanted: Collection[Edge], *, spe
     taken = [edge for edge in wanted if edge.loopback is None]
     exits = [edge for edge in taken if edge.leaves]
     late = [edge.id for edge in exits if edge.id in (turn.state.node(prefix + edge.target).exits or ())]
-    rest = [edge for edge in node.outgoing if edge not in taken and edge is not loopback]
+    chosen = {edge.id for edge in taken}
+    rest = [edge for edge in node.outgoing if edge.id not in chosen]
     return Choice(
         [edge.id for edge in taken],
         _final(turn, node, prefix, rest, looping=loopback is not None),
@@ -119,20 +120,17 @@ def _size(turn: Turn, prefix: str, edge: Edge) -> int:
 def _final(turn: Turn, node: NodeDef, prefix: str, rest: Iterable[Edge], *, looping: bool) -> list[str]:
     """Of the connections that a node does not take those that are dead, and those of others that its end makes so."""
     body = turn.graph.body_of(prefix)
-    dead = [edge.id for edge in rest if _decided(turn, body, prefix, edge, node.name, looping=looping)]
-    if looping:
-        return dead
-    for region in node.regions:
+    dead = {edge.id: None for edge in rest if _decided(turn, body, prefix, edge, node.name, looping=looping)}
+    for region in () if looping else node.regions:
         if region.last == node.name:
-            dead += [
-                edge.id
+            dead |= {
+                edge.id: None
                 for edge in region.exits
                 if edge.source != node.name
-                and edge.id not in dead
                 and turn.state.node(prefix + edge.source).status in s.ENDED_NODE
                 and _decided(turn, body, prefix, edge, node.name, looping=False)
-            ]
-    return dead
+            }
+    return list(dead)
 
 
 def _decided(turn: Turn, body: Body, prefix: str, edge: Edge, ending: str, *, looping: bool) -> bool:

@@ -14,9 +14,10 @@ def settle(state: State, key: str, event: e.NodeCompleted | e.NodeFailed | e.Nod
     """Count the connections of an ended node at their targets; the only taken one carries its path along."""
     prefix = prefix_of(key) if "/" in key else ""
     single = len(event.taken) == 1 and not event.loopback
+    exits = set(event.exits) if event.exits else ()
     for connection in event.taken:
         target = node_at(state, prefix + connection_target(connection))
-        if connection in event.exits and not _first_time(state, key, target, connection, event.path):
+        if connection in exits and not _first_time(state, key, target, connection, event.path):
             continue
         target.taken += 1
         if single and target.status == s.PENDING:

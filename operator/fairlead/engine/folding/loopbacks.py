@@ -28,9 +28,9 @@ def left(state: State, key: str, connection: str, path: str) -> None:
     """A path leaves loops for the first time by a connection: of such a pass the paths are not forgotten."""
     target = connection_target(connection)
     for region in state.regions_at(prefix_of(key)).values():
-        inside = path == region.current or path.startswith(f"{region.current}.")
-        if region.current and inside and target not in region.nodes:
-            region.left = True
+        here = path == region.current or path.startswith(f"{region.current}.")
+        if region.current and here and not region.left:
+            region.left = target not in region.nodes
 
 
 def started(state: State, event: e.LoopStarted) -> None:
