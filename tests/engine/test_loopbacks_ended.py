@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from tests.support.driver import Driver
 from tests.support.flows import RUN, Json, back, ends, flow, named, written
@@ -14,12 +12,11 @@ from fairlead.model.times import SECOND
 # --- what is abandoned -----------------------------------------------------------------------------------------------
 
 
-def abandoned(slow: Json, **spec: Any) -> Driver:
-    """`fast` loops back to `a` while `slow`, beside it, has not ended; `b` joins any of them."""
+def abandoned(slow: Json) -> Driver:
+    """`b` joins any of `fast` and `slow`, and when it fails it loops back to `a`; `fast` has ended and `slow` has not."""
     nodes = {"a": RUN, "slow": slow, "fast": RUN, "b": {**RUN, "join": "any"}, "out": RUN}
-    run = flow(
-        nodes, "a>slow", "a>fast", "slow>b", "fast>b", "b>out", back("b.failed", "a", 1), **spec
-    ).create()
+    edges = ("a>slow", "a>fast", "slow>b", "fast>b", "b>out", back("b.failed", "a", 1))
+    run = flow(nodes, *edges).create()
     return ends(run, "a", "fast")
 
 
