@@ -62,6 +62,18 @@ def test_what_waits_or_is_held_is_cancelled_at_once():
     run.wish(cancel=True).fail("a#1").check_ended()
 
 
+def test_a_loop_inside_that_has_just_begun_a_pass_is_left_with_it():
+    """Its first node may be that of the loop around; paths go on below the one on which that began."""
+    nodes = {"a": RUN, "b": {"set": {"x": 1}}, "c": {"set": {"x": 1}}}
+    inner, outer = back("a.ended", "a", 1), back("b", "a", 2, when="pass.index < 2")
+    run = ends(flow(nodes, "a>b", "a>c", inner, outer).create(), "a", "a#2", "a#4")
+    run.fail("a#5").check_ended()
+
+    assert ["a#1", "a#3"] == [x.node for x in run.of("NodeSkipped") if x.reason == "PassAbandoned"]
+    assert ["0"] == [x.path for x in run.of("LoopStarted") if x.loopback == "b.done>a"]
+    assert all(x.path.startswith("0.") for x in run.of("LoopIteration"))
+
+
 def test_what_never_started_is_skipped_and_its_paths_end():
     """A join that waits for others keeps its arrivals until the pass is left; then they are cancelled."""
     nodes = {
@@ -251,6 +263,17 @@ def test_a_redrive_lets_a_loop_go_on():
     run.end("out").end("b#1").check_ended()
 
     assert "MaxIterationsExceeded" == run.failure.error.reason
+
+
+def test_a_redrive_may_take_a_spent_loopback_again():
+    """As often as `maxIterations` says, counted anew; the passes are counted on."""
+    run = ends(flow({"a": RUN}, back("a", "a", 1, when="pass.index < 2")).create(), "a", "a#1")
+
+    assert "MaxIterationsExceeded" == run.failure.error.reason
+
+    ends(run.wish(redrive=1), "a#1", "a#2").check_ended()
+
+    assert "Succeeded" == run.state.phase
 
 
 def test_a_redrive_begins_the_pass_that_was_about_to():

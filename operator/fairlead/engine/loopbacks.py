@@ -10,7 +10,7 @@ Rules of this file
 - No pass of a region can follow once the node that its loopbacks leave has ended and no region around that node waits for its
   next pass.
 - What ends in a pass that has been abandoned takes nothing.
-- How often a loopback was taken is counted within one pass of the loops around it.
+- How often a loopback was taken is counted within one pass of the loops around it, and anew after a redrive.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def completed(turn: Turn, node: NodeDef, key: str) -> None:
                 node=turn.state.instance(prefix + region.first),
                 path=held.current,
                 iterations=held.count,
-                loopback=next(reversed(held.taken)),
+                loopback=held.last,
             )
 
 

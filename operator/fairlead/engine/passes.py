@@ -60,6 +60,14 @@ def _sweep(turn: Turn, key: str) -> None:
     ending.skip(turn, key, reasons.PASS_ABANDONED)
 
 
+def _first_path(turn: Turn, prefix: str, region: Region) -> str:
+    """The path on which a loop's first pass began: that of its first node, but for the passes that loops inside gave it since."""
+    known = turn.state.regions_at(prefix)
+    inside = turn.graph.body_of(prefix).nodes[region.first].regions
+    paths = [known[inner.id].path for inner in inside if inner.first == region.first and inner.id in known]
+    return next(filter(None, reversed(paths)), "") or turn.state.node(prefix + region.first).path
+
+
 def _begin(turn: Turn, prefix: str, region: Region, held: RegionState) -> None:
     state = turn.state
     first = prefix + region.first
@@ -68,7 +76,7 @@ def _begin(turn: Turn, prefix: str, region: Region, held: RegionState) -> None:
         turn.emit(
             e.LoopStarted,
             node=state.instance(first),
-            path=state.node(first).path,
+            path=_first_path(turn, prefix, region),
             loopback=loopback,
             region=region.names,
         )

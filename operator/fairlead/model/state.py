@@ -122,7 +122,8 @@ class RegionState(msgspec.Struct, omit_defaults=True, gc=False):
     current: str = ""  # that of the present pass, from the second on
     left: bool = False  # a path of this pass has left the loop and goes on
     count: int = 0  # passes after the first
-    taken: dict[str, int] = {}  # how often each loopback was taken
+    taken: dict[str, int] = {}  # how often each loopback was taken in this epoch
+    last: str = ""  # the loopback that was taken last
     wanted: str = ""  # the loopback that was taken and whose pass has not begun
 
 

@@ -18,7 +18,7 @@ def taken(state: State, key: str, loopback: str) -> None:
     if scope.regions is None:
         scope.regions = {}
     region = scope.regions.setdefault(loop_of(loopback), RegionState())
-    region.wanted = loopback
+    region.wanted = region.last = loopback
     region.taken[loopback] = region.taken.get(loopback, 0) + 1
     scope.looping += 1
     state.looping += 1

@@ -136,6 +136,8 @@ def redriven(state: State, event: e.Redriven) -> None:
     for name in event.finally_nodes:
         _reset(state, event, e.ResetNode(node=name))
     state.scopes[""].ended -= len(event.reset)
+    for region in state.regions_at("").values():
+        region.taken = {}
     for item in event.reset:
         _reset(state, event, item)
     if event.deadline is not None:
