@@ -116,6 +116,22 @@ def test_the_release_check_runs_on_a_clone_of_this_repository(tmp_path):
     assert not (clone / "build" / "release-check").exists()
 
 
+def test_until_healthy_repeats_until_the_probe_is_content(tmp_path):
+    """A loopback until a node succeeds; with one pass too many its failed port ends the run."""
+    store = tmp_path / "s.db"
+    example = EXAMPLES / "until-healthy.yaml"
+    done = fairlead("run", example, "-o", "json", cwd=tmp_path, store=store)
+    failed = fairlead("run", example, "-i", "needed=9", "-o", "json", cwd=tmp_path, store=store)
+
+    assert {"replicas": 3} == json.loads(done.stdout)["outputs"]
+    status = json.loads(failed.stdout)
+    assert ("Failed", "failed", 5) == (
+        status["phase"],
+        status["result"],
+        status["variables"]["replicas"],
+    )
+
+
 def test_fan_out_runs(tmp_path):
     """Items in their order with null for the failed one, passes counted, the race decided."""
     done = fairlead("run", EXAMPLES / "fan-out.yaml", "-o", "json", cwd=tmp_path, store=tmp_path / "s.db")

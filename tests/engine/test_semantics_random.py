@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.driver import START
+from tests.support.graphs import repeatable
 from tests.support.history import check_history
 
 from fairlead.engine.effects import effects_of, unanswered_of
@@ -123,7 +124,32 @@ def nodes_of(
         if depth and random.random() < 0.4:
             spare = container(random, f"{prefix}s", depth)
         nodes.append({"name": f"{prefix}spare", **spare})
-    return nodes, [connections[key] for key in sorted(connections)]
+    forward = [connections[key] for key in sorted(connections)]
+    return nodes, forward + (loops_of(random, nodes, forward) if prefix == "n" else [])
+
+
+def loops_of(
+    random: Random, nodes: list[dict[str, Any]], forward: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Loopbacks whose loops nest or have nothing in common; some say never, some always, most depend on the pass."""
+    found: list[dict[str, Any]] = []
+    regions: list[set[str]] = []
+    choices = list(repeatable(nodes, forward))
+    for first, last, region in random.sample(choices, min(len(choices), random.choice([0, 1, 2, 4]))):
+        if any(region & other and not (region <= other or other <= region) for other in regions):
+            continue
+        named = next(node for node in nodes if node["name"] == last)
+        port = random.choice(["true", "false", "ended"] if "if" in named else ["done", "failed", "ended"])
+        edge = {
+            "from": f"{last}.{port}",
+            "to": first,
+            "loopback": {"maxIterations": random.choice([1, 2, 4])},
+        }
+        if random.random() < 0.6:
+            edge["when"] = random.choice([*WHENS, "pass.index < 2", "pass.index < 1"])
+        found.append(edge)
+        regions.append(region)
+    return found
 
 
 def workflow(random: Random) -> WorkflowSpec:

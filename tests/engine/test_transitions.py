@@ -228,12 +228,30 @@ def went_on() -> None:
     run.wish(redrive=2).check_ended()
 
 
+def repeated() -> None:
+    """Fresh passes of instances that ended in every way there is."""
+    named = {"a": RUN, "s": RUN, "x": RUN, "y": {**RUN, "when": "false"}, "b": {**RUN, "join": "any"}}
+    edges = [("a", "s"), ("a", "x"), ("a", "y"), ("s", "b"), ("x.failed", "b"), ("y", "b")]
+    run = Driver(
+        {
+            "nodes": [{"name": name, **node} for name, node in named.items()],
+            "connections": [
+                *({"from": source, "to": target} for source, target in edges),
+                {"from": "b", "to": "a", "loopback": {}, "when": "pass.index < 1"},
+            ],
+        }
+    ).create()
+    run.end("a").fail("x").end("b").fail("s").wish(cancel=True).fail("a#1")
+    run.check_ended()
+
+
 def broken_variables() -> None:
     run_of(RUN, variables={"x": "${inputs.missing}"}).create()
 
 
 SCENARIOS: list[Callable[[], None]] = [
     retried, held, lost, fallen_back, stopped, paths, redriven, taken_back, waited, looked_up, looped, called, went_on,
+    repeated,
     broken_variables,
 ]  # fmt: skip
 

@@ -275,6 +275,7 @@ class Driver:
             assert s.encode(self._shadow) == s.encode(self.state), (
                 "fold of the log differs from the live state"
             )
+            self._check_joins()
         for effect in effects_of(self.graph, self.state, events):
             self._act(effect)
 
@@ -304,8 +305,29 @@ class Driver:
             key, entry = caching.store_key(effect.identity), caching.entry_of(effect)
             self.cache.put_now(key, entry, effect.expires, effect.at)
 
+    def _check_joins(self) -> None:
+        """A connection settles at most once a pass, and a join counts no loopback."""
+        if self.state.epoch:
+            return  # what had ended before a redrive keeps its counts, whatever comes again
+        for key, node in self.state.nodes.items():
+            total = len(self.graph.find(key).incoming)
+            assert node.taken + node.dead <= total, (
+                f"{key}: {node.taken} taken and {node.dead} dead of {total}"
+            )
+
+    def _check_settled(self) -> None:
+        """Where nothing was ended early every connection has settled: what leads out of a loop when it was over."""
+        types = {type(event).__name__ for event in self.events}
+        early = {"Redriven", "CancelRequested", "ExecutionTimedOut"} & types or self.state.result is not None
+        if early or (self.state.phase == s.FAILED and self.spec.fail_fast):
+            return
+        for name, definition in self.graph.root.nodes.items():
+            node, total = self.state.node(name), len(definition.incoming)
+            assert node.taken + node.dead == total, f"{name}: {node.taken} taken, {node.dead} dead of {total}"
+
     def check_ended(self) -> None:
         """What holds of every run that has ended."""
+        self._check_settled()
         state = self.state
         assert state.ended, f"not ended: {self.statuses()}"
         seqs = [event.seq for event in self.events]

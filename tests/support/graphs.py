@@ -1,7 +1,8 @@
-"""Random acyclic workflows for property tests and simulations."""
+"""Random workflows for property tests and simulations; loopbacks are the only cycles."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import strategies as st
@@ -30,7 +31,59 @@ def bodies(draw: st.DrawFn, name: str) -> dict[str, Any]:
         )
         nodes[0]["fallback"] = f"{name}spare"
         nodes.append({"name": f"{name}spare", **spare})
-    return {"nodes": nodes}
+    body: dict[str, Any] = {"nodes": nodes}
+    if draw(st.integers(0, 2)) == 0:
+        body["connections"] = draw(loopbacks(nodes, []))
+    return body
+
+
+@st.composite
+def loopbacks(
+    draw: st.DrawFn, nodes: list[dict[str, Any]], forward: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Up to three connections that close loops with one way in, which nest or have nothing in common."""
+    loops = list(repeatable(nodes, forward))
+    chosen: list[dict[str, Any]] = []
+    regions: list[set[str]] = []
+    named = {node["name"]: node for node in nodes}
+    for _ in range(draw(st.integers(0, 3)) if loops else 0):
+        first, last, region = draw(st.sampled_from(loops))
+        edge: dict[str, Any] = {"from": f"{last}.{draw(st.sampled_from(ports(named[last])))}", "to": first}
+        overlapping = any(region & other and not (region <= other or other <= region) for other in regions)
+        known = any((edge["from"], first) == (other["from"], other["to"]) for other in chosen)
+        if overlapping or known:
+            continue
+        edge["loopback"] = {"maxIterations": draw(st.integers(1, 3))}
+        if draw(st.booleans()):
+            edge["when"] = draw(
+                st.sampled_from(["pass.index < 1", "pass.index != 1", "outputs.nothing == 1"])
+            )
+        chosen.append(edge)
+        regions.append(region)
+    return chosen
+
+
+def repeatable(
+    nodes: list[dict[str, Any]], forward: list[dict[str, Any]]
+) -> Iterator[tuple[str, str, set[str]]]:
+    """The pairs of nodes between which a loop with one way in could run, and what it would repeat."""
+    fallbacks = {node["fallback"] for node in nodes if "fallback" in node}
+    names = [node["name"] for node in nodes if node["name"] not in fallbacks and "finish" not in node]
+    edges = {(edge["from"].partition(".")[0], edge["to"]) for edge in forward}
+    for node in nodes:
+        edges |= {(source.partition(".")[0], node["name"]) for source in node.get("after", ())}
+    reach = {name: {name} for name in (node["name"] for node in nodes)}
+    for _ in nodes:
+        for source, target in edges:
+            reach[source] |= reach[target]
+    for first in names:
+        for last in names:
+            region = {name for name in reach[first] if last in reach[name]}
+            ways_in = {
+                target for source, target in edges if source not in region and target in region - {first}
+            }
+            if region and not ways_in:
+                yield first, last, region
 
 
 BODY_NODES: list[dict[str, Any]] = [
@@ -145,7 +198,7 @@ def ports(node: dict[str, Any]) -> list[str]:
 
 @st.composite
 def workflows(draw: st.DrawFn) -> WorkflowSpec:
-    """A random acyclic workflow."""
+    """A random workflow."""
     count = draw(st.integers(1, 9))
     nodes: list[dict[str, Any]] = []
     connections: dict[tuple[str, str], dict[str, Any]] = {}
@@ -180,9 +233,10 @@ def workflows(draw: st.DrawFn) -> WorkflowSpec:
                 "finish": {"result": draw(st.sampled_from(["done", "failed"]))},
             }
         )
+    forward = list(connections.values())
     spec: dict[str, Any] = {
         "nodes": nodes,
-        "connections": list(connections.values()),
+        "connections": forward + draw(loopbacks(nodes, forward)),
         "failFast": draw(st.booleans()),
         "outputs": {f"n{i}": f"${{nodes.n{i}.status}}" for i in range(count)},
     }

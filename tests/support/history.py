@@ -39,7 +39,7 @@ class _History:
         evolve(self.state, event)
         if isinstance(event, ENDS):
             self._end(event)
-        elif isinstance(event, OPENS):
+        elif isinstance(event, OPENS) and not (isinstance(event, e.LoopIteration) and event.loopback):
             assert event.scope not in self.succeeded, f"{event.scope} has succeeded and begins again"
             assert isinstance(event, e.BodyReopened) == (event.scope in self.lost), (
                 f"{event} has begun before or not"
@@ -50,7 +50,7 @@ class _History:
         elif isinstance(event, e.BodyEnded) and not event.handled:
             self.lost.add(event.scope)
         elif isinstance(event, e.LoopStarted) and event.items is not None:
-            self.items[key_of(event.node)] = len(event.items)
+            self.items[event.node] = len(event.items)
         elif isinstance(event, e.NodeScheduled):
             delivery = (event.node, event.attempt, event.delivery)
             assert delivery not in self.started, f"{delivery} is scheduled twice"
@@ -58,27 +58,27 @@ class _History:
         self._begin_again(event)
 
     def _end(self, event: Any) -> None:
-        key = key_of(event.node)
-        assert key not in self.ended, f"{event.node} ended twice"
+        key = event.node
+        assert key not in self.ended, f"{key} ended twice"
         self.ended.add(key)
         if isinstance(event, e.NodeCompleted) and not event.via and key in self.items:
             found = [self.succeeded.get(f"{key}[{index}]/") for index in range(self.items[key])]
-            outputs = self.state.node(key).outputs
+            outputs = self.state.node(key_of(key)).outputs
             assert ({}, found) == (event.outputs, outputs["items"]), (
                 f"{key}: outputs are not those of its items, in order"
             )
 
     def _begin_again(self, event: e.Event) -> None:
         if isinstance(event, (e.Redriven, e.BodyReopened)):
-            self.ended -= {key_of(item.node) for item in event.reset}
+            self.ended -= {item.node for item in event.reset}
         if isinstance(event, e.Redriven):
-            self.ended.difference_update(event.finally_nodes)
+            self.ended.difference_update(self.state.instance(name) for name in event.finally_nodes)
         elif isinstance(event, e.NodeFallback):
-            self.ended.discard(key_of(event.fallback))
+            self.ended.discard(event.fallback)
         elif isinstance(event, e.NodeRetrying) or (
             isinstance(event, e.NodeStarted) and event.body and not event.goes_on
         ):
-            inside = list(self._inside(key_of(event.node)))
+            inside = list(self._inside(event.node))
             self.ended.difference_update(inside)
             self.lost.difference_update(inside)
             for scope in inside:

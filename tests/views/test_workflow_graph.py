@@ -89,6 +89,48 @@ def test_loopbacks_are_marked():
     assert not edges(view)[("a", None, "b")].loopback
 
 
+def test_a_loop_shows_its_present_pass():
+    """In a fresh pass its connections are open again; what has left it, and the loopback, stay taken; nodes tell the pass."""
+    nodes = [
+        {"name": "a", "run": RUN, "fallback": "f"},
+        {"name": "b", "run": RUN, "after": ["a"]},
+        {"name": "c", "run": RUN, "after": ["a"]},
+        {"name": "f", "run": RUN},
+    ]
+    back = {"from": "b.failed", "to": "a", "loopback": {"maxIterations": 1}}
+    driver = Driver({"nodes": nodes, "connections": [back]}).create().end("a").fail("b")
+
+    view = live_view(driver)
+
+    assert {edge.target: edge.state for edge in view.edges if edge.port != "fallback"} == {
+        "a": "taken",
+        "b": "open",
+        "c": "taken",
+    }
+    assert [(node.id, node.status, node.detail) for node in view.nodes][:2] == [
+        ("a", "Ready", "#1"),
+        ("b", "Pending", "#1"),
+    ]
+
+    driver.fail("a#1").end("a#1/f").end("b#1").end("c")
+
+    assert edges(live_view(driver))[("b", "failed", "a")].state == "taken"
+    rows = node_views.rows(driver.graph, driver.state, driver.now)
+    assert [row[0] for row in rows] == ["a#1", "a#1/f", "b#1", "c"]
+
+
+def test_a_loopback_that_was_never_taken_is_dead_in_the_end():
+    """No join counts it, so the log does not say so."""
+    nodes = [{"name": "a", "run": RUN}]
+    back = {"from": "a.failed", "to": "a", "loopback": {"maxIterations": 1}}
+    driver = Driver({"nodes": nodes, "connections": [back]}).create()
+    assert [edge.state for edge in live_view(driver).edges] == ["open"]
+
+    driver.end("a")
+
+    assert [edge.state for edge in live_view(driver).edges] == ["dead"]
+
+
 def test_an_execution_shows_states_and_what_was_settled():
     """Statuses of nodes, taken and dead connections, and a remark on each node."""
     nodes = [

@@ -58,7 +58,8 @@ def unanswered_of(graph: Graph, state: State) -> list[LookUp]:
 def _start(graph: Graph, state: State, event: e.NodeScheduled) -> StartAttempt | None:
     key = key_of(event.node)
     instance = state.node(key)
-    current = instance.attempt == event.attempt and instance.delivery == event.delivery
+    same = state.instance(key) == event.node
+    current = same and instance.attempt == event.attempt and instance.delivery == event.delivery
     if not current or instance.status not in (s.SCHEDULED, s.STOPPING):
         return None
     node = graph.find(key)

@@ -23,6 +23,7 @@ from fairlead.engine.expressions import (
     compile_expression,
     compile_template,
 )
+from fairlead.engine.regions import Region, find_regions
 from fairlead.model.ids import connection_id, key_of
 from fairlead.model.manifests import BODY_KINDS, Connection, Node, Retry, WorkflowSpec, node_digest
 from fairlead.model.manifests.policies import AtLeast
@@ -40,12 +41,25 @@ def underscored(name: str) -> str:
 
 
 class Edge:
-    """One connection. `id` is `from.port>to`."""
+    """One connection.
 
-    __slots__ = ("_names", "_when", "id", "port", "source", "target", "when_source")
+    `id` is `from.port>to`; `loopback` is how often it may be taken, if it is one; `leaves` are the loops that it leads out of.
+    """
 
-    def __init__(self, source: str, port: str, target: str, when: str | None, names: frozenset[str]) -> None:
+    __slots__ = ("_names", "_when", "id", "leaves", "loopback", "port", "source", "target", "when_source")
+
+    def __init__(
+        self,
+        source: str,
+        port: str,
+        target: str,
+        when: str | None,
+        names: frozenset[str],
+        loopback: int | None = None,
+    ) -> None:
         self._names = names
+        self.loopback = loopback
+        self.leaves: tuple[Region, ...] = ()
         self.id = connection_id(source, port, target)
         self.source = source
         self.port = port
@@ -62,7 +76,10 @@ class Edge:
 
 
 class NodeDef:
-    """One node of a body: its manifest, its connections and the policies that apply to it."""
+    """One node of a body: its manifest, its connections and the policies that apply to it.
+
+    `incoming` has no loopbacks: joins do not count them. `regions` are the loops that the node is in, innermost first.
+    """
 
     __slots__ = (
         "_digest",
@@ -75,6 +92,7 @@ class NodeDef:
         "name",
         "needs",
         "outgoing",
+        "regions",
         "spec",
     )
 
@@ -86,6 +104,7 @@ class NodeDef:
         self.kind = spec.kind
         self.incoming: list[Edge] = []
         self.outgoing: list[Edge] = []
+        self.regions: tuple[Region, ...] = ()
         self.default_port = _default_port(spec)
         self.needs = _needed(spec.join)
         self._templates: dict[str, Template] | None = None
@@ -172,6 +191,7 @@ class Body:
             target = self.fallbacks if spec.name in stand_ins else self.nodes
             target[spec.name] = NodeDef(self, index, spec)
         self._connect(connections)
+        self.regions = {region.id: region for region in find_regions(self.nodes)}
         self.entries = [node for node in self.nodes.values() if not node.incoming]
         for node in (*self.nodes.values(), *self.fallbacks.values()):
             _add_bodies(graph, node, prefix)
@@ -189,20 +209,25 @@ class Body:
     def _connect(self, connections: Iterable[Connection]) -> None:
         known: set[str] = set()
         for connection in connections:
-            self._edge(connection.from_, connection.to, connection.when, known)
+            loopback = connection.loopback
+            limit = loopback.max_iterations if loopback is not None else None
+            self._edge(connection.from_, connection.to, connection.when, known, limit)
         for node in self.nodes.values():
             for source in node.spec.after or ():
                 self._edge(source, node.name, None, known)
 
-    def _edge(self, source: str, target: str, when: str | None, known: set[str]) -> None:
+    def _edge(
+        self, source: str, target: str, when: str | None, known: set[str], loopback: int | None = None
+    ) -> None:
         name, _, port = source.partition(".")
         origin = self.nodes[name]
-        edge = Edge(name, port or origin.default_port, target, when, self.names_of_items)
+        edge = Edge(name, port or origin.default_port, target, when, self.names_of_items, loopback)
         if edge.id in known:
             return
         known.add(edge.id)
         origin.outgoing.append(edge)
-        self.nodes[target].incoming.append(edge)
+        if loopback is None:
+            self.nodes[target].incoming.append(edge)
 
 
 class Graph:

@@ -179,7 +179,7 @@ def conclude(turn: Turn) -> bool:
 
 def _all_ended(turn: Turn) -> bool:
     scope = turn.state.scope_of("")
-    return scope.ended >= scope.total
+    return scope.ended >= scope.total and (not scope.looping or bool(turn.draining()))
 
 
 def _drain(turn: Turn, reason: str) -> None:

@@ -134,12 +134,14 @@ def _advance_while(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         error = e.Error(reason=reasons.MAX_ITERATIONS_EXCEEDED, message=message)
         ending.attempt_failed(turn, key, state.path, error)
     else:
-        _open(turn, key, state, body, f"{key}[{loop.opened}]/", loop.opened, condition=True)
+        _open(
+            turn, key, state, body, f"{turn.state.instance(key)}[{loop.opened}]/", loop.opened, condition=True
+        )
 
 
 def body_condition(turn: Turn, key: str, node: NodeDef, body: Body, loop: LoopState, source: str) -> Any:
     """The condition of a while: it sees what the container sees, `pass` of the pass to come, and the nodes of the last one."""
-    names = turn.names_around(key)
+    names = turn.names_around(node, key)
     before = names.get("pass")
     upcoming: dict[str, Any] = (
         {"index": loop.opened} if before is None else {"index": loop.opened, "parent": before}
@@ -172,7 +174,7 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         if again:
             redriving.reopen(turn, key, again.pop(0))
             continue
-        prefix = f"{key}[{loop.opened}]/"
+        prefix = f"{turn.state.instance(key)}[{loop.opened}]/"
         _open(turn, key, state, turn.graph.body_of(prefix), prefix, loop.opened)
     if loop.opened == total and not loop.open and not loop.again:
         _loop_completed(turn, key, state, loop)
@@ -191,7 +193,7 @@ def _advance_branches(turn: Turn, key: str, node: NodeDef, state: NodeState, loo
         for prefix in list(loop.again):
             redriving.reopen(turn, key, prefix)
         for index in range(loop.opened, len(branches)):
-            prefix = f"{key}.{branches[index].name}/"
+            prefix = f"{turn.state.instance(key)}.{branches[index].name}/"
             _open(turn, key, state, turn.graph.body_of(prefix), prefix, index, branch=branches[index].name)
         return
     if loop.open:
@@ -221,7 +223,8 @@ def _verdict(node: NodeDef, loop: LoopState) -> str:
 def _branches_done(turn: Turn, key: str, state: NodeState, node: NodeDef, loop: LoopState) -> None:
     parallel = node.spec.parallel
     assert parallel is not None
-    names = [branch.name for branch in parallel.branches if f"{key}.{branch.name}/" in loop.results]
+    instance = turn.state.instance(key)
+    names = [branch.name for branch in parallel.branches if f"{instance}.{branch.name}/" in loop.results]
     ending.complete(turn, key, state.path, port="done", collected=names)
 
 
@@ -282,7 +285,7 @@ def close(turn: Turn, prefix: str) -> None:
             else e.Error(reason=reason, message="it was ended from outside")
         )
         _body_ended(turn, prefix, scope, error=error, failed=failure is not None)
-    elif scope.ended >= scope.total:
+    elif scope.ended >= scope.total and not scope.looping:
         try:
             outputs = _outputs(turn, prefix)
             stored = turn.sizes.items(outputs, turn.state.counters.stored)
@@ -297,16 +300,17 @@ def close(turn: Turn, prefix: str) -> None:
 def _body_ended(turn: Turn, prefix: str, scope: ScopeState, *, failed: bool = False, **how: Any) -> None:
     """`failed`: by itself; else it was ended from outside, or succeeded."""
     key = scope.container
+    instance = turn.state.instance(key)
     owner = turn.graph.body_of(prefix).owner
     assert owner is not None
     branch = ""
     handled = failed and owner.spec.for_each is not None and owner.spec.for_each.on_item_error == "continue"
     if owner.spec.parallel is not None:
-        branch = prefix[len(key) + 1 : -1]
+        branch = prefix[len(instance) + 1 : -1]
         handled = turn.state.nodes[key].stop == reasons.DECIDED and "error" in how
     turn.emit(
         e.BodyEnded,
-        node=turn.state.instance(key),
+        node=instance,
         scope=prefix,
         index=scope.index,
         branch=branch,
@@ -332,24 +336,8 @@ def _outputs(turn: Turn, prefix: str) -> dict[str, Any]:
 
 def _drain(turn: Turn, prefix: str, reason: str) -> None:
     """Stop what runs in a body, once; what is held or waits is Cancelled at once."""
-    state = turn.state
-    for key in list(state.members.get(prefix, ())):
-        node = state.node(key)
-        if node.status == s.FALLBACK and node.fallback:
-            key = node.fallback  # noqa: PLW2901 - its stand-in is what runs
-            node = state.node(key)
-            if node.status == s.PENDING:
-                ending.skip(turn, key, reason)
-                ending.cancel(turn, node.stands_for, reason)
-                continue
-        if node.status in s.HOLDS_SLOT and node.stop != reason:
-            turn.emit(
-                e.NodeStopping, node=state.instance(key), path=node.path, attempt=node.attempt, reason=reason
-            )
-            if key in state.loops:
-                turn.work.append(key)
-        elif node.status in (s.READY, s.RETRYING, s.LOST, s.WAITING, s.LOOKING_UP):
-            ending.cancel(turn, key, reason)
+    for key in list(turn.state.members.get(prefix, ())):
+        ending.stop(turn, key, reason)
 
 
 def _sweep(turn: Turn, prefix: str, scope: ScopeState, reason: str) -> None:

@@ -95,10 +95,11 @@ class NodesView(_View):
             real = body.names.get(name)
             if real is not None:
                 found = self._state.nodes.get(prefix + real, _UNKNOWN)
-                if (
-                    last and found.status not in s.ENDED_NODE
-                ):  # a while: until it has ended, that of the pass before
-                    found = self._state.nodes.get(last + real, found)
+                if found.status not in s.ENDED_NODE:  # in a loop, until it has ended: that of the pass before
+                    if found.before is not None:
+                        found = found.before
+                    elif last:
+                        found = self._state.nodes.get(last + real, found)
                 return NodeView(found)
         raise KeyError(name)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fairlead.engine import caching, children, ending, joins, loops, waits
+from fairlead.engine import caching, children, ending, joins, loops, passes, waits
 from fairlead.engine.documents import templates_of, text_of
 from fairlead.engine.expressions import ExpressionError, ExpressionResultTooLarge, compile_condition
 from fairlead.engine.graph import NodeDef
@@ -23,12 +23,15 @@ from fairlead.model.state import NodeState
 
 
 def look(turn: Turn, key: str) -> None:
-    """Look at an instance whose connections may have been settled, at a container at work, or at a body (by its prefix)."""
+    """Look at an instance whose connections may have been settled, at a container at work, a body (by its prefix) or a loop."""
     if key.endswith("/"):
         loops.close(turn, key)
         return
     if key in turn.state.loops:
         loops.look(turn, key)
+        return
+    if ">" in key:
+        passes.look(turn, key)
         return
     if turn.state.forgotten(key):
         return

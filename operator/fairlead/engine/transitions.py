@@ -49,7 +49,7 @@ PATH: Table = {
 
 _ENDS_AT_ONCE = {"NodeCompleted": s.SUCCEEDED, "NodeFailed": s.FAILED, "NodeSkipped": s.SKIPPED}
 
-_RUNS_AGAIN = {"Redriven": s.PENDING, "BodyReopened": s.PENDING}
+_RUNS_AGAIN = {"Redriven": s.PENDING, "BodyReopened": s.PENDING, "LoopIteration": s.PENDING}
 
 NODE: Table = {
     s.PENDING: {

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 from fairlead.engine.evolve import evolve
@@ -66,6 +66,14 @@ class Queue:
         self._keys.discard(key)
         return key
 
+    def drop(self, keys: set[str]) -> None:
+        """Forget instances that a fresh pass replaces."""
+        if self._keys.isdisjoint(keys):
+            return
+        self._keys -= keys
+        self._heap = [entry for entry in self._heap if entry[2] not in keys]
+        heapify(self._heap)
+
     def clear(self) -> None:
         """Forget all: the run is over, or begins anew."""
         self._heap, self._keys, self._unsaid = [], set(), []
@@ -106,8 +114,18 @@ class Turn:
         event = cls(seq=self.state.seq + 1, at=self.now, **fields)
         evolve(self.state, event)
         self.events.append(event)
-        if cls in _ENDS and (prefix := prefix_of(fields["node"])) in self.state.scopes and prefix:
-            self.work.append(prefix)
+        if cls in _ENDS:
+            prefix = prefix_of(fields["node"])
+            if prefix and prefix in self.state.scopes:
+                self.work.append(prefix)
+            if self.state.looping:
+                self._queue_loops(prefix)
+
+    def _queue_loops(self, prefix: str) -> None:
+        """Queue the loops of a body, in which an instance has ended, that wait for their next pass."""
+        scope = self.state.scopes.get(prefix) if prefix else self.state.scope_of("")
+        if scope is not None and scope.looping and scope.regions:
+            self.work.extend(prefix + name for name, region in scope.regions.items() if region.wanted)
 
     def scope(  # noqa: PLR0913 - each names one thing that an expression may see
         self,
@@ -146,6 +164,8 @@ class Turn:
             around, items = self._seen_from(prefix_of(key))
             bodies = (*around, *bodies)
             extra = {**items, **extra} if extra else items
+        if node is not None and node.regions:
+            extra = {**extra, "pass": _passes(self._indexes(key), extra.get("pass"))}
         if inner or names:
             bodies = (*inner, *bodies)
             extra = {**extra, **(names or {})}
@@ -160,9 +180,10 @@ class Turn:
             phase=phase,
         )
 
-    def names_around(self, key: str) -> dict[str, Any]:
+    def names_around(self, node: NodeDef, key: str) -> dict[str, Any]:
         """What `item`, `index`, `pass` and the `as` names are where an instance is."""
-        return self._seen_from(prefix_of(key))[1] if "/" in key else {}
+        names = self._seen_from(prefix_of(key))[1] if "/" in key else {}
+        return {**names, "pass": _passes(self._indexes(key), names.get("pass"))} if node.regions else names
 
     def _seen_from(self, prefix: str) -> Around:
         """The bodies around an instance, innermost first, and what `item`, `index`, `pass` and the `as` names are there.
@@ -180,18 +201,20 @@ class Turn:
         ):  # the place of a stand-in: it sees what the node sees that it stands for, and its error
             bodies, names = self._seen_from(prefix_of(prefix[:-1]))
             error = self.state.node(key_of(prefix[:-1])).error
+            names = self._with_passes(names, self._indexes(prefix[:-1]))
             return bodies, names if error is None else {**names, "error": error_value(error)}
         outer = prefix_of(scope.container)
         if self._around_outer[0] != outer:
             self._around_outer = (outer, self._seen_from(outer))
         bodies, names = self._around_outer[1]
+        names = self._with_passes(names, self._indexes(scope.container))
         loop = self.state.loops[scope.container]
         owner = self.graph.find(scope.container).spec
         if owner.for_each is not None and loop.items is not None:
             item, index, name = loop.items[scope.index], scope.index, owner.for_each.as_
             names = {**names, name: item, f"{name}_index": index, "item": item, "index": index}
         elif owner.while_ is not None:
-            names = {**names, "pass": _pass(scope.index, names.get("pass"))}
+            names = self._with_passes(names, [scope.index])
         found = ((self.graph.body_of(prefix), prefix, loop.last), *bodies), names
         self._around_last = (prefix, found)
         return found
@@ -205,16 +228,26 @@ class Turn:
         stands_for = self.state.node(key).stands_for
         return self.state.node(stands_for).error if stands_for else None
 
+    @staticmethod
+    def _with_passes(names: dict[str, Any], indexes: list[int]) -> dict[str, Any]:
+        return {**names, "pass": _passes(indexes, names.get("pass"))} if indexes else names
+
     def draining_at(self, key: str) -> str:
         """Why nothing new starts where an instance is: the run is ending, or a body around it."""
         reason = self.draining()
-        if reason or "/" not in key:
+        if reason:
             return reason
+        if self.abandoned(key):
+            return reasons.PASS_ABANDONED
+        if "/" not in key:
+            return ""
         scopes, nodes = self.state.scopes, self.state.nodes
         prefix = prefix_of(key)
         while prefix:
             scope = scopes.get(prefix)
             if scope is None:
+                if self.abandoned(prefix[:-1]):
+                    return reasons.PASS_ABANDONED
                 prefix = prefix_of(prefix[:-1])
                 continue
             if scope.failure is not None:
@@ -222,8 +255,34 @@ class Turn:
             container = nodes[scope.container]
             if container.status == s.STOPPING:
                 return container.stop
+            if self.abandoned(scope.container):
+                return reasons.PASS_ABANDONED
             prefix = prefix_of(scope.container)
         return ""
+
+    def abandoned(self, key: str) -> bool:
+        """Whether a loop that the instance is in waits for its next pass."""
+        if not self.state.looping:
+            return False
+        prefix = prefix_of(key)
+        scope = self.state.scopes.get(prefix)
+        if scope is None or not scope.looping or not scope.regions:
+            return False
+        node = self.graph.body_of(prefix).nodes.get(key_of(key)[len(prefix) :])
+        known = scope.regions
+        return node is not None and any(
+            region.id in known and known[region.id].wanted for region in node.regions
+        )
+
+    def _indexes(self, key: str) -> list[int]:
+        """How often the loops around an instance were repeated, innermost first."""
+        prefix = prefix_of(key)
+        body = self.graph.body_of(prefix)
+        if not body.regions:
+            return []
+        node = body.nodes.get(key_of(key)[len(prefix) :])
+        known = self.state.regions_at(prefix)
+        return [known[r.id].count if r.id in known else 0 for r in node.regions] if node is not None else []
 
     def seed(self, key: str, field: str) -> str:
         """Where `uuid()` is drawn from: run, instance and field, not the attempt (semantics 10)."""
@@ -264,6 +323,11 @@ def priority(turn: Turn, node: NodeDef) -> int:
     return turn.state.priority if node.spec.priority is None else node.spec.priority
 
 
-def _pass(index: int, parent: Any) -> dict[str, Any]:
-    """`pass`, with `parent` outward."""
-    return {"index": index} if parent is None else {"index": index, "parent": parent}
+def _passes(indexes: list[int], around: dict[str, Any] | None = None) -> dict[str, Any]:
+    """`pass`, innermost first, with `parent` outward; `around` is what it is outside of these."""
+    found: dict[str, Any] = {"index": indexes[0]}
+    if len(indexes) > 1:
+        found["parent"] = _passes(indexes[1:], around)
+    elif around is not None:
+        found["parent"] = around
+    return found

@@ -23,6 +23,12 @@ def connection_target(connection: str) -> str:
     return connection[connection.rindex(">") + 1 :]
 
 
+def loop_of(connection: str) -> str:
+    """What a loopback repeats, by the nodes that it connects: `last>first` of `last.port>first`."""
+    source, _, target = connection.partition(">")
+    return f"{source.partition('.')[0]}>{target}"
+
+
 def prefix_of(instance: str) -> str:
     """The scope of an instance with its trailing slash: `lines[3]/` of `lines[3]/pack`, empty in the workflow's own body."""
     return instance[: instance.rfind("/") + 1]

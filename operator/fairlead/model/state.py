@@ -86,6 +86,9 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     taken: int = 0  # incoming connections settled so far
     dead: int = 0
     arrivals: list[str] | None = None  # paths that wait at the join
+    joined: bool = False  # the join was met in an earlier pass: a loopback starts it
+    exits: list[str] | None = None  # connections out of a loop that `taken` has counted
+    before: NodeState | None = None  # what is to be seen of the pass before
     path: str = ""
     attempt: int = 0
     attempts_before: int = (
@@ -150,6 +153,19 @@ class Failure(msgspec.Struct, omit_defaults=True, gc=False):
     attempt: int = 0
 
 
+class RegionState(msgspec.Struct, omit_defaults=True, gc=False):
+    """What the loopbacks `last>first` repeat, once one of them was taken."""
+
+    nodes: list[str] = []  # names
+    path: str = ""  # the one of the first pass, whose children the others are
+    current: str = ""  # that of the present pass, from the second on
+    left: bool = False  # a path of this pass has left the loop and goes on
+    count: int = 0  # passes after the first
+    taken: dict[str, int] = {}  # how often each loopback was taken in this epoch
+    last: str = ""  # the loopback that was taken last
+    wanted: str = ""  # the loopback that was taken and whose pass has not begun
+
+
 class ScopeState(msgspec.Struct, omit_defaults=True, gc=False):
     """One body at work: the workflow's own, `finally`, or a pass, an item or a branch of a container."""
 
@@ -161,6 +177,8 @@ class ScopeState(msgspec.Struct, omit_defaults=True, gc=False):
     running: int = 0  # instances in it whose end has to be waited for
     attempts: int = 0  # where the attempts of its instances go on from
     failure: Failure | None = None
+    regions: dict[str, RegionState] | None = None  # loops closed by loopbacks, by `last>first`
+    looping: int = 0  # how many of them wait for their next pass
 
 
 class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
@@ -283,6 +301,7 @@ class State(msgspec.Struct):
     ended_paths: list[str] = []
     path_children: dict[str, int] = {}  # children ever opened, by parent; "" counts the roots
     iterations: dict[str, int] = {}  # loopback passes by key
+    looping: int = 0  # loops that wait for their next pass, in all bodies
     ready: dict[str, str] = {}  # held instances -> why, in the order in which they became ready
     active: dict[str, int] = {}  # instances whose delivery holds a slot
     children: dict[str, int] = {}  # instances whose child is asked for or at work
@@ -329,6 +348,13 @@ class State(msgspec.Struct):
         """The instance at a key; one that nothing is known of yet is Pending."""
         found = self.nodes.get(key)
         return NodeState(iteration=self.iterations.get(key, 0)) if found is None else found
+
+    def regions_at(self, prefix: str) -> dict[str, RegionState]:
+        """The loops of a body of which a loopback was taken; also of one that ended and is about to go on."""
+        scope = self.scopes.get(prefix)
+        if scope is None:
+            scope = next((loop.again[prefix] for loop in self.loops.values() if prefix in loop.again), None)
+        return {} if scope is None or scope.regions is None else scope.regions
 
     def forgotten(self, key: str) -> bool:
         """Whether the body that an instance was in has ended."""

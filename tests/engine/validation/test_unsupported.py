@@ -21,7 +21,6 @@ FIELDS = {
     "triggers": NODE + 'triggers: [{name: t, schedule: {cron: "* * * * *"}}]',
     "runOnChange": NODE + "runOnChange: true",
     "notifications": NODE + 'notifications: [{"on": [failed], secret: s}]',
-    "connections[0].loopback": "nodes: [{name: n, run: {sh: ls}}]\nconnections: [{from: n.failed, to: n, loopback: {}}]",
     "nodes[0].compensate": "nodes: [{name: n, run: {sh: ls}, compensate: {set: {}}}]",
     "nodes[0].guards": "nodes: [{name: n, run: {sh: ls}, guards: [g]}]",
     "nodes[0].breaker": "nodes: [{name: n, run: {sh: ls}, breaker: {}}]",

@@ -18,7 +18,7 @@ from fairlead.apps.views.graphs.views import EdgeState, Status
 from fairlead.engine.graph import Body, Graph, NodeDef
 from fairlead.model import events as e
 from fairlead.model import state as s
-from fairlead.model.ids import connection_id, key_of, prefix_of
+from fairlead.model.ids import connection_id, connection_target, key_of, prefix_of
 from fairlead.model.manifests import Connection, Node
 from fairlead.model.state import NodeState, State
 
@@ -51,19 +51,38 @@ def graph_view(
 
 
 def settled_by(events: Iterable[e.Event]) -> dict[str, EdgeState]:
-    """What became of each connection, by the log; what a redrive runs again is open again."""
+    """What became of each connection, by the log; what a redrive runs again is open again, and so is a loop's next pass.
+
+    Connections out of a loop stay taken, and loopbacks too.
+    """
     settled: dict[str, EdgeState] = {}
+    regions: dict[str, list[str]] = {}
     for event in events:
         if isinstance(event, e.Redriven):
             again = tuple(f"{key_of(item.node)}." for item in event.reset)
             for connection in [known for known in settled if known.startswith(again)]:
                 del settled[connection]
+        elif isinstance(event, e.LoopStarted) and event.loopback:
+            regions[event.loopback] = event.region
+        elif isinstance(event, e.LoopIteration) and event.loopback:
+            _reopen(settled, event.scope, regions[event.loopback], event.loopback)
         elif isinstance(event, (e.NodeCompleted, e.NodeFailed, e.NodeSkipped, e.NodeCancelled)):
             prefix = prefix_of(event.node)
             settled.update((prefix + connection, "dead") for connection in event.dead)
             if not isinstance(event, e.NodeCancelled):
                 settled.update((prefix + connection, "taken") for connection in event.taken)
+                if event.loopback:
+                    settled[prefix + event.loopback] = "taken"
     return settled
+
+
+def _reopen(settled: dict[str, EdgeState], scope: str, region: list[str], loopback: str) -> None:
+    """Connections between the nodes of a region; other loopbacks among them were taken within the pass before."""
+    for known in list(settled):
+        connection = known.removeprefix(scope)
+        source, target = connection.partition(".")[0], connection_target(known)
+        if source in region and target in region and connection != loopback:
+            del settled[known]
 
 
 def status_of(node: NodeState) -> Status:
@@ -84,8 +103,8 @@ class _Drawing:
         loopbacks = {_id(body, connection) for connection in connections if connection.loopback is not None}
         order = sorted([*body.nodes.values(), *body.fallbacks.values()], key=lambda node: node.index)
         for node in order:
-            served = [other.name for other in order if other.spec.fallback == node.name]
-            self._node(node, prefix, group, [f"{prefix}{other}/{node.name}" for other in served])
+            served = [prefix + other.name for other in order if other.spec.fallback == node.name]
+            self._node(node, prefix, group, [f"{self._instance(other)}/{node.name}" for other in served])
         for node in order:
             for edge in node.outgoing:
                 self.edges.append(
@@ -97,7 +116,7 @@ class _Drawing:
                         prefix + edge.target,
                         edge.when_source,
                         loopback=edge.id in loopbacks,
-                        state=self._settled(prefix + edge.id),
+                        state=self._settled(prefix + edge.id, back=edge.loopback is not None),
                     )
                 )
             if node.spec.fallback:
@@ -111,8 +130,14 @@ class _Drawing:
             GraphEdge(prefix + node.name, "fallback", f"{prefix}{node.spec.fallback}", state=state)
         )
 
-    def _settled(self, connection: str) -> EdgeState | None:
-        return None if self.state is None else self.settled.get(connection, "open")
+    def _settled(self, connection: str, *, back: bool) -> EdgeState | None:
+        """What became of a connection; a loopback that was never taken is dead once the run is over."""
+        if self.state is None:
+            return None
+        return self.settled.get(connection, "dead" if back and self.state.ended else "open")
+
+    def _instance(self, key: str) -> str:
+        return key if self.state is None else self.state.instance(key)
 
     def _node(self, node: NodeDef, prefix: str, group: str | None, stand_ins: list[str]) -> None:
         """One node; a fallback has an instance for each node that it has stood in for, of which one is shown."""
@@ -122,6 +147,9 @@ class _Drawing:
             key = next((key for key in stand_ins if key in self.state.nodes), name)
             found = self.state.node(key)
             status, detail = status_of(found), detail_of(found)
+            iteration = self.state.iterations.get(name, 0)
+            if iteration:
+                detail = ", ".join(filter(None, [f"#{iteration}", detail]))
         if node.spec.workflow is not None:
             detail = ", ".join(filter(None, (f"runs {node.spec.workflow.name}", detail)))
         self.nodes.append(GraphNode(name, node.name, node.kind, status, detail, group))

@@ -70,26 +70,32 @@ def forget_all(state: State) -> None:
 
 def forget_scope(state: State, prefix: str, container: NodeState) -> None:
     """A body's instances go, and what is kept of containers among them; their container remembers what there was."""
-    inside = container.inside
-    if inside is None:
-        inside = container.inside = Inside()
     for key in state.members.pop(prefix, ()):
+        state.iterations.pop(key, None)
         node = state.nodes.pop(key)
         if key in state.kept:
             _forget(state, state.kept.pop(key), node)
-        inside.attempts = max(inside.attempts, node.attempt)
-        if node.status == s.SUCCEEDED:
-            inside.done += 1
-        elif node.status == s.FAILED:
-            inside.failed += 1
-        else:
-            inside.skipped += 1
-        deeper = node.inside
-        if deeper is not None:
-            inside.attempts = max(inside.attempts, deeper.attempts)
-            inside.done += deeper.done
-            inside.failed += deeper.failed
-            inside.skipped += deeper.skipped
+        remember(container, node)
+
+
+def remember(container: NodeState, node: NodeState) -> None:
+    """An ended instance of a container's bodies leaves the state, as what was inside of it has: how it ended is remembered."""
+    inside = container.inside
+    if inside is None:
+        inside = container.inside = Inside()
+    inside.attempts = max(inside.attempts, node.attempt)
+    if node.status == s.SUCCEEDED:
+        inside.done += 1
+    elif node.status == s.FAILED:
+        inside.failed += 1
+    else:
+        inside.skipped += 1
+    deeper = node.inside
+    if deeper is not None:
+        inside.attempts = max(inside.attempts, deeper.attempts)
+        inside.done += deeper.done
+        inside.failed += deeper.failed
+        inside.skipped += deeper.skipped
 
 
 def _forget(state: State, loop: LoopState, container: NodeState) -> None:

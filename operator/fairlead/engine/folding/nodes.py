@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from fairlead.engine.folding.connections import settle, settle_dead
 from fairlead.engine.folding.keeping import end_loop, retry_loop, start_loop
 from fairlead.engine.folding.loops import collected_outputs
-from fairlead.engine.folding.moves import end_node, move_node, node_at, pausable, settle, uncount
+from fairlead.engine.folding.moves import end_node, move_node, node_at, pausable, uncount
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.ids import key_of, prefix_of
@@ -186,7 +187,7 @@ def node_completed(state: State, event: e.NodeCompleted) -> None:
     node = node_at(state, key)
     given = event.outputs
     if event.collected is not None:
-        given = collected_outputs(state.loops[key], key, event.collected)
+        given = collected_outputs(state.loops[key], event.node, event.collected)
     end_node(state, key, node, event)
     node.path, node.port, node.given = event.path, event.port, given or None
     state.counters.stored += event.stored
@@ -205,7 +206,7 @@ def node_completed(state: State, event: e.NodeCompleted) -> None:
             message = event.reason or f"node {event.node!r} finished the run with result failed"
             error = e.Error(reason=FINISHED_FAILED, message=message)
             state.failure = s.Failure(error=error, node=event.node, path=event.path)
-    settle(state, key, event.path, event.taken, event.dead)
+    settle(state, key, event)
 
 
 def node_failed(state: State, event: e.NodeFailed) -> None:
@@ -222,7 +223,7 @@ def node_failed(state: State, event: e.NodeFailed) -> None:
             state.failure = failure
         elif state.stage == s.FINALLY and state.finally_failure is None:
             state.finally_failure = failure
-    settle(state, key, event.path, event.taken, event.dead)
+    settle(state, key, event)
 
 
 def node_skipped(state: State, event: e.NodeSkipped) -> None:
@@ -230,7 +231,7 @@ def node_skipped(state: State, event: e.NodeSkipped) -> None:
     node = node_at(state, key)
     end_node(state, key, node, event)
     node.path, node.handled = event.path, event.reason
-    settle(state, key, event.path, event.taken, event.dead)
+    settle(state, key, event)
 
 
 def node_cancelled(state: State, event: e.NodeCancelled) -> None:
@@ -238,7 +239,7 @@ def node_cancelled(state: State, event: e.NodeCancelled) -> None:
     node = node_at(state, key)
     end_node(state, key, node, event)
     node.path = event.path
-    settle(state, key, event.path, [], event.dead)
+    settle_dead(state, prefix_of(key), event.dead)
 
 
 def late_result(state: State, event: e.LateResult) -> None:

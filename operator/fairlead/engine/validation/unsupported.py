@@ -79,9 +79,6 @@ def _used(manifest: Runnable) -> Iterator[tuple[Path, str]]:
 
 def _of_spec(spec: WorkflowSpec, path: Path) -> Iterator[tuple[Path, str]]:
     yield from _fields(SPEC_FIELDS, spec, path)
-    for index, connection in enumerate(spec.connections):
-        if connection.loopback is not None:
-            yield (*path, "connections", index, "loopback"), "loopback"
     for inner, node in nodes_of(spec):
         here = (*path, *inner)
         if node.kind in KINDS:
