@@ -19,7 +19,7 @@ from fairlead.model import state as s
 from fairlead.model.effects import StartAttempt, StopAttempt
 from fairlead.model.events import Error
 from fairlead.model.ids import key_of
-from fairlead.model.manifests import WorkflowSpec, digest, parse_spec
+from fairlead.model.manifests import Definition, WorkflowSpec, digest, parse_spec
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
 
@@ -28,8 +28,8 @@ DONE = ("NodeCompleted", "NodeFailed", "NodeSkipped", "NodeCancelled")
 
 
 def spec_of(**fields: Any) -> WorkflowSpec:
-    """A workflow spec from its manifest fields."""
-    return parse_spec(WorkflowSpec, fields)
+    """A workflow spec from its manifest fields; `workflows` are those that it inlines, by name."""
+    return parse_spec(Definition, fields)
 
 
 class Driver:
@@ -38,7 +38,7 @@ class Driver:
     def __init__(
         self, spec: WorkflowSpec | dict[str, Any], *, limit: int = 1_000, check: bool = True
     ) -> None:
-        self.spec = spec if isinstance(spec, WorkflowSpec) else parse_spec(WorkflowSpec, spec)
+        self.spec = spec if isinstance(spec, WorkflowSpec) else parse_spec(Definition, spec)
         self.graph: Graph = compile_workflow(self.spec, "flow")
         self.engine = Engine(self.graph)
         self.log: list[bytes] = []

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from fairlead.engine import attempts, lifecycle, loops, starting, waits
+from fairlead.engine import attempts, inlining, lifecycle, loops, starting, waits
 from fairlead.engine.graph import Graph
 from fairlead.engine.scope import Computed
 from fairlead.engine.turn import Turn
@@ -138,6 +138,8 @@ def _tick(turn: Turn, command: c.Tick) -> None:
             lifecycle.run_timed_out(turn)
         elif name.startswith("wait/"):
             waits.over(turn, name)
+        elif name.startswith("finally/"):
+            inlining.finally_timed_out(turn, name.partition("/")[2])
         elif name.startswith("body/"):
             loops.timed_out(turn, name.partition("/")[2])
         else:

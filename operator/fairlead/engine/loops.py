@@ -19,6 +19,7 @@ from typing import Any
 from fairlead.engine import ending, joins
 from fairlead.engine.expressions import ExpressionError
 from fairlead.engine.graph import Body, NodeDef
+from fairlead.engine.outputs import workflow_outputs
 from fairlead.engine.turn import Turn
 from fairlead.model import events as e
 from fairlead.model import reasons
@@ -34,15 +35,18 @@ AT_ONCE = 64
 def begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
     """Start a container. Raises ExpressionError for items that are no list, or too many."""
     items = _items(turn, node, key) if node.spec.for_each is not None else None
-    state = turn.state.node(key)
-    instance = turn.state.instance(key)
-    deadline = None if node.timeout is None else turn.now + node.timeout
-    turn.emit(
-        e.NodeStarted, node=instance, path=path, attempt=state.attempt + 1, deadline=deadline, body=True
-    )
+    start(turn, node, key, path)
     if node.spec.parallel is None:
-        turn.emit(e.LoopStarted, node=instance, path=path, items=items)
+        turn.emit(e.LoopStarted, node=turn.state.instance(key), path=path, items=items)
     turn.work.append(key)
+
+
+def start(turn: Turn, node: NodeDef, key: str, path: str) -> None:
+    """The next attempt of a container begins, and its timeout with it."""
+    attempt = turn.state.node(key).attempt + 1
+    deadline = None if node.timeout is None else turn.now + node.timeout
+    instance = turn.state.instance(key)
+    turn.emit(e.NodeStarted, node=instance, path=path, attempt=attempt, deadline=deadline, body=True)
 
 
 def _items(turn: Turn, node: NodeDef, key: str) -> list[Any]:
@@ -68,7 +72,7 @@ def look(turn: Turn, key: str) -> None:
         if loop.open:
             turn.work.extend(loop.open)
         else:
-            _stopped(turn, key, node, state, loop)
+            stopped(turn, key, node, state, loop)
     elif reason := turn.draining_at(key):
         instance = turn.state.instance(key)
         turn.emit(e.NodeStopping, node=instance, path=state.path, attempt=state.attempt, reason=reason)
@@ -224,7 +228,12 @@ def _open(
         turn.emit(e.BranchStarted, branch=branch, **common)
     else:
         turn.emit(e.LoopIteration, condition=condition, **common)
-    if not entry:
+    enter(turn, key, body, prefix, path)
+
+
+def enter(turn: Turn, key: str, body: Body, prefix: str, path: str) -> None:
+    """Look at the entry points of a body that has begun as `path`; several have a child path each."""
+    if len(body.entries) > 1:
         for node in body.entries:
             child = joins.next_child(turn.state, path)
             turn.emit(e.PathStarted, path=child, parent=path, node=prefix + node.name)
@@ -244,34 +253,49 @@ def close(turn: Turn, prefix: str) -> None:
             return
         _sweep(turn, prefix, scope, reason)
         failure = scope.failure
-        error = (
-            failure.error
-            if failure is not None
-            else e.Error(reason=reason, message="it was ended from outside")
-        )
-        _body_ended(turn, prefix, scope, error=error)
+        if failure is not None:
+            _body_ended(turn, prefix, scope, error=failure.error)
+        elif scope.inlined and turn.state.loops[scope.container].finish is not None and not scope.phase:
+            _succeeded(turn, prefix, scope)  # a finish in it ended it
+        else:
+            why = "it took longer than its finallyTimeout" if scope.overdue else "it was ended from outside"
+            _body_ended(turn, prefix, scope, error=e.Error(reason=reason, message=why))
     elif scope.ended >= scope.total:
-        try:
-            outputs = _outputs(turn, prefix)
-        except ExpressionError as wrong:
-            _body_ended(turn, prefix, scope, error=ending.expression_failure(wrong))
-            return
-        _body_ended(turn, prefix, scope, outputs=outputs)
+        if scope.failure is not None:  # its other paths were let end
+            _body_ended(turn, prefix, scope, error=scope.failure.error)
+        else:
+            _succeeded(turn, prefix, scope)
+
+
+def _succeeded(turn: Turn, prefix: str, scope: ScopeState) -> None:
+    try:
+        outputs = _outputs(turn, prefix, scope)
+    except ExpressionError as wrong:
+        _body_ended(turn, prefix, scope, error=ending.expression_failure(wrong))
+        return
+    _body_ended(turn, prefix, scope, outputs=outputs)
 
 
 def _body_ended(turn: Turn, prefix: str, scope: ScopeState, **how: Any) -> None:
     key = scope.container
     segment = prefix[len(key) :]
-    branch = segment[1:-1] if segment.startswith(".") else ""
+    branch = segment[1:-1] if segment.startswith(".") and not scope.inlined else ""
     turn.emit(
         e.BodyEnded, node=turn.state.instance(key), scope=prefix, index=scope.index, branch=branch, **how
     )
     turn.work.append(key)
 
 
-def _outputs(turn: Turn, prefix: str) -> dict[str, Any]:
+def _outputs(turn: Turn, prefix: str, scope_state: ScopeState) -> dict[str, Any]:
     """The outputs of a body; a key that reads a node that did not succeed is left out (semantics 16)."""
     body = turn.graph.body_of(prefix)
+    if scope_state.inlined:
+        if scope_state.phase:
+            return {}
+        variables = turn.closed_at(scope_state.container).variables
+        return workflow_outputs(
+            turn.state, body, prefix, turn.scope(key=prefix), variables, turn.seed(prefix, "")
+        )
     if not body.outputs:
         return {}
     scope = turn.scope(key=prefix)
@@ -343,7 +367,7 @@ def timed_out(turn: Turn, key: str) -> None:
         turn.work.append(key)
 
 
-def _stopped(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: LoopState) -> None:
+def stopped(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: LoopState) -> None:
     """All that the container started has ended; now it ends, as the reason of its stop says."""
     if turn.draining_at(key):  # it is ended with what is around it
         ending.cancel(turn, key, state.stop)

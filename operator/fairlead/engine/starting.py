@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fairlead.engine import ending, joins, loops, waits
+from fairlead.engine import ending, inlining, joins, loops, waits
 from fairlead.engine.documents import templates_of, text_of
 from fairlead.engine.expressions import ExpressionError, compile_condition
 from fairlead.engine.graph import NodeDef
@@ -27,7 +27,10 @@ def look(turn: Turn, key: str) -> None:
         loops.close(turn, key)
         return
     if key in turn.state.loops:
-        loops.look(turn, key)
+        if turn.graph.find(key).inlines is not None:
+            inlining.look(turn, key)
+        else:
+            loops.look(turn, key)
         return
     if turn.state.forgotten(key):
         return
@@ -69,7 +72,9 @@ def start(turn: Turn, node: NodeDef, key: str, state: NodeState, path: str) -> N
         ):
             ending.skip(turn, key, reasons.WHEN_FALSE, path)
             return
-        if node.in_body:
+        if node.inlines is not None:
+            inlining.begin(turn, node, key, path)
+        elif node.in_body:
             loops.begin(turn, node, key, path)
         elif node.spec.wait is not None:
             waits.begin(turn, node, key, path)
@@ -154,10 +159,12 @@ def dispatch(turn: Turn) -> None:
     """Schedule queued pod nodes, first by priority, as far as slots allow; hold the rest."""
     limit = turn.graph.max_nodes
     queue, state = turn.queue, turn.state
-    if state.suspended_at and not turn.draining():
+    if turn.draining():
+        queue.keep(lambda key: not turn.draining_at(key))
+    if state.suspended_at:
         _hold(turn, reasons.SUSPENDED)
         return
-    while len(queue) and (limit is None or len(state.active) < limit) and not turn.draining():
+    while len(queue) and (limit is None or len(state.active) < limit):
         key = queue.pop()
         if state.forgotten(key):
             continue
@@ -165,9 +172,8 @@ def dispatch(turn: Turn) -> None:
         ready = instance_state.status in (s.PENDING, s.READY, s.RETRYING, s.LOST)
         if ready and not turn.draining_at(key):
             schedule(turn, node, key, instance_state)
-    if turn.draining():  # from the first, or since templates failed
-        queue.clear()
-        return
+    if turn.draining():  # since templates failed
+        queue.keep(lambda key: not turn.draining_at(key))
     _hold(turn, reasons.MAX_NODES)
 
 

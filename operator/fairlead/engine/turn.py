@@ -10,17 +10,18 @@ Rules of this file
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from heapq import heappop, heappush
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 from fairlead.engine.evolve import evolve
-from fairlead.engine.graph import Body, Graph, NodeDef, underscored
-from fairlead.engine.scope import Computed, NodeView, Scope, error_value
+from fairlead.engine.graph import FINALLY_SUFFIX, Body, Graph, NodeDef, underscored
+from fairlead.engine.scope import Closed, Computed, NodeView, Scope, error_value
 from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model import state as s
-from fairlead.model.ids import connection_target, prefix_of
+from fairlead.model.ids import connection_target, key_of, prefix_of
 from fairlead.model.state import NodeState, State
 
 STREAK = 16
@@ -28,6 +29,8 @@ STREAK = 16
 
 
 _ENDS = frozenset({e.NodeCompleted, e.NodeFailed, e.NodeSkipped, e.NodeCancelled})
+_OPEN_OR_CLOSE = frozenset({e.InlineStarted, e.BodyEnded})
+"""What changes what is around instances whose ids may come again."""
 
 
 class Queue:
@@ -60,6 +63,12 @@ class Queue:
         self._keys.discard(key)
         return key
 
+    def keep(self, wanted: Callable[[str], bool]) -> None:
+        """Forget what is not wanted any more."""
+        self._heap = [entry for entry in self._heap if wanted(entry[2])]
+        heapify(self._heap)
+        self._keys = {entry[2] for entry in self._heap}
+
     def clear(self) -> None:
         """Forget all: the run is over, or begins anew."""
         self._heap, self._keys, self._unsaid = [], set(), []
@@ -69,6 +78,20 @@ class Queue:
         unsaid = [key for key in self._unsaid if key in self._keys]
         self._unsaid = []
         return unsaid
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is around an instance in a body.
+
+    `bodies`: innermost first. `names`: `item`, `index`, `pass` and the `as` names. `closed`: the inlined workflow that it is
+    part of, beyond which it sees nothing. `phase`: in the `finally` of that one, what the rest ended with.
+    """
+
+    bodies: tuple[tuple[Body, str, str], ...]
+    names: dict[str, Any]
+    closed: Closed | None = None
+    phase: str = ""
 
 
 class Turn:
@@ -84,7 +107,8 @@ class Turn:
         self.work: deque[str] = deque()
         self.queue = Queue()
         self.checkpoint_wanted = False
-        self._last_around: tuple[str, tuple[list[tuple[Body, str, str]], dict[str, Any]]] = ("", ([], {}))
+        self._last_around: tuple[str, Around] = ("", Around((), {}))
+        self._closed: dict[str, Closed] = {}  # by the node that inlines the workflow, while it is at work
         self.drained = ""  # the reason for which running attempts have been told to stop
 
     def begin(self, now: int) -> None:
@@ -98,6 +122,9 @@ class Turn:
         event = cls(seq=self.state.seq + 1, at=self.now, **fields)
         evolve(self.state, event)
         self.events.append(event)
+        if cls in _OPEN_OR_CLOSE:
+            self._last_around = ("", Around((), {}))
+            self._closed.pop(key_of(fields["node"]), None)
         if cls in _ENDS and "/" in fields["node"]:
             prefix = prefix_of(fields["node"])
             if prefix in self.state.scopes:
@@ -119,14 +146,16 @@ class Turn:
         """The names an expression of a node sees; `outputs`, `error` and `variables` as they will be once the node ends."""
         graph, state = self.graph, self.state
         extra: dict[str, Any] = {}
-        computed = self.computed
+        around = self._seen_from(prefix_of(key)) if "/" in key else None
+        closed = around.closed if around is not None else None
+        computed = self.computed if closed is None else closed.computed
         own = None
         if outputs is not None:
             extra["outputs"] = outputs
         if error is not None:
             extra["error"] = error_value(error)
         if variables:
-            extra["vars"] = {**state.variables, **variables}
+            extra["vars"] = {**(state.variables if closed is None else closed.variables), **variables}
             computed = computed.seeing(extra["vars"])
         if node is not None and status:
             overlay: dict[str, Any] = {"status": status, **({} if outputs is None else {"outputs": outputs})}
@@ -136,10 +165,10 @@ class Turn:
         bodies: tuple[tuple[Body, str, str], ...] = ((graph.root, "", ""),)
         if state.stage == s.FINALLY:
             bodies = ((graph.finally_, "", ""), (graph.root, "", ""))
-        if "/" in key:
-            around, items = self._seen_from(prefix_of(key))
-            bodies = (*around, *bodies)
-            extra = {**items, **extra}
+        if around is not None:
+            bodies = around.bodies if closed is not None else (*around.bodies, *bodies)
+            extra = {**around.names, **extra}
+            phase = phase or around.phase or None
         if inner or names:
             bodies = (*inner, *bodies)
             extra.update(names or {})
@@ -152,29 +181,38 @@ class Turn:
             own=own,
             extra=extra or None,
             phase=phase,
+            closed=closed,
         )
 
     def names_around(self, key: str) -> dict[str, Any]:
         """What `item`, `index`, `pass` and the `as` names are where an instance is."""
-        return self._seen_from(prefix_of(key))[1] if "/" in key else {}
+        return self._seen_from(prefix_of(key)).names if "/" in key else {}
 
-    def _seen_from(self, prefix: str) -> tuple[list[tuple[Body, str, str]], dict[str, Any]]:
+    def _seen_from(self, prefix: str) -> Around:
         """`_around`, kept for the last prefix: it does not change while the body is at work."""
         if self._last_around[0] != prefix:
             self._last_around = (prefix, self._around(prefix))
         return self._last_around[1]
 
-    def _around(self, prefix: str) -> tuple[list[tuple[Body, str, str]], dict[str, Any]]:
-        """The bodies around an instance, innermost first, and what `item`, `index`, `pass` and the `as` names are there."""
+    def _around(self, prefix: str) -> Around:
+        """What is around an instance, as far as the workflow goes that it is part of."""
         state, graph = self.state, self.graph
         bodies: list[tuple[Body, str, str]] = []
         names: dict[str, Any] = {}
         passes: list[int] = []
+        closed: Closed | None = None
+        phase = ""
         while prefix:
             scope = state.scopes.get(prefix)
             if scope is None:  # the place of a stand-in: it sees what the node sees that it stands for
                 prefix = prefix_of(prefix[:-1])
                 continue
+            if scope.inlined:
+                closed, phase = self.closed_at(scope.container), scope.phase
+                if phase:
+                    bodies.append((graph.body_of(prefix), prefix, ""))
+                bodies += closed.bodies
+                break
             loop = state.loops[scope.container]
             owner = graph.find(scope.container)
             bodies.append((graph.body_of(prefix), prefix, loop.last))
@@ -190,12 +228,29 @@ class Turn:
             prefix = prefix_of(scope.container)
         if passes:
             names["pass"] = _passes(passes)
-        return bodies, names
+        return Around(tuple(bodies), names, closed, phase)
+
+    def closed_at(self, key: str) -> Closed:
+        """The workflow that a node has begun to run inline."""
+        found = self._closed.get(key)
+        if found is None:
+            variables = self.state.loops[key].variables
+            assert variables is not None
+            found = self._closed[key] = self.closed(key, self.state.nodes[key].values or {}, variables)
+        return found
+
+    def closed(self, key: str, inputs: Mapping[str, Any], variables: Mapping[str, Any]) -> Closed:
+        """A workflow that a node inlines, with inputs and variables."""
+        body = self.graph.body_of(f"{key}/")
+        return Closed(self.graph, self.state, body.flow, ((body, f"{key}/", ""),), inputs, variables)
 
     def draining_at(self, key: str) -> str:
-        """Why nothing new starts where an instance is: the run is ending, or a body around it."""
+        """Why nothing new starts where an instance is: the run is ending, or a body around it.
+
+        The `finally` of an inlined workflow runs whatever is being ended around it, as far as `forced_at` lets it.
+        """
         reason = self.draining()
-        if reason or "/" not in key:
+        if "/" not in key or (reason and FINALLY_SUFFIX not in key):
             return reason
         state = self.state
         prefix = prefix_of(key)
@@ -204,12 +259,31 @@ class Turn:
             if scope is None:
                 prefix = prefix_of(prefix[:-1])
                 continue
-            if scope.failure is not None:
+            if scope.failure is not None and not scope.patient:
                 return reasons.BODY_FAILED
+            if scope.phase:
+                return self.forced_at(key)
+            if scope.inlined and state.loops[scope.container].finish is not None:
+                return reasons.FINISHED
             container = state.node(scope.container)
             if container.status == s.STOPPING:
                 return container.stop
             prefix = prefix_of(scope.container)
+        return reason
+
+    def forced_at(self, key: str) -> str:
+        """Why not even the `finally` of an inlined workflow goes on: a forced cancel, or a finallyTimeout around it."""
+        state = self.state
+        if state.cancel_force:
+            return reasons.CANCELLED
+        if state.stage == s.FINALLY and state.timed_out:
+            return reasons.FINALLY_TIMEOUT
+        prefix = prefix_of(key)
+        while prefix:
+            scope = state.scopes.get(prefix)
+            if scope is not None and scope.overdue:
+                return reasons.FINALLY_TIMEOUT
+            prefix = prefix_of(prefix[:-1] if scope is None else scope.container)
         return ""
 
     def seed(self, key: str, field: str) -> str:

@@ -44,6 +44,7 @@ EXECUTION_TIMEOUT = "ExecutionTimeout"
 FINISHED_FAILED = "FinishedFailed"
 BODY_FAILED = "BodyFailed"
 DECIDED = "Decided"
+INPUTS_INVALID = "InputsInvalid"
 FINALLY_FAILED = "FinallyFailed"
 FINALLY_TIMEOUT = "FinallyTimeout"
 
@@ -100,6 +101,7 @@ MEANINGS: dict[str, str] = {
     FINISHED_FAILED: "a finish node ended the run with result failed",
     BODY_FAILED: "a node in the body failed and nothing in it handled that",
     DECIDED: "the parallel was decided before the branch had ended",
+    INPUTS_INVALID: "the inputs do not fit the schema of the workflow that the node calls",
     FINALLY_FAILED: "a node of spec.finally failed after the rest had succeeded",
     FINALLY_TIMEOUT: "finally took longer than spec.finallyTimeout; what of it had not ended was ended",
     WHEN_FALSE: "the node's own `when` was false: it is passed through",
@@ -123,6 +125,7 @@ NOT_RETRIED = frozenset(
         OUTPUT_TOO_LARGE,
         MAX_ITERATIONS_EXCEEDED,
         JOIN_UNREACHABLE,
+        INPUTS_INVALID,
         HTTP_REFUSED,
         NOTIFY_REFUSED,
         FORBIDDEN,

@@ -121,6 +121,18 @@ class ScopeState(msgspec.Struct, omit_defaults=True, gc=False):
     path: str = ""
     running: int = 0  # instances in it whose end has to be waited for
     failure: Failure | None = None
+    inlined: bool = False  # the graph of an inlined workflow, or its `finally`: nothing around it is visible in it
+    patient: bool = False  # a failure in it lets its other paths end first
+    phase: str = ""  # of the `finally` of an inlined workflow: what the rest ended with
+    overdue: bool = False  # it has passed its finallyTimeout
+
+
+class Finish(msgspec.Struct, omit_defaults=True, gc=False):
+    """The first finish node reached."""
+
+    node: str
+    result: str
+    reason: str = ""
 
 
 class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
@@ -132,16 +144,10 @@ class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
     results: dict[str, dict[str, Any]] = {}  # outputs by index, of those that succeeded
     succeeded: int = 0
     failed: int = 0
-    last: str = ""  # prefix of the last pass of a while, whose nodes the next one still sees
+    last: str = ""  # prefix of the last pass of a while, whose nodes the next one still sees; so the `finally` of an inlined one
     failure: Failure | None = None
-
-
-class Finish(msgspec.Struct, omit_defaults=True, gc=False):
-    """The first finish node reached."""
-
-    node: str
-    result: str
-    reason: str = ""
+    variables: dict[str, Any] | None = None  # those of an inlined workflow
+    finish: Finish | None = None  # what ended an inlined workflow
 
 
 class Timers(msgspec.Struct):
@@ -293,6 +299,19 @@ class State(msgspec.Struct):
             paused += self.suspended_total
         times = [t for t in (wall, paused) if t is not None]
         return min(times) if times else None
+
+    def home_of(self, key: str) -> str:
+        """The key of the node whose inlined workflow an instance belongs to; empty for the run's own."""
+        prefix = prefix_of(key)
+        while prefix:
+            scope = self.scopes.get(prefix)
+            if scope is None:  # the place of a stand-in
+                prefix = prefix_of(prefix[:-1])
+            elif scope.inlined:
+                return scope.container
+            else:
+                prefix = prefix_of(scope.container)
+        return ""
 
     def scope_of(self, key: str) -> ScopeState:
         """The body that an instance belongs to."""

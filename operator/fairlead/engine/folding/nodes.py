@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fairlead.engine.folding.inlining import finished, variables_at
 from fairlead.engine.folding.moves import end_node, move_node, node_at, pausable, settle, uncount
 from fairlead.model import events as e
 from fairlead.model import state as s
@@ -152,13 +153,9 @@ def node_completed(state: State, event: e.NodeCompleted) -> None:
     if event.via:
         node.via = event.via
     if event.variables:
-        state.variables.update(event.variables)
-    if event.result is not None and state.finish is None and state.stage == s.FORWARD:
-        state.finish = s.Finish(node=event.node, result=event.result, reason=event.reason or "")
-        if event.result == "failed" and state.failure is None:
-            message = event.reason or f"node {event.node!r} finished the run with result failed"
-            error = e.Error(reason="FinishedFailed", message=message)
-            state.failure = s.Failure(error=error, node=event.node, path=event.path)
+        variables_at(state, key).update(event.variables)
+    if event.result is not None:
+        finished(state, event, event.result)
     settle(state, key, event.path, event.taken, event.dead)
 
 
