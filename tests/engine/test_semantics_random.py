@@ -22,7 +22,7 @@ from fairlead.model import commands as c
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.effects import StartAttempt, StopAttempt
-from fairlead.model.manifests import WorkflowSpec, parse_spec
+from fairlead.model.manifests import Definition, WorkflowSpec, parse_spec
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
 
@@ -45,6 +45,19 @@ KINDS: list[dict[str, Any]] = [
     {"if": "inputs.n > 1"},
     {"if": "inputs.missing"},
 ]
+INLINED: dict[str, Any] = {"workflow": {"name": "act", "inline": True, "inputs": {"n": "${inputs.n}"}}}
+ACT: dict[str, Any] = {
+    "inputs": {"type": "object", "properties": {"n": {"maximum": 2}}},
+    "variables": {"v": 0},
+    "nodes": [
+        {"name": "n0", "run": {"sh": "true"}, "store": {"v": "${vars.v + 1}"}},
+        {"name": "n1", "if": "inputs.n > 1"},
+        {"name": "stop", "after": ["n1.true"], "finish": {"result": "failed"}},
+    ],
+    "finally": [{"name": "f0", "run": {"sh": "true"}, "retry": {"maxAttempts": 2, "initialDelay": "1s"}}],
+    "outputs": {"n": "${vars.v}"},
+}
+"""A workflow that others inline."""
 WHENS = ["true", "false", "inputs.n > 1", "outputs.nothing == 1"]
 
 
@@ -53,7 +66,8 @@ def nodes_of(random: Random, prefix: str, count: int) -> tuple[list[dict[str, An
     nodes: list[dict[str, Any]] = []
     connections: dict[tuple[str, str], dict[str, Any]] = {}
     for index in range(count):
-        node = {"name": f"{prefix}{index}", **random.choice(KINDS)}
+        kinds = [*KINDS, INLINED] if prefix == "n" else KINDS
+        node = {"name": f"{prefix}{index}", **random.choice(kinds)}
         into = 0
         for source in random.sample(range(index), min(index, random.choice([0, 1, 1, 2, 3]))):
             ports = ["true", "false"] if "if" in nodes[source] else ["done", "done", "done"]
@@ -102,7 +116,7 @@ def workflow(random: Random) -> WorkflowSpec:
         spec["concurrency"] = {"maxNodes": random.randint(1, 3)}
     if random.random() < 0.3:
         spec["timeout"] = "1m"
-    return parse_spec(WorkflowSpec, spec)
+    return parse_spec(Definition, {**spec, "workflows": {"act": ACT}})
 
 
 class World:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from fairlead.model.manifests import WorkflowSpec, parse_spec
+from fairlead.model.manifests import Definition, WorkflowSpec, parse_spec
 
 INPUTS = st.fixed_dictionaries({"flag": st.booleans(), "n": st.integers(0, 8)})
 
@@ -22,7 +22,52 @@ def bodies(draw: st.DrawFn, name: str) -> dict[str, Any]:
         nodes.append(node)
     if len(name) < 5 and draw(st.integers(0, 3)) == 0:
         nodes[-1] = {"name": nodes[-1]["name"], **draw(containers(0, "forEach", name + "i"))}
+    elif not name.startswith("w") and draw(st.integers(0, 3)) == 0:
+        nodes[-1] = {"name": nodes[-1]["name"], **draw(st.sampled_from(INLINED))}
     return {"nodes": nodes}
+
+
+INLINED: list[dict[str, Any]] = [
+    {"workflow": {"name": "w0", "inline": True, "inputs": {"n": "${inputs.n}"}}},
+    {"workflow": {"name": "w0", "inline": True, "inputs": {"n": 3}}, "timeout": "40s"},
+    {"workflow": {"name": "w1", "inline": True}},
+    {"workflow": {"name": "w1", "inline": True, "inputs": {"n": "${inputs.flag}"}}, "timeout": "25s"},
+]
+"""Nodes that inline a shared workflow; the last one's inputs do not fit."""
+
+
+@st.composite
+def shared(draw: st.DrawFn) -> dict[str, Any]:
+    """Two workflows to be inlined, the second of which may inline the first, with finish and finally of all sorts."""
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "default": 1}}}
+    found: dict[str, Any] = {}
+    for name in ("w0", "w1"):
+        body = draw(bodies(f"{name}x"))
+        nodes = [{"name": "first", "set": {"v": "${vars.v + inputs.n}"}}, *body["nodes"]]
+        if name == "w1" and draw(st.booleans()):
+            nodes.append({"name": "deep", **draw(st.sampled_from(INLINED[:2]))})
+        if draw(st.integers(0, 2)) == 0:
+            result = draw(st.sampled_from(["enough", "failed"]))
+            nodes.append({"name": "stop", "after": [f"{name}xa.ended"], "finish": {"result": result}})
+        spec: dict[str, Any] = {
+            "inputs": schema,
+            "variables": {"v": "${inputs.n}"},
+            "computed": {"c": "vars.v + 1"},
+            "defaults": {"retry": {"maxAttempts": 2, "initialDelay": "1s"}},
+            "failFast": draw(st.booleans()),
+            "nodes": nodes,
+            "outputs": {"n": "${computed.c}", "a": f"${{nodes.{name}xa.outputs}}"},
+            **draw(st.sampled_from([{}, {}, {"timeout": "50s"}])),
+        }
+        if draw(st.booleans()):
+            spec["finally"] = [
+                {"name": "undo", "run": {"sh": "true"}},
+                {"name": "told", "after": ["undo.ended"], "log": {"message": "${execution.phase}"}},
+                {"name": "late", "wait": {"for": "5s"}},
+            ]
+            spec["finallyTimeout"] = draw(st.sampled_from(["3s", "10m"]))
+        found[name] = spec
+    return found
 
 
 BODY_NODES: list[dict[str, Any]] = [
@@ -61,8 +106,15 @@ def containers(draw: st.DrawFn, index: int, kind: str, name: str = "") -> dict[s
 def kinds(draw: st.DrawFn, index: int) -> dict[str, Any]:
     """The kind of a node and the policies that go with it."""
     kind = draw(
-        st.sampled_from(["run", "run", "set", "log", "if", "switch", "wait", "while", "forEach", "parallel"])
+        st.sampled_from(
+            ["run", "run", "set", "log", "if", "switch", "wait", "while", "forEach", "parallel", "inline"]
+        )
     )
+    if kind == "inline":
+        return {
+            **draw(st.sampled_from(INLINED)),
+            **draw(st.sampled_from([{}, {"store": {f"v{index}": "${outputs}"}}])),
+        }
     if kind == "wait":
         return {
             "wait": {
@@ -147,9 +199,10 @@ def workflows(draw: st.DrawFn) -> WorkflowSpec:
         spec["finally"] = [
             {"name": "f0", "run": {"sh": "true"}},
             {"name": "f1", "after": ["f0.ended"], "set": {"f": 1}},
+            *([{"name": "f2", **INLINED[1]}] if draw(st.integers(0, 2)) == 0 else []),
         ]
     if draw(st.booleans()):
         spec["concurrency"] = {"maxNodes": draw(st.integers(1, 3))}
     if draw(st.integers(0, 3)) == 0:
         spec["timeout"] = "2m"
-    return parse_spec(WorkflowSpec, spec)
+    return parse_spec(Definition, {**spec, "workflows": draw(shared())})

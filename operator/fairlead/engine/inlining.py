@@ -20,7 +20,6 @@ from fairlead.engine import ending, joins, loops
 from fairlead.engine.graph import FINALLY_SUFFIX, NodeDef
 from fairlead.engine.scope import Scope
 from fairlead.engine.turn import Turn
-from fairlead.engine.validation.inputs import check_inputs
 from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model import state as s
@@ -33,6 +32,8 @@ def begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
     assert flow is not None
     inputs = state.values
     if inputs is None:
+        from fairlead.engine.validation.inputs import check_inputs  # reading a run needs no validation
+
         given = _given(turn, node, key)
         inputs, wrong = check_inputs(flow.spec.inputs, given)
         if wrong:
@@ -164,4 +165,3 @@ def finally_timed_out(turn: Turn, key: str) -> None:
             timeout=flow.spec.finally_timeout,
         )
         turn.work.append(prefix)
-

@@ -1,7 +1,7 @@
 """The outputs of a workflow, the run's own or an inlined one (semantics 16).
 
-A key that reads a node which did not succeed, or a variable never written, is left out; so is one that reads such a node through a
-computed field and cannot do without it. Any other error is a failure of the whole.
+A key that reads a node which did not succeed, or a variable never written, is left out; so is one that reads such a node through
+a computed field and cannot do without it. Any other error is a failure of the whole.
 """
 
 from __future__ import annotations

@@ -196,7 +196,7 @@ class Scope(_View):
 
     __slots__ = ("_closed", "_computed", "_graph", "_names", "_nodes", "_state")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each names one thing that an expression may see
         self,
         graph: Graph,
         state: State,

@@ -25,7 +25,7 @@ from fairlead.model import commands as c
 from fairlead.model.effects import StartAttempt, StopAttempt
 from fairlead.model.errors import Unavailable
 from fairlead.model.events import Error, Event
-from fairlead.model.manifests import WorkflowSpec, canonical_json, digest, parse_spec
+from fairlead.model.manifests import Definition, WorkflowSpec, canonical_json, digest, parse_spec
 from fairlead.model.state import WAITING, State
 from fairlead.model.times import parse_duration
 from fairlead.runtime.actor import Actor, load_state
@@ -149,7 +149,7 @@ class LocalHome:
     # --- inside ---
 
     def _graph(self, record: ExecutionRecord) -> Graph:
-        spec = parse_spec(WorkflowSpec, self.store.definition(record.digest))
+        spec = parse_spec(Definition, self.store.definition(record.digest))
         return compile_workflow(spec, record.workflow)
 
     async def _begin(self, actor: Actor, record: ExecutionRecord, runner: SubprocessRunner) -> None:

@@ -121,7 +121,9 @@ class ScopeState(msgspec.Struct, omit_defaults=True, gc=False):
     path: str = ""
     running: int = 0  # instances in it whose end has to be waited for
     failure: Failure | None = None
-    inlined: bool = False  # the graph of an inlined workflow, or its `finally`: nothing around it is visible in it
+    inlined: bool = (
+        False  # the graph of an inlined workflow, or its `finally`: nothing around it is visible in it
+    )
     patient: bool = False  # a failure in it lets its other paths end first
     phase: str = ""  # of the `finally` of an inlined workflow: what the rest ended with
     overdue: bool = False  # it has passed its finallyTimeout

@@ -130,7 +130,7 @@ def run_case(graph: Graph, case: Case) -> CaseOutcome:
 
 def _unknown_names(graph: Graph, case: Case) -> list[str]:
     """What the case speaks of and is not there, with the nearest name."""
-    nodes = [node.name for node in (*graph.spec.nodes, *graph.spec.finally_)]
+    nodes = [name for body in (*graph.bodies.values(), graph.finally_) for name in body.nodes]
     failures = [
         f"nodes.{name} is no node of the workflow; {_meant(name, nodes)}"
         for name in case.nodes

@@ -83,9 +83,9 @@ def load(store: Store, name: str) -> Execution:
 def graph_of(store: Store, record: ExecutionRecord) -> Graph:
     """The pinned definition of an execution, compiled."""
     from fairlead.engine.graph import compile_workflow
-    from fairlead.model.manifests import WorkflowSpec, parse_spec
+    from fairlead.model.manifests import Definition, parse_spec
 
-    spec = parse_spec(WorkflowSpec, store.definition(record.digest))
+    spec = parse_spec(Definition, store.definition(record.digest))
     return compile_workflow(spec, record.workflow)
 
 

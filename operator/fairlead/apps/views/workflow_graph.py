@@ -15,11 +15,11 @@ from typing import cast
 from fairlead.apps.views import words
 from fairlead.apps.views.graphs import GraphEdge, GraphGroup, GraphNode, GraphView
 from fairlead.apps.views.graphs.views import EdgeState, Status
-from fairlead.engine.graph import Body, Graph, NodeDef
+from fairlead.engine.graph import FINALLY_SUFFIX, Body, Graph, NodeDef
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.ids import connection_id, key_of, prefix_of
-from fairlead.model.manifests import Connection, Node
+from fairlead.model.manifests import Connection
 from fairlead.model.state import NodeState, State
 
 STATUS: dict[str, Status] = {
@@ -122,10 +122,17 @@ class _Drawing:
             found = self.state.node(key)
             status, detail = status_of(found), detail_of(found)
         self.nodes.append(GraphNode(name, node.name, node.kind, status, detail, group))
-        self._inside(node.spec, name)
+        self._inside(node, name)
 
-    def _inside(self, spec: Node, name: str) -> None:
+    def _inside(self, node: NodeDef, name: str) -> None:
         """The bodies of a container."""
+        spec, flow = node.spec, node.inlines
+        if flow is not None:
+            self.body(self.graph.bodies[f"{name}/"], flow.spec.connections, f"{name}/", name)
+            if flow.spec.finally_:
+                self.groups.append(GraphGroup(f"{name}.{FINALLY_GROUP}", FINALLY_GROUP, name))
+                last = f"{name}{FINALLY_SUFFIX}"
+                self.body(self.graph.bodies[last], (), last, f"{name}.{FINALLY_GROUP}")
         inner = spec.while_ or spec.for_each
         if inner is not None:
             self.body(

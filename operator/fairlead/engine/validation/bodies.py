@@ -115,6 +115,11 @@ class RawBody:
         return f"the body of {self.owner.name or self.owner.index}"
 
     @cached_property
+    def depth(self) -> int:
+        """How many bodies of containers it stands in, itself included."""
+        return sum(body.owner is not None for body in self.outward())
+
+    @cached_property
     def names(self) -> list[str]:
         """The names of its nodes, each once."""
         return list(self.by_name)

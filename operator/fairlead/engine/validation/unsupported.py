@@ -11,7 +11,6 @@ from typing import Any
 from fairlead.model.documents import Document, Path, path_text
 from fairlead.model.findings import Finding
 from fairlead.model.manifests import (
-    BODY_KINDS,
     CompensationPolicy,
     ExecutionSpec,
     Node,
@@ -23,7 +22,7 @@ from fairlead.model.manifests import (
 from fairlead.model.shape_limits import nodes_of
 
 KINDS = ("approval", "emit", "workflow")
-"""Node kinds that are not run."""
+"""Node kinds that are not run; a `workflow` is, where it runs inline."""
 
 NODE_FIELDS: dict[str, Callable[[Node], bool]] = {
     "compensate": lambda node: node.compensate is not None,
@@ -32,7 +31,7 @@ NODE_FIELDS: dict[str, Callable[[Node], bool]] = {
     "rateLimit": lambda node: node.rate_limit is not None,
     "concurrency": lambda node: node.concurrency is not None,
     "cache": lambda node: node.cache is not None,
-    "retry": lambda node: node.kind in BODY_KINDS and node.retry is not None,
+    "retry": lambda node: node.in_body and node.retry is not None,
     "wait.event": lambda node: node.wait is not None and node.wait.event is not None,
 }
 """Fields of nodes, and when they are used."""
@@ -68,6 +67,14 @@ def unsupported(manifest: Runnable, document: Document | None = None) -> list[Fi
     return sorted(found, key=lambda finding: (finding.line, finding.column))
 
 
+def unsupported_inline(name: str, spec: WorkflowSpec) -> list[Finding]:
+    """As `unsupported`, for a workflow that runs inline: only its nodes and connections count."""
+    return [
+        _finding(path, f"{what} in workflow {name}, which runs inline,", None)
+        for path, what in _of_graph(spec, ("spec",))
+    ]
+
+
 def _used(manifest: Runnable) -> Iterator[tuple[Path, str]]:
     if isinstance(manifest, (Workflow, WorkflowExecution)):
         yield from _used(manifest.spec)
@@ -81,15 +88,19 @@ def _used(manifest: Runnable) -> Iterator[tuple[Path, str]]:
 
 def _of_spec(spec: WorkflowSpec, path: Path) -> Iterator[tuple[Path, str]]:
     yield from _fields(SPEC_FIELDS, spec, path)
+    yield from _of_graph(spec, path)
+
+
+def _of_graph(spec: WorkflowSpec, path: Path) -> Iterator[tuple[Path, str]]:
     for index, connection in enumerate(spec.connections):
         if connection.loopback is not None:
             yield (*path, "connections", index, "loopback"), "loopback"
     stand_ins = {node.fallback for _, node in nodes_of(spec)}
     for inner, node in nodes_of(spec):
         here = (*path, *inner)
-        if node.kind in BODY_KINDS and node.name in stand_ins:
+        if node.in_body and node.name in stand_ins:
             yield (*here, node.kind), f"a fallback of kind {node.kind}"
-        if node.kind in KINDS:
+        if node.kind in KINDS and not node.inlined:
             yield (*here, node.kind), f"nodes of kind {node.kind}"
         yield from _fields(NODE_FIELDS, node, here)
 

@@ -28,7 +28,7 @@ class Definition(WorkflowSpec):
 def definition_of(spec: WorkflowSpec, workflows: Mapping[str, WorkflowSpec]) -> Definition:
     """The definition of a spec and of the workflows that it inlines, in order of name."""
     bundle: Definition = object.__new__(Definition)  # both have been checked: nothing is parsed again
-    for each in fields(WorkflowSpec):  # type: ignore[arg-type]
+    for each in fields(WorkflowSpec):
         object.__setattr__(bundle, each.name, getattr(spec, each.name))
     object.__setattr__(bundle, "workflows", {name: workflows[name] for name in sorted(workflows)})
     return bundle
