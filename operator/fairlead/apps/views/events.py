@@ -100,6 +100,11 @@ _WORDS: dict[str, Any] = {
     "PathFailed": lambda f: f"path {f['path']}",
     "PathCancelled": lambda f: f["reason"],
     "LateArrival": lambda f: f"path {f['path']} by {f['connection']}",
+    "InlineStarted": lambda f: f"workflow {f['workflow']} {_value(f.get('inputs', {}))}",
+    "BodyStarted": lambda f: (
+        f"{f['scope']} {words.count(f['nodes'], 'node')}" + (f" after {f['phase']}" if f.get("phase") else "")
+    ),
+    "BodyTimedOut": lambda f: f"{f['scope']} after {f['timeout']}",
     "NodeReady": lambda f: f"held: {f['reason']}",
     "NodeScheduled": lambda f: (
         _attempt(f) + (f", delivery {f['delivery']}" if f.get("delivery", 1) > 1 else "")

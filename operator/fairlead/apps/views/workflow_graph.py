@@ -38,10 +38,14 @@ Settled = Mapping[str, EdgeState]
 
 
 def graph_view(
-    graph: Graph, title: str, state: State | None = None, settled: Settled | None = None
+    graph: Graph,
+    title: str,
+    state: State | None = None,
+    settled: Settled | None = None,
+    ended: Mapping[str, Status] | None = None,
 ) -> GraphView:
-    """The view of a graph; `settled` comes from `settled_by` over the log of the execution."""
-    drawing = _Drawing(graph, state, settled or {})
+    """The view of a graph; `settled` and `ended` come from `settled_by` and `ended_by` over the log of the execution."""
+    drawing = _Drawing(graph, state, settled or {}, ended or {})
     drawing.body(graph.root, graph.spec.connections or (), "", None)
     if graph.finally_.nodes:
         drawing.groups.append(GraphGroup(FINALLY_GROUP, "finally"))
@@ -65,16 +69,40 @@ def settled_by(events: Iterable[e.Event]) -> dict[str, EdgeState]:
     return settled
 
 
+def ended_by(events: Iterable[e.Event]) -> dict[str, Status]:
+    """How each instance ended last, by the log: of bodies that have ended the state knows nothing any more."""
+    ended: dict[str, Status] = {}
+    for event in events:
+        if isinstance(event, e.Redriven):
+            again = tuple(f"{key_of(item.node)}{mark}" for item in event.reset for mark in "/.")
+            for key in [known for known in ended if known.startswith(again)]:
+                del ended[key]
+        elif isinstance(event, (e.NodeCompleted, e.NodeFailed, e.NodeSkipped, e.NodeCancelled)):
+            ended[key_of(event.node)] = _ENDS[type(event)]
+    return ended
+
+
+_ENDS: dict[type[e.Event], Status] = {
+    e.NodeCompleted: "Succeeded",
+    e.NodeFailed: "Failed",
+    e.NodeSkipped: "Skipped",
+    e.NodeCancelled: "Cancelled",
+}
+
+
 def status_of(node: NodeState) -> Status:
     """The status as a graph shows it."""
     return STATUS.get(node.status, cast("Status", node.status))
 
 
 class _Drawing:
-    def __init__(self, graph: Graph, state: State | None, settled: Settled) -> None:
+    def __init__(
+        self, graph: Graph, state: State | None, settled: Settled, ended: Mapping[str, Status]
+    ) -> None:
         self.graph = graph
         self.state = state
         self.settled = settled
+        self.ended = ended
         self.nodes: list[GraphNode] = []
         self.edges: list[GraphEdge] = []
         self.groups: list[GraphGroup] = []
@@ -121,6 +149,8 @@ class _Drawing:
             key = next((key for key in stand_ins if key in self.state.nodes), name)
             found = self.state.node(key)
             status, detail = status_of(found), detail_of(found)
+            if key not in self.state.nodes:
+                status = self.ended.get(key, status)
         self.nodes.append(GraphNode(name, node.name, node.kind, status, detail, group))
         self._inside(node, name)
 
