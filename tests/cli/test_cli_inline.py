@@ -42,7 +42,7 @@ def test_a_run_needs_no_file_once_it_has_started(cli, tmp_path):
     cli.write("caller.yaml", caller())
     action = cli.write("greet.yaml", greet(gate("wait", door, after=["text"]), **{"finally": [sh("last")]}))
     with cli.started("run", "caller.yaml", "r") as process:
-        until(lambda: (tmp_path / "door.pid").exists(), "the node waits at its door")
+        until((tmp_path / "door.pid").exists, "the node waits at its door")
         process.kill()
     door.touch()
     (cli.folder / "caller.yaml").unlink()

@@ -69,7 +69,7 @@ def test_an_inlined_workflow_with_an_error_is_told_at_the_node():
     ):
         text = HEAD + "  nodes:\n  - {name: a, workflow: {name: act, inline: true}}\n" + act
 
-        (_, at_node), (own, _) = found(text)
+        (_, at_node), (own, _) = found(text)[:2]
 
         assert own == reason
         assert "workflow act has an error: spec.nodes[0]" in at_node
@@ -77,7 +77,7 @@ def test_an_inlined_workflow_with_an_error_is_told_at_the_node():
 
 
 def test_a_workflow_below_with_an_error_stops_all_above():
-    """a runs b, b runs c, c has an error: each that names the next one says so."""
+    """Each that names the next one says so, up to the one that was asked about."""
     broken = {"name": "n", "if": "inputs."}
     text = HEAD + "  nodes:\n  - {name: a, workflow: {name: b, inline: true}}\n"
     text += other("b", inlining("c")) + "\n" + other("c", broken)
@@ -85,6 +85,16 @@ def test_a_workflow_below_with_an_error_stops_all_above():
     assert ["InvalidWorkflow", "InvalidWorkflow", "ExpressionInvalid"] == [
         reason for reason, _ in found(text)
     ]
+
+
+def test_outputs_of_an_inlined_workflow_are_known():
+    """One that it does not have is a warning, as of every kind whose outputs are known."""
+    text = HEAD + "  nodes:\n  - {name: a, workflow: {name: act, inline: true}}\n"
+    text += '  - {name: b, after: [a], log: {message: "${nodes.a.outputs.txt + nodes.a.outputs.text}"}}\n'
+    text += other("act", outputs={"text": "x"})
+
+    (finding,) = found(text)
+    assert ("UnknownOutput", "workflow a has no output 'txt'; did you mean text?") == finding
 
 
 def test_a_cycle_below_is_told_with_its_chain():

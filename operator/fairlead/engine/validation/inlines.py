@@ -49,6 +49,7 @@ def check_inlines(graph: RawGraph, own_name: str, known: Known, notes: Notes) ->
             message = f"workflow {own_name} runs itself inline without end: {shown}; expected no cycle"
             notes.error("InlineCycle", message, _name_of(node))
         elif _check_one(node, known.workflows[name], known, notes):
+            node.outputs = list(as_dict(known.workflows[name].spec.get("outputs")))
             sound.append(node)
     _check_size(graph, sound, known, notes)
 
@@ -76,7 +77,7 @@ def _check_one(node: RawNode, callee: Callee, known: Known, notes: Notes) -> boo
         return False
     wrong = _wrong(callee, known)
     if wrong:
-        message = f"workflow {callee.name} has an error: {wrong}; expected a workflow that can run"
+        message = f"workflow {callee.name} has an error: {wrong}"
         notes.error("InvalidWorkflow", message, _name_of(node))
     fallback = as_text(node.data.get("fallback"))
     if fallback in callee.names:
