@@ -74,7 +74,8 @@ def ended_by(events: Iterable[e.Event]) -> dict[str, Status]:
     ended: dict[str, Status] = {}
     for event in events:
         if isinstance(event, e.Redriven):
-            again = tuple(f"{key_of(item.node)}{mark}" for item in event.reset for mark in "/.")
+            reset = [*event.finally_nodes, *(item.node for item in event.reset)]
+            again = tuple(f"{key_of(node)}{mark}" for node in reset for mark in "/.")
             for key in [known for known in ended if known.startswith(again)]:
                 del ended[key]
         elif isinstance(event, (e.NodeCompleted, e.NodeFailed, e.NodeSkipped, e.NodeCancelled)):
