@@ -188,10 +188,16 @@ def test_an_inlined_workflow_is_a_container_with_its_nodes():
 
     view = graph_view(driver.graph, "flow", driver.state, settled_by(driver.events), ended_by(driver.events))
 
-    assert {"a": None, "a/x": "a", "a/y": "a", "a.finally/z": "a.finally"} == {n.id: n.group for n in view.nodes}
+    assert {"a": None, "a/x": "a", "a/y": "a", "a.finally/z": "a.finally"} == {
+        n.id: n.group for n in view.nodes
+    }
     assert [GraphGroup("a.finally", "finally", "a")] == view.groups
     statuses = {n.id: n.status for n in view.nodes}
-    assert ("Succeeded", "Skipped", "Succeeded") == (statuses["a/x"], statuses["a/y"], statuses["a.finally/z"])
+    assert ("Succeeded", "Skipped", "Succeeded") == (
+        statuses["a/x"],
+        statuses["a/y"],
+        statuses["a.finally/z"],
+    )
     assert "dead" == edges(view)[("a/x", "failed", "a/y")].state
     for draw in (to_text, to_svg, to_mermaid, to_dot):
         assert "finally" in draw(view)

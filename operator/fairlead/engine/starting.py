@@ -26,8 +26,9 @@ def look(turn: Turn, key: str) -> None:
     if key.endswith("/"):
         loops.close(turn, key)
         return
-    if key in turn.state.loops:
-        if turn.graph.find(key).inlines is not None:
+    loop = turn.state.loops.get(key)
+    if loop is not None and turn.state.node(key).status in s.HOLDS_SLOT:  # not if its fallback stands in for it
+        if loop.variables is not None:  # those of an inlined workflow
             inlining.look(turn, key)
         else:
             loops.look(turn, key)
