@@ -270,8 +270,8 @@ class Graph(Flow):
             prefix = key[: slash + 1]
             body = self.body_of(prefix)
             found = body.nodes.get(name) or body.fallbacks.get(name)
-            if found is None and body.owner is not None and body.owner.inlines is not None:
-                found = self._around_stand_in(prefix).fallbacks.get(name)  # of the node that inlines the body
+            if found is None and body.owner is not None:
+                found = self._around_stand_in(prefix).fallbacks.get(name)  # it stands in for the container
         if found is None:
             raise KeyError(instance)
         return found
