@@ -32,10 +32,10 @@ def begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
     assert flow is not None
     inputs = state.values
     if inputs is None:
-        from fairlead.engine.validation.inputs import check_inputs  # reading a run needs no validation
+        from fairlead.engine.validation.inputs import fit_inputs  # reading a run needs no validation
 
         given = _given(turn, node, key)
-        inputs, wrong = check_inputs(flow.spec.inputs, given)
+        inputs, wrong = fit_inputs(flow.spec.inputs, given)
         if wrong:
             more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
             message = f"{wrong[0].path}: {wrong[0].message}{more}, by the schema of workflow {flow.name}"

@@ -27,7 +27,9 @@ def look(turn: Turn, key: str) -> None:
         loops.close(turn, key)
         return
     loop = turn.state.loops.get(key)
-    if loop is not None and turn.state.node(key).status in s.HOLDS_SLOT:  # not if its fallback stands in for it
+    if (
+        loop is not None and turn.state.node(key).status in s.HOLDS_SLOT
+    ):  # not if its fallback stands in for it
         if loop.variables is not None:  # those of an inlined workflow
             inlining.look(turn, key)
         else:

@@ -41,7 +41,17 @@ def check_inputs(
 
     If there is a finding the inputs come back as they were.
     """
-    problems = input_problems(schema, inputs)
+    return _settled(schema, inputs, input_problems(schema, inputs))
+
+
+def fit_inputs(schema: dict[str, Any] | None, inputs: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
+    """As `check_inputs`, for a schema that was found to be one: looking at the schema costs much more than at the inputs."""
+    return _settled(schema, inputs, problems_against(schema, inputs))
+
+
+def _settled(
+    schema: dict[str, Any] | None, inputs: dict[str, Any], problems: list[Problem]
+) -> tuple[dict[str, Any], list[Finding]]:
     if problems:
         return inputs, [
             Finding("error", _REASON, message, path_text(("inputs", *path))) for path, message in problems
