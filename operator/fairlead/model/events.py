@@ -287,7 +287,7 @@ class NodeScheduled(Event, frozen=True, kw_only=True, gc=False):
 class NodeStarted(Event, frozen=True, kw_only=True, gc=False):
     """The attempt's container or process runs; `deadline` is when its `timeout` ends.
 
-    `body`: the node's work is bodies of this run (while, forEach, parallel), its clock stands still while suspended.
+    `body`: the node's work is bodies of this run (a loop, branches, an inlined workflow), its clock stands still while suspended.
     """
 
     node: str
