@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint lint-ruff lint-format lint-mypy lint-imports format bench simulate crds lock clean distclean
+.PHONY: help install demo test lint lint-ruff lint-format lint-mypy lint-imports format bench simulate crds docs lock clean distclean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -51,6 +51,9 @@ simulate: $(VENV)/.dev ## N random cases for every simulation and property test,
 
 crds: $(VENV)/.run ## write crds/ anew from the model
 	$(BIN)/python -m fairlead.apps.crds crds
+
+docs: $(VENV)/.run ## write the generated tables and pictures of docs/ anew
+	$(BIN)/python -m fairlead.apps.docs docs
 
 lock: $(VENV)/.lock ## pin every dependency anew by version and hash (no addresses)
 	$(call compile,run,pyproject.toml --group build)

@@ -126,20 +126,30 @@ def test_a_file_of_inputs_holds_one_object(tmp_path, text, expected):
 
 
 def test_inputs_that_do_not_fit_start_nothing(cli):
-    """The first thing wrong is told with its path, exit code 2, and there is no store."""
+    """All that is wrong is told with its path, exit code 2, and there is no store."""
     schema = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}
     file = cli.workflow({"name": "a", "set": {"x": "${inputs.n}"}}, inputs=schema)
 
     for pair, words in (
         ("n=abc", "inputs.n: 'abc'"),
-        ("m=1", "n is missing"),
+        ("m=1", "n is missing; expected a whole number under that name"),
         ("n=99999999999999999999", "64 bits"),
     ):
         done = cli("run", file, "-i", pair)
         assert (done.returncode, done.stdout) == (2, "")
         assert words in done.stderr
         assert done.stderr.rstrip().endswith("nothing was started")
+    schema["required"] = ["n", "m"]
+    file = cli.workflow({"name": "a", "set": {"x": "${inputs.n}"}}, inputs=schema)
+    done = cli("run", file, "-i", "n=abc")
+    assert [
+        "error InputsInvalid: m is missing; expected a value under that name (inputs)",
+        "error InputsInvalid: 'abc' stands here; expected a whole number (inputs.n)",
+        "error: the inputs have 2 errors; nothing was started",
+    ] == done.stderr.splitlines()
     assert not cli.store.exists()
+    schema["required"] = ["n"]
+    file = cli.workflow({"name": "a", "set": {"x": "${inputs.n}"}}, inputs=schema)
     assert json.loads(cli("run", file, "-i", "n=7", "-o", "json").stdout)["variables"] == {"x": 7}
 
 

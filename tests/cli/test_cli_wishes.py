@@ -95,6 +95,45 @@ def test_a_failed_run_is_redriven(cli):
     assert attempts == [1, 2]
 
 
+def test_of_a_failed_loop_only_the_item_that_failed_is_redriven(cli):
+    """Items that succeeded stay and those that had not begun follow; the outputs are in order, and the log is replayed."""
+    door, ran = cli.folder / "door", cli.folder / "ran"
+    check = f"grep -qv 1 $FAIRLEAD_INPUTS || test -e {door}"
+    script = f"cat $FAIRLEAD_INPUTS >> {ran}; {check}; cp $FAIRLEAD_INPUTS $FAIRLEAD_OUTPUTS"
+    node = {**sh("n", f"set -e; {script}"), "with": {"i": "${item}"}}
+    each = {"items": [0, 1, 2], "maxParallel": 1, "nodes": [node], "outputs": {"i": "${nodes.n.outputs.i}"}}
+    file = cli.workflow({"name": "c", "forEach": each}, outputs={"items": "${nodes.c.outputs.items}"})
+    assert cli("run", file, "r").returncode == 1
+    door.touch()
+
+    cli.ok("redrive", "r")
+    status = cli.json("run", "--resume", "r")
+
+    assert status["outputs"] == {"items": [{"i": 0}, {"i": 1}, {"i": 2}]}
+    assert (
+        ran.read_text(encoding="utf-8").replace(" ", "").replace("\n", "") == '{"i":0}{"i":1}{"i":1}{"i":2}'
+    )
+    assert "c[1] again, 1 node of it" in cli.ok("events", "r", "--type", "BodyReopened")
+    cli.ok("replay", "r")
+
+
+def test_a_loop_is_tried_again_and_then_a_loop_stands_in_for_it(cli):
+    """With the instances of each in `get` and `logs`."""
+    each = {"items": [1], "nodes": [sh("n", "exit 4")]}
+    spare = {"condition": "error.reason == 'BodyFailed' && pass.index < 2", "nodes": [sh("m", "echo saved")]}
+    retry = {"maxAttempts": 2, "backoff": "none"}
+    file = cli.workflow(
+        {"name": "c", "forEach": each, "retry": retry, "fallback": "spare"}, {"name": "spare", "while": spare}
+    )
+    status = cli.json("run", file, "r")
+
+    attempts = cli.json("events", "r", "--type", "NodeStarted", "--node", "c[0]/n")
+    assert [event["attempt"] for event in attempts] == [1, 2]
+    assert status["progress"]["total"] == 5
+    assert "c/spare" in cli.ok("get", "r")
+    assert cli.ok("logs", "r", "c/spare[1]/m").splitlines()[1:] == ["saved"]
+
+
 def test_a_status_speaks_of_the_generation_that_was_taken_up(cli):
     """A wish raises the generation at once; observedGeneration follows when a process has acted on it, as kstatus needs."""
     cli("run", cli.workflow(sh("a", "exit 1")), "r")

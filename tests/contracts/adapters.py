@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from fairlead.local.store import Store
-from fairlead.runtime.memory import MemoryCheckpoints, MemoryLog
-from fairlead.runtime.ports import Checkpoints, EventLog
+from fairlead.runtime.memory import MemoryCache, MemoryCheckpoints, MemoryLog
+from fairlead.runtime.ports import Cache, Checkpoints, EventLog
 
 Writer = Callable[[EventLog], Awaitable[None]]
+Filler = Callable[[Cache], Awaitable[None]]
 
 
 class Adapter(Protocol):
@@ -30,8 +31,15 @@ class Adapter(Protocol):
     def checkpoints(self) -> Checkpoints:
         """Its checkpoints."""
 
+    @property
+    def cache(self) -> Cache:
+        """Its cache."""
+
     def race(self, *writers: Writer) -> None:
         """Run writers at the same time, each with a log of its own on this home."""
+
+    def race_to_fill(self, *fillers: Filler) -> None:
+        """The same with caches."""
 
     def close(self) -> None:
         """Let go of it."""
@@ -43,12 +51,13 @@ class Memory:
     def __init__(self, folder: Path) -> None:
         self.log = MemoryLog()
         self.checkpoints = MemoryCheckpoints()
+        self.cache = MemoryCache()
 
     def race(self, *writers: Writer) -> None:
-        async def all_of_them() -> None:
-            await asyncio.gather(*(writer(self.log) for writer in writers))
+        asyncio.run(_all_of_them(writer(self.log) for writer in writers))
 
-        asyncio.run(all_of_them())
+    def race_to_fill(self, *fillers: Filler) -> None:
+        asyncio.run(_all_of_them(filler(self.cache) for filler in fillers))
 
     def close(self) -> None:
         pass
@@ -60,12 +69,19 @@ class SQLite:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "store.db"
         self.log = self.checkpoints = Store(self._path)
+        self.cache = self.log.cache
 
     def race(self, *writers: Writer) -> None:
+        self._race(writers)
+
+    def race_to_fill(self, *fillers: Filler) -> None:
+        self._race([_on_its_cache(filler) for filler in fillers])
+
+    def _race(self, writers: Sequence[Callable[[Store], Awaitable[None]]]) -> None:
         failures: list[BaseException] = []
         start = threading.Barrier(len(writers))
 
-        def write(writer: Writer) -> None:
+        def write(writer: Callable[[Store], Awaitable[None]]) -> None:
             try:
                 with Store(self._path) as store:
                     start.wait()
@@ -83,6 +99,14 @@ class SQLite:
 
     def close(self) -> None:
         self.log.close()
+
+
+def _on_its_cache(filler: Filler) -> Callable[[Store], Awaitable[None]]:
+    return lambda store: filler(store.cache)
+
+
+async def _all_of_them(writing: Iterable[Awaitable[None]]) -> None:
+    await asyncio.gather(*writing)
 
 
 async def _awaited(writing: Awaitable[None]) -> None:

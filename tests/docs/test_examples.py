@@ -50,6 +50,24 @@ def test_hello_runs(tmp_path):
     assert {"greeting": "Hello, Ada!"} == json.loads(done.stdout)["outputs"]
 
 
+def test_the_cached_lookup_is_made_once(tmp_path):
+    """The second run takes the result of the first, and the fields that follow from it are the same."""
+    runs = [
+        fairlead(
+            "run", EXAMPLES / "cached-lookup.yaml", name, "-i", "customer=c-17", "-i", "amount=250", "-o", "json",
+            cwd=tmp_path, store=tmp_path / "s.db",
+        )
+        for name in ("one", "two")
+    ]  # fmt: skip
+    events = fairlead("events", "two", cwd=tmp_path, store=tmp_path / "s.db").stdout
+
+    assert [{"total": 225.0, "due": "in 30 days"}] * 2 == [
+        json.loads(done.stdout)["outputs"] for done in runs
+    ]
+    assert "NodeCompleted customer from the cache, filled by one at 20" in events
+    assert "NodeStarted" not in events
+
+
 def test_order_runs_and_its_cases_pass(tmp_path):
     """For real, and in virtual time."""
     inputs = tmp_path / "inputs.json"
@@ -63,6 +81,19 @@ def test_order_runs_and_its_cases_pass(tmp_path):
     )
 
     assert 1400.0 == json.loads(done.stdout)["outputs"]["total"]
+    assert 0 == cases.returncode, cases.stdout
+
+
+def test_parcels_run_as_executions_of_their_own_and_their_cases_pass(tmp_path):
+    """For real, with a bill that nobody waits for; and in virtual time, given by their nodes or as a whole."""
+    store, items = tmp_path / "s.db", '[{"sku": "rope", "qty": 2}, {"sku": "cleat", "qty": 30}]'
+    file = EXAMPLES / "parcels.yaml"
+    done = fairlead("run", file, "-i", f"items={items}", "-o", "json", cwd=tmp_path, store=store)
+    listed = fairlead("list", "-o", "json", cwd=tmp_path, store=store)
+    cases = fairlead("test", file, EXAMPLES / "parcels-cases.yaml", cwd=tmp_path, store=store)
+
+    assert {"labels": ["ROPE-002", "CLEAT-030"]} == json.loads(done.stdout)["outputs"]
+    assert ["Succeeded"] * 4 == [each["status"]["phase"] for each in json.loads(listed.stdout)]
     assert 0 == cases.returncode, cases.stdout
 
 

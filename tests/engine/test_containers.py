@@ -218,16 +218,3 @@ def test_max_nodes_counts_pods_and_not_containers():
 
     assert 4 == count
     run.check_ended()
-
-
-def test_redriving_a_failed_container_is_refused_for_now():
-    """With the node and the reason."""
-    run = (
-        one("forEach", {"items": [1], "nodes": [{"name": "n", **RUN}]})
-        .create()
-        .fail("c[0]/n")
-        .wish(redrive=1)
-    )
-
-    assert "'c' is a forEach" in run.of("RedriveRefused")[0].reason
-    assert "Failed" == run.state.phase

@@ -12,7 +12,7 @@ from fairlead.engine.derived import DERIVED, DURATIONS, TIMES, derived_of, event
 from fairlead.model import events as e
 
 NUMBERS = {
-    "attempt", "attemptsBefore", "delivery", "part", "deliveries", "done", "epoch", "failed", "index",
+    "attempt", "attemptsBefore", "delivery", "depth", "part", "deliveries", "done", "epoch", "failed", "index",
     "iterations", "exitCode", "generation", "nodes",
     "percent", "priority", "redrive", "schema", "seq", "total",
 }  # fmt: skip

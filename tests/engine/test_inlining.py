@@ -313,13 +313,108 @@ def test_a_loser_of_a_race_is_stopped_inside():
     assert s.SUCCEEDED == run.state.phase
 
 
-def test_a_redrive_of_one_that_had_begun_is_refused():
-    """As of every container: with the reason, and the run as it was."""
-    run = one({"nodes": [NODE]}).create().fail("a/n").wish(redrive=1)
+def test_another_attempt_runs_it_from_the_start():
+    """With the same inputs and first variables, also after what it had written; attempts inside count on."""
+    act = {
+        "variables": {"v": "${inputs.id}"},
+        "nodes": [
+            {"name": "s", "set": {"v": "${vars.v + '!'}"}},
+            {**NODE, "after": ["s"], "with": {"v": "${vars.v}"}},
+        ],
+        "finally": [{"name": "f", **RUN}],
+    }
+    run = one(act, inputs={"id": "${uuid()}"}, retry={"maxAttempts": 2, "initialDelay": "1s"}).create()
+    first = run.running["a/n", 1, 1].document["inputs"]
+    run.fail("a/n").end("a.finally/f").crash()
+    assert run.wait_for_timer()
 
+    assert first == run.running["a/n", 2, 1].document["inputs"]
+    run.end("a/n").end("a.finally/f").check_ended()
+    assert s.SUCCEEDED == run.state.phase
+
+
+def test_a_redrive_goes_on_inside():
+    """What succeeded in it stays with its variables; what failed runs again, and then its finally as a whole."""
+    act = {
+        "variables": {"v": 0},
+        "nodes": [
+            {"name": "m", **RUN, "store": {"v": "${vars.v + 1}"}},
+            {**NODE, "after": ["m"], "with": {"v": "${vars.v}"}},
+        ],
+        "finally": [{"name": "f", **RUN}],
+        "outputs": {"v": "${vars.v}"},
+    }
+    run = one(act, inputs={"id": "${uuid()}"}).create().end("a/m").fail("a/n").end("a.finally/f")
     assert s.FAILED == run.state.phase
-    (refused,) = run.of("RedriveRefused")
-    assert "node 'a' is a workflow that had begun" in refused.reason
+    (before,) = run.of("InlineStarted")
+
+    run.wish(redrive=1).crash()
+    assert {("a/n", 2, 1)} == set(run.running)
+    assert {"v": 1} == run.running["a/n", 2, 1].document["inputs"]
+
+    run.end("a/n").end("a.finally/f").check_ended()
+    assert (s.SUCCEEDED, {"v": 1}) == (run.state.phase, run.state.node("a").outputs)
+    assert [before] == run.of("InlineStarted")
+    assert ["a.finally/f"] * 2 == [x.node for x in run.of("NodeCompleted", "a.finally/f")]
+
+
+def test_a_redrive_after_a_failed_finally_runs_that_alone():
+    """The graph had succeeded and stays."""
+    run = one(
+        {"nodes": [NODE], "finally": [{"name": "f", **RUN, "with": {"x": "${nodes.n.outputs.x}"}}]}
+    ).create()
+    run.end("a/n", {"x": 7}).fail("a.finally/f")
+    assert "FinallyFailed" == run.failure.error.reason
+
+    run.wish(redrive=1)
+    assert {"x": 7} == run.running["a.finally/f", 2, 1].document["inputs"]
+    run.end("a.finally/f").check_ended()
+    assert s.SUCCEEDED == run.state.phase
+
+
+def test_a_redrive_of_a_finish_with_result_failed_decides_again():
+    """It is an unhandled failure like any other; what it kept from running runs."""
+    act = {
+        "nodes": [
+            NODE,
+            {"name": "ok", "after": ["n"], "if": "nodes.n.outputs.ok"},
+            {"name": "z", "after": ["ok.true"], **RUN},
+            {"name": "no", "after": ["ok.false"], "finish": {"result": "failed"}},
+            {"name": "w", **RUN},
+        ]
+    }
+    run = one(act).create().end("a/n", {"ok": False}).fail("a/w", "Signalled")
+    assert s.FAILED == run.state.phase
+
+    run.wish(redrive=1)
+    assert "a/no" in [event.node for event in run.of("NodeCompleted")]
+    while run.running:
+        run.end(min(run.running)[0], {"ok": True})
+    run.check_ended()
+
+
+BLIND = {"name": "x", "log": {"message": "${error.reason}"}, "onError": "continue"}
+
+
+def test_one_stands_in_as_a_fallback():
+    """Its inputs are evaluated where it stands in, and see the error; inside of it `error` means nothing."""
+    act = {
+        "nodes": [
+            {**NODE, "with": {"why": "${inputs.why}"}},
+            {"name": "x", "log": {"message": "${error.reason}"}, "onError": "continue"},
+        ],
+        "outputs": {"x": "${nodes.n.outputs.x}"},
+    }
+    nodes = [{"name": "c", **RUN, "fallback": "spare"}, {"name": "spare", **call(why="${error.reason}")}]
+    run = Driver(
+        {"nodes": nodes, "workflows": {"act": act}, "outputs": {"x": "${nodes.c.outputs.x}"}}
+    ).create()
+    run.fail("c")
+
+    assert {"why": "NonZeroExit"} == run.running["c/spare/n", 1, 1].document["inputs"]
+    run.end("c/spare/n", {"x": 3}).check_ended()
+    assert (s.SUCCEEDED, {"x": 3}) == (run.state.phase, run.state.outputs)
+    assert ["c/spare/x"] == [event.node for event in run.of("NodeFailed") if event.node != "c"]
 
 
 # ------------------------------------------------------------------------------------------------------------------- size

@@ -16,7 +16,6 @@ from tests.support.driver import Driver
 from tests.support.graphs import INPUTS, workflows
 
 from fairlead.engine.evolve import fold
-from fairlead.model import commands as c
 from fairlead.model import state as s
 from fairlead.model.events import encode
 from fairlead.model.manifests import WorkflowSpec, canonical_json
@@ -67,12 +66,14 @@ class Player:
 
     def _step(self) -> None:
         run = self.run
-        if run.running:
+        if run.asked and self.draw(3):
+            run.answer()
+        elif run.running:
             keys = sorted(run.running)
-            node, attempt, delivery = keys[self.draw(len(keys))]
+            node, attempt, _ = keys[self.draw(len(keys))]
             action = self.draw(8)
             if action == 0:
-                run.tell(c.AttemptStarted(node=node, attempt=attempt, delivery=delivery))
+                run.started(node)
             elif action == 1:
                 run.tick(20)
             elif action in (2, 3):
@@ -91,7 +92,7 @@ class Player:
 @given(spec=workflows(), inputs=INPUTS, draws=st.lists(st.integers(0, 10_000), max_size=120))
 def test_every_run_ends_whatever_the_order_and_the_wishes(spec, inputs, draws):
     """Any order of arrivals, failures, lost deliveries, suspends and cancels: the run ends and every instance ended once."""
-    run = Driver(spec).create(inputs)
+    run = Driver(spec, slow=True).create(inputs)
 
     Player(run, draws, wishes=True, crashes=True, losses=True).play()
 
@@ -173,7 +174,38 @@ def test_a_redriven_run_ends_too(spec, inputs, draws):
             assert run.wait_for_timer(), f"stuck: {run.statuses()}"
 
     run.check_ended()
-    assert all(run.state.nodes[key].attempt >= attempt for key, attempt in before.items())
+    assert all(node.attempt >= before.get(key, 0) for key, node in run.state.nodes.items())
+
+
+@settings(suppress_health_check=CHECKS)
+@given(spec=workflows(), inputs=INPUTS, draws=st.lists(st.integers(0, 10_000), max_size=200))
+def test_epoch_after_epoch_ends_and_what_succeeded_stays(spec, inputs, draws):
+    """Several redrives, in which things fail, are cancelled and crash again: no delivery comes twice, no success is undone."""
+    run = Driver(spec).create(inputs)
+    player = Player(run, draws, wishes=True, crashes=True, losses=True)
+    for epoch in range(1, 6):
+        player.play()
+        run.check_ended()
+        if run.state.phase not in (s.FAILED, s.CANCELLED) or not run.state.scopes:
+            break
+        player.wish |= {"redrive": epoch, "cancel": False, "suspend": False}
+        run.wish(**player.wish)
+
+
+@settings(suppress_health_check=CHECKS)
+@given(spec=workflows(), inputs=INPUTS)
+def test_crashes_in_redriven_runs_change_nothing(spec, inputs):
+    """With a crash before every step of every epoch the log is the same, byte for byte, as without any."""
+    note(canonical_json(spec).decode())
+    runs = [play_plain(spec, inputs, limit=1_000, crash=crash) for crash in (False, True)]
+    for epoch in (1, 2):
+        for run, crash in zip(runs, (False, True), strict=True):
+            if run.state.phase in (s.FAILED, s.CANCELLED) and run.state.scopes:
+                run.wish(redrive=epoch)
+                play_on(run, crash=crash)
+
+    assert runs[0].log == runs[1].log
+    runs[0].check_ended()
 
 
 @settings(suppress_health_check=CHECKS, max_examples=25)

@@ -1,7 +1,8 @@
 """Random graphs with all that can go wrong, reports decided together, wishes, crashes and several redrives.
 
-What `test_random_graphs` does not do: templates that fail beside nodes about to start, fallbacks that finish the run, several
-decisions in one commit, a runner that says nothing of an attempt it never had, every wish told twice, and epoch after epoch.
+What `test_random_graphs` does not do: containers in containers in all combinations, templates that fail beside nodes about to
+start, fallbacks that finish the run, several decisions in one commit, a runner that
+says nothing of an attempt it never had, every wish told twice, and epoch after epoch.
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.driver import DONE, START
+from tests.support.driver import START
+from tests.support.history import check_history
 
-from fairlead.engine.effects import effects_of
+from fairlead.engine.effects import effects_of, unanswered_of
 from fairlead.engine.engine import Engine
 from fairlead.engine.evolve import evolve, fold
 from fairlead.engine.graph import compile_workflow
 from fairlead.model import commands as c
 from fairlead.model import events as e
 from fairlead.model import state as s
-from fairlead.model.effects import StartAttempt, StopAttempt
+from fairlead.model.effects import FillCache, LookUp, StartAttempt, StopAttempt
 from fairlead.model.manifests import Definition, WorkflowSpec, parse_spec
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
+from fairlead.runtime import caching
+from fairlead.runtime.memory import MemoryCache
 
 pytestmark = pytest.mark.simulation
 
@@ -40,6 +44,7 @@ KINDS: list[dict[str, Any]] = [
         "store": {"v": "${outputs.n}"},
     },
     {"run": {"sh": "true"}, "startTimeout": "10s", "maxDeliveries": 1, "priority": 2},
+    {"run": {"sh": "true"}, "cache": {"key": "k${vars.?w.orValue(0)}", "ttl": "1m"}},
     {"set": {"w": "${size(vars)}"}},
     {"log": {"message": "${inputs.missing}"}},
     {"if": "inputs.n > 1"},
@@ -61,13 +66,50 @@ ACT: dict[str, Any] = {
 WHENS = ["true", "false", "inputs.n > 1", "outputs.nothing == 1"]
 
 
-def nodes_of(random: Random, prefix: str, count: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def container(random: Random, prefix: str, depth: int) -> dict[str, Any]:
+    """A container with bodies as wild as the workflow's own, and with retries."""
+
+    def body(name: str) -> dict[str, Any]:
+        nodes, connections = nodes_of(random, name, random.randint(1, 3), depth - 1)
+        return {"nodes": nodes, "connections": connections}
+
+    node: dict[str, Any] = random.choice([{}, {}, {"timeout": "20s"}])
+    if random.random() < 0.4:
+        node = {**node, "retry": {"maxAttempts": random.choice([2, 3]), "initialDelay": "1s"}}
+    kind = random.choice(["while", "forEach", "forEach", "parallel"])
+    if kind == "while":
+        limit = random.choice([{}, {}, {"maxIterations": 1}])
+        return {
+            **node,
+            "while": {"condition": f"pass.index < {random.randint(1, 3)}", **limit, **body(prefix)},
+        }
+    if kind == "forEach":
+        each = {"items": list(range(random.randint(0, 3))), "maxParallel": random.randint(0, 2)}
+        error = random.choice(["fail", "fail", "continue"])
+        return {
+            **node,
+            "forEach": {**each, "onItemError": error, "outputs": {"i": "${item}"}, **body(prefix)},
+        }
+    branches = [{"name": name, **body(f"{prefix}{name}")} for name in ("l", "m", "r")[: random.randint(2, 3)]]
+    strategy = random.choice(["all", "any", "race", {"atLeast": 2}])
+    return {**node, "parallel": {"strategy": strategy, "branches": branches}}
+
+
+def kind_of(random: Random, prefix: str, depth: int, share: float) -> dict[str, Any]:
+    """A node without its name."""
+    if depth and random.random() < share:
+        return container(random, prefix, depth)
+    return dict(random.choice([*KINDS, INLINED]))
+
+
+def nodes_of(
+    random: Random, prefix: str, count: int, depth: int = 2
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Nodes of an acyclic body with joins, ports, conditions and fallbacks; and its connections."""
     nodes: list[dict[str, Any]] = []
     connections: dict[tuple[str, str], dict[str, Any]] = {}
     for index in range(count):
-        kinds = [*KINDS, INLINED] if prefix == "n" else KINDS
-        node = {"name": f"{prefix}{index}", **random.choice(kinds)}
+        node = {"name": f"{prefix}{index}", **kind_of(random, f"{prefix}{index}x", depth, 0.3)}
         into = 0
         for source in random.sample(range(index), min(index, random.choice([0, 1, 1, 2, 3]))):
             ports = ["true", "false"] if "if" in nodes[source] else ["done", "done", "done"]
@@ -88,9 +130,12 @@ def nodes_of(random: Random, prefix: str, count: int) -> tuple[list[dict[str, An
         nodes.append(node)
     if any("fallback" in node for node in nodes):
         spares = [{"run": {"sh": "true"}, "retry": {"maxAttempts": 2, "initialDelay": "1s"}}, *KINDS[:7]]
-        if prefix == "n":
+        if not prefix.startswith("f"):
             spares.append({"finish": {"result": "failed"}})
-        nodes.append({"name": f"{prefix}spare", **random.choice(spares)})
+        spare = random.choice(spares)
+        if depth and random.random() < 0.4:
+            spare = container(random, f"{prefix}s", depth)
+        nodes.append({"name": f"{prefix}spare", **spare})
     return nodes, [connections[key] for key in sorted(connections)]
 
 
@@ -132,6 +177,8 @@ class World:
         self.folded = State()
         self.running: dict[Key, StartAttempt] = {}
         self.known: set[Key] = set()
+        self.cache = MemoryCache()
+        self.asked: list[LookUp] = []
         self.wish: dict[str, Any] = {}
         self.failing = 0.3
 
@@ -162,6 +209,11 @@ class World:
             elif isinstance(effect, StopAttempt):
                 stopped = (effect.node, effect.attempt, effect.delivery)
                 assert stopped in self.known, f"{stopped} is stopped and was never started"
+            elif isinstance(effect, LookUp):
+                self.asked.append(effect)
+            elif isinstance(effect, FillCache):
+                place, entry = caching.store_key(effect.identity), caching.entry_of(effect)
+                self.cache.put_now(place, entry, effect.expires, effect.at)
 
     def want(self, **fields: Any) -> None:
         """Tell a wish twice: it is a level, the second time says nothing."""
@@ -173,6 +225,7 @@ class World:
 
     def crash(self) -> None:
         self.engine = Engine(self.graph, fold(e.decode(data) for data in self.log))
+        self.asked = unanswered_of(self.graph, self.engine.state)
 
     def report(self, key: Key) -> c.Command:
         about: dict[str, Any] = {"node": key[0], "attempt": key[1], "delivery": key[2]}
@@ -185,6 +238,14 @@ class World:
         if dice < self.failing + 0.05:
             return c.AttemptLost(**about)
         return c.AttemptEnded(**about, outputs={"n": key[1] if dice < 0.95 else float("nan")})
+
+    def answer(self) -> None:
+        """The cache answers one question, and sometimes once more."""
+        effect = self.asked.pop(self.random.randrange(len(self.asked)))
+        found = caching.answer(effect, self.cache.get_now(caching.store_key(effect.identity), effect.at))
+        self.tell(found)
+        if self.random.random() < 0.2:
+            self.tell(found)
 
     def step(self) -> None:
         random, dice = self.random, self.random.random()
@@ -201,6 +262,8 @@ class World:
         elif dice < 0.22:
             self.now += 15 * SECOND
             self.tell(c.Tick())
+        elif self.asked and dice < 0.7:
+            self.answer()
         elif self.running:
             keys = sorted(self.running)
             self.tell(
@@ -227,17 +290,9 @@ class World:
         assert all(state.node(name).status in s.ENDED_NODE for name in self.graph.root.nodes)
         counters = state.counters
         assert counters.done + counters.failed + counters.skipped == counters.total
-        ended: set[str] = set()
-        for number, data in enumerate(self.log, 1):
-            event = e.decode(data)
-            assert number == event.seq
-            if isinstance(event, e.Redriven):
-                ended -= {item.node for item in event.reset} | set(event.finally_nodes)
-            elif isinstance(event, e.NodeFallback):
-                ended.discard(event.fallback)
-            elif type(event).__name__ in DONE:
-                assert event.node not in ended, f"{event.node} ended twice"  # type: ignore[union-attr]
-                ended.add(event.node)  # type: ignore[union-attr]
+        events = [e.decode(data) for data in self.log]
+        assert list(range(1, len(events) + 1)) == [event.seq for event in events]
+        assert counters.total == check_history(events)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])

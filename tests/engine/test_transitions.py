@@ -169,6 +169,19 @@ def waited() -> None:
     run_of({**broken, "fallback": "b"}, RUN).create().tick(1).end("a/b", {"nothing": 1}).check_ended()
 
 
+def looked_up() -> None:
+    """Questions to the cache: asked at once or after a suspension, answered with something or nothing, and given up."""
+    cached = {"name": "a", **RUN, "cache": {"key": "k"}, "store": {"x": "${inputs.y}"}}
+    for fallback in ([], [{"name": "b", **RUN}]):
+        nodes = [{**cached, **({"fallback": "b"} if fallback else {})}, *fallback]
+        first = Driver({"nodes": nodes}).create({"y": 1}, wish=c.Wish(suspend=True)).wish(suspend=False)
+        first.end("a").check_ended()
+        Driver({"nodes": nodes}, cache=first.cache).create({"y": 2}).check_ended()
+        second = Driver({"nodes": nodes}, cache=first.cache).create({})
+        (second.end("a/b") if fallback else second).check_ended()
+    Driver({"nodes": [cached]}, slow=True).create().wish(cancel=True).check_ended()
+
+
 def taken_back() -> None:
     """An attempt whose run fails before it was handed to a runner, and a redriven finish."""
     run_of(RUN, BROKEN).create().check_ended()
@@ -186,12 +199,44 @@ def looped() -> None:
     run_of(inlined, workflows={"act": {"nodes": [{"name": "n", **RUN}]}}).create().end("a/n").check_ended()
 
 
+def called() -> None:
+    """Children that are asked for at once, after a suspension, once more; refused, lost, stopped and let go."""
+    call: dict[str, Any] = {"workflow": {"name": "other"}}
+    again = {"retry": {"maxAttempts": 3, "retryOn": "true"}}
+    run_of(call).create(wish=c.Wish(suspend=True)).wish(suspend=False).end("a").check_ended()
+    run_of({**call, **again}).create().refuse("a").wait_for_timer()
+    run = run_of({**call, **again}).create().refuse("a")
+    run.wait_for_timer()
+    run.fail("a").wait_for_timer()
+    run.end("a").check_ended()
+    run = run_of(call).create().started("a").wish(cancel=True)
+    run.end_child("a", s.CANCELLED).check_ended()
+
+
+def went_on() -> None:
+    """Containers whose next attempt begins, and bodies that go on with what ended in each way there is."""
+    each = {"forEach": {"items": [1], "nodes": [{"name": "n", **RUN}]}}
+    run = run_of({**each, "retry": {"maxAttempts": 2}}).create().fail("a[0]/n")
+    run.wait_for_timer()
+    run.end("a[0]/n").check_ended()
+    nodes = [
+        {"name": "n", **RUN},
+        {"name": "m", **RUN},
+        {"name": "end", "after": ["n"], "finish": {"result": "failed"}},
+        {"name": "o", "after": ["end.failed"], "set": {"x": 1}},
+    ]
+    body = {"forEach": {"items": [1], "maxParallel": 1, "nodes": nodes}}
+    run = run_of(body).create().fail("a[0]/n").fail("a[0]/m").wish(redrive=1).end("a[0]/n").fail("a[0]/m")
+    run.wish(redrive=2).check_ended()
+
+
 def broken_variables() -> None:
     run_of(RUN, variables={"x": "${inputs.missing}"}).create()
 
 
 SCENARIOS: list[Callable[[], None]] = [
-    retried, held, lost, fallen_back, stopped, paths, redriven, taken_back, waited, looped, broken_variables,
+    retried, held, lost, fallen_back, stopped, paths, redriven, taken_back, waited, looked_up, looped, called, went_on,
+    broken_variables,
 ]  # fmt: skip
 
 
@@ -219,7 +264,7 @@ def test_the_tables_name_events_that_exist():
 
 def test_an_illegal_move_changes_nothing():
     """`evolve` refuses an event that fits no row, names what it saw, and leaves the state as it was."""
-    run = run_of(RUN).create()
+    run = run_of(RUN, RUN).create().end("a")
     before = s.encode(run.state)
     wrong = e.NodeRetrying(
         seq=run.state.seq + 1,
@@ -232,7 +277,7 @@ def test_an_illegal_move_changes_nothing():
         due=1,
     )
 
-    with pytest.raises(Bug, match="NodeRetrying is no move of node 'a' that is Scheduled"):
+    with pytest.raises(Bug, match="NodeRetrying is no move of node 'a' that is Succeeded"):
         evolve(run.state, wrong)
 
     assert before == s.encode(run.state)

@@ -16,6 +16,7 @@ from tests.support.driver import Driver
 
 from fairlead.engine.summary import status
 from fairlead.model import commands as c
+from fairlead.model import state as s
 from fairlead.model.manifests import plain
 
 FOLDER = Path(__file__).parent
@@ -106,7 +107,45 @@ def ladder() -> Recorder:
     return run
 
 
-SCENARIOS: list[Callable[[], Recorder]] = [order, interrupted, ladder]
+def children() -> Recorder:
+    """Children that succeed at the second attempt, are suspended and cancelled along, redriven, and let go."""
+    call = {"name": "other", "inputs": {"n": "${inputs.n}"}}
+    run = Recorder(
+        {
+            "nodes": [
+                {"name": "first", "workflow": call, "retry": {"maxAttempts": 2}, "timeout": "1h"},
+                {"name": "loose", "workflow": {"name": "bill", "wait": False}},
+                {"name": "last", "after": ["first"], "workflow": {"name": "other"}},
+            ],
+        }
+    )
+    run.create({"n": 3}).started("loose").started("first").fail("first").wait_for_timer()
+    run.started("first").wish(suspend=True).tick(60).wish(suspend=False).end("first", {"x": 1})
+    run.started("last").wish(cancel=True, cancel_reason="enough").end_child("last", s.CANCELLED)
+    run.wish(cancel=True, cancel_reason="enough", redrive=1).end("last", {"x": 2})
+    return run
+
+
+def cached() -> Recorder:
+    """A miss, a hit of a later item, a key that is none, and a computed field over what was looked up."""
+    look = {"name": "look", **RUN, "cache": {"key": "${item}", "ttl": "1h"}, "store": {"n": "${outputs.n}"}}
+    run = Recorder(
+        {
+            "variables": {"n": 0},
+            "computed": {"twice": "vars.n * 2"},
+            "nodes": [
+                {"name": "each", "forEach": {"items": ["a", "a", "b"], "maxParallel": 1, "nodes": [look]}},
+                {"name": "bad", **RUN, "cache": {"key": "${inputs.n}"}, "onError": "continue"},
+                {"name": "say", "after": ["each"], "log": {"message": "${computed.twice}"}},
+            ],
+        }
+    )
+    run.create({"n": 5}).started("each[0]/look").tick(1).end("each[0]/look", {"n": 1})
+    run.tick(1).end("each[2]/look", {"n": 2})
+    return run
+
+
+SCENARIOS: list[Callable[[], Recorder]] = [order, interrupted, ladder, children, cached]
 
 
 def history(run: Recorder) -> dict[str, Any]:

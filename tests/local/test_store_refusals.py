@@ -196,26 +196,38 @@ def test_a_full_disk_takes_whole_batches_or_none(tmp_path, size):
     assert "1 None" == afterwards
 
 
-def test_a_full_disk_is_told_as_such_when_a_store_is_opened(tmp_path):
-    """Not even the index of the WAL finds room then, which SQLite calls an I/O error."""
+@pytest.mark.parametrize("end", ["store.close()", "os.kill(os.getpid(), 9)"], ids=["closed", "killed"])
+def test_a_store_on_a_full_disk_is_read_and_not_written(tmp_path, end):
+    """Not even the index of the WAL finds room then; what is in the WAL of a killed process is read all the same."""
     path = tmp_path / "store.db"
-    opens = """
-with Store(path) as store: store.create(record(), sys.argv[2].encode())
+    opens = f"""
+if not os.fork():
+    store = Store(path)
+    store.create(record(), sys.argv[2].encode())
+    append(store, "uid-demo", 0, [created(), completed(2)])
+    {end}
+    os._exit(0)
+os.wait()
+path.with_name("store.db-shm").unlink(missing_ok=True)
 ballast = path.parent / "ballast"
 file = os.open(ballast, os.O_CREAT | os.O_WRONLY)
 try:
     while True: os.write(file, bytes(4096))
 except OSError: say("filled")
 os.close(file)
-try: Store(path).list()
-except FairleadError as error: say(type(error).__name__, error)
+with Store(path) as store:
+    say(store.list()[0].name, len(read(store, "uid-demo")), store.verify("uid-demo"))
+    try: store.create(record("other"), sys.argv[2].encode())
+    except FairleadError as error: say(type(error).__name__, error)
 ballast.unlink()
-with Store(path) as store: say(store.list()[0].name)
+with Store(path) as store:
+    append(store, "uid-demo", 2, [completed(3)])
+    say(len(read(store, "uid-demo")))
 """
     answers = said(path, opens, DEFINITION.decode(), prefix=_mounted(tmp_path, "size=300k"))
 
     told = f"Unavailable the disk of the store {path} is full and nothing was written; free some space, then try again"
-    assert ["filled", told, "demo"] == answers
+    assert ["filled", "demo 2 None", told, "3"] == answers
 
 
 def test_a_store_that_may_not_grow_is_full(path):

@@ -21,13 +21,14 @@ from fairlead.engine.evolve import fold
 from fairlead.engine.graph import compile_workflow
 from fairlead.model import commands as c
 from fairlead.model import state as s
-from fairlead.model.effects import StartAttempt, StopAttempt
+from fairlead.model.effects import StartAttempt, StartChild, SteerChild, StopAttempt
 from fairlead.model.errors import Conflict, Unavailable
 from fairlead.model.events import Error, Event, NodeStarted
 from fairlead.model.manifests import WorkflowSpec, digest
 from fairlead.model.state import State
 from fairlead.runtime.actor import Actor
-from fairlead.runtime.memory import MemoryCheckpoints, MemoryLog, MemoryStatus
+from fairlead.runtime.caching import Caching
+from fairlead.runtime.memory import MemoryCache, MemoryCheckpoints, MemoryLog, MemoryStatus
 
 pytestmark = pytest.mark.simulation
 
@@ -61,6 +62,47 @@ class FaultyLog(MemoryLog):
             raise Unavailable("applied, and called refused")
 
 
+class PlayedChildren:
+    """Children that end when nothing else is left to do: a home in short. `test_child_faults` has them in full."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.running: dict[str, StartChild] = {}
+        self.ended: dict[str, c.ChildEnded] = {}
+
+    async def start(self, effect: StartChild) -> None:
+        name = effect.child
+        self.world.actor.tell(c.ChildStarted(node=effect.node, child=name, uid=name))
+        if name in self.ended and self.ended[name].redrive >= effect.redrive:
+            self.world.actor.tell(self.ended[name])
+        elif effect.parent.wait:
+            self.running[name] = effect
+
+    async def steer(self, effect: SteerChild) -> None:
+        name = effect.child
+        if name in self.ended and self.ended[name].redrive >= effect.redrive:
+            self.world.actor.tell(self.ended[name])
+        elif name not in self.running:
+            self.world.actor.tell(c.ChildLost(node=effect.node, child=name, uid=effect.uid))
+
+    def end(self, name: str) -> None:
+        effect = self.running.pop(name)
+        bad = len(effect.node) % 3 == 0
+        error = Error(reason="NonZeroExit", message="boom") if bad else None
+        self.ended[name] = c.ChildEnded(
+            node=effect.node,
+            child=name,
+            uid=name,
+            phase=s.FAILED if bad else s.SUCCEEDED,
+            redrive=effect.redrive,
+            outputs={} if bad else {"n": 1},
+            error=error,
+        )
+        self.world.actor.tell(self.ended[name])
+        if self.world.dice.one_in(3):
+            self.world.actor.tell(self.ended[name])
+
+
 class World:
     """The runner, the clock and the people: what outlives a crash of the runtime."""
 
@@ -70,8 +112,10 @@ class World:
         self.time = START
         self.log = FaultyLog(dice)
         self.checkpoints = MemoryCheckpoints()
+        self.cache = MemoryCache()
         self.running: dict[Key, StartAttempt] = {}
         self.results: dict[Key, c.AttemptEnded] = {}
+        self.children = PlayedChildren(self)
         self.spec, self.inputs = spec, inputs
         self.actor = self.new_actor()
 
@@ -97,7 +141,9 @@ class World:
             log=self.log,
             checkpoints=self.checkpoints,
             runner=self,
+            children=self.children,
             status=MemoryStatus(),
+            caching=Caching(self.cache),
             clock=self,
         )
 
@@ -108,6 +154,7 @@ class World:
         state = self.actor.state
         if not state.phase:
             self.actor.tell(self.create())
+        await self.actor.take_up_children()
         for key in state.active:
             node = state.node(key)
             identity = (state.instance(key), node.attempt, node.delivery)
@@ -165,6 +212,8 @@ class World:
                 self.actor.tell(c.Tick())
             if self.running:
                 self.end(min(self.running))
+            elif self.children.running:
+                self.children.end(min(self.children.running))
             else:
                 due = self.actor.engine.next_due(self.time)
                 assert due is not None, f"stuck: { ({k: n.status for k, n in state.nodes.items()}) }"

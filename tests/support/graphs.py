@@ -20,16 +20,31 @@ def bodies(draw: st.DrawFn, name: str) -> dict[str, Any]:
         if draw(st.booleans()):
             node["after"] = [nodes[-1]["name"] + draw(st.sampled_from(["", ".failed", ".ended"]))]
         nodes.append(node)
-    if len(name) < 5 and draw(st.integers(0, 3)) == 0:
-        nodes[-1] = {"name": nodes[-1]["name"], **draw(containers(0, "forEach", name + "i"))}
+    if len(name) < 5 and draw(st.integers(0, 2)) == 0:
+        kind = draw(st.sampled_from(["forEach", "forEach", "while", "parallel"]))
+        after = {"after": nodes[-1]["after"]} if "after" in nodes[-1] else {}
+        nodes[-1] = {"name": nodes[-1]["name"], **draw(containers(0, kind, name + "i")), **after}
     elif not name.startswith("w") and draw(st.integers(0, 3)) == 0:
-        nodes[-1] = {"name": nodes[-1]["name"], **draw(st.sampled_from(INLINED))}
+        after = {"after": nodes[-1]["after"]} if "after" in nodes[-1] else {}
+        nodes[-1] = {"name": nodes[-1]["name"], **draw(st.sampled_from(INLINED)), **after}
+    if draw(st.integers(0, 3)) == 0:
+        spare = (
+            draw(st.sampled_from(BODY_NODES if name.startswith("w") else [*BODY_NODES, *INLINED]))
+            if len(name) > 4 or draw(st.booleans())
+            else draw(containers(0, "forEach", name + "s"))
+        )
+        nodes[0]["fallback"] = f"{name}spare"
+        nodes.append({"name": f"{name}spare", **spare})
     return {"nodes": nodes}
 
 
 INLINED: list[dict[str, Any]] = [
     {"workflow": {"name": "w0", "inline": True, "inputs": {"n": "${inputs.n}"}}},
-    {"workflow": {"name": "w0", "inline": True, "inputs": {"n": 3}}, "timeout": "40s"},
+    {
+        "workflow": {"name": "w0", "inline": True, "inputs": {"n": 3}},
+        "timeout": "40s",
+        "retry": {"maxAttempts": 2, "initialDelay": "1s"},
+    },
     {"workflow": {"name": "w1", "inline": True}},
     {"workflow": {"name": "w1", "inline": True, "inputs": {"n": "${inputs.flag}"}}, "timeout": "25s"},
 ]
@@ -73,18 +88,45 @@ def shared(draw: st.DrawFn) -> dict[str, Any]:
 BODY_NODES: list[dict[str, Any]] = [
     {"run": {"sh": "true"}},
     {"run": {"sh": "true"}, "retry": {"maxAttempts": 2, "initialDelay": "1s"}, "timeout": "30s"},
+    {"run": {"sh": "true"}, "cache": {"key": "same", "ttl": "1m"}, "store": {"seen": "${outputs.n}"}},
     {"log": {"message": "in"}},
     {"log": {"message": "${inputs.missing}"}},
     {"wait": {"for": "5s"}},
+    {"workflow": {"name": "other"}},
+    {
+        "workflow": {"name": "other", "inputs": {"n": "${inputs.n}"}},
+        "retry": {"maxAttempts": 2},
+        "timeout": "30s",
+    },
 ]
 """Nodes of bodies."""
+
+RETRIES: list[dict[str, Any]] = [
+    {},
+    {},
+    {"retry": {"maxAttempts": 2, "initialDelay": "1s"}},
+    {"retry": {"maxAttempts": 3, "backoff": "fixed", "initialDelay": "2s"}, "timeout": "40s"},
+]
+"""Policies of containers."""
+
+
+CALLS: list[dict[str, Any]] = [
+    {"workflow": {"name": "other", "inputs": {"n": "${inputs.n}"}}, "store": {"called": "${outputs.n}"}},
+    {
+        "workflow": {"name": "other${inputs.n}"},
+        "timeout": "30s",
+        "retry": {"maxAttempts": 3, "initialDelay": "1s"},
+    },
+    {"workflow": {"name": "other", "wait": False}},
+]
+"""Nodes that start executions."""
 
 
 @st.composite
 def containers(draw: st.DrawFn, index: int, kind: str, name: str = "") -> dict[str, Any]:
     """A while of few passes, a forEach of few items, or a parallel of two branches."""
     inner = name or f"x{index}"
-    common: dict[str, Any] = draw(st.sampled_from([{}, {"timeout": "40s"}]))
+    common: dict[str, Any] = draw(st.sampled_from([{"timeout": "40s"}, *RETRIES]))
     if kind == "while":
         return {
             "while": {"condition": f"pass.index < {draw(st.integers(0, 3))}", **draw(bodies(inner))},
@@ -105,11 +147,8 @@ def containers(draw: st.DrawFn, index: int, kind: str, name: str = "") -> dict[s
 @st.composite
 def kinds(draw: st.DrawFn, index: int) -> dict[str, Any]:
     """The kind of a node and the policies that go with it."""
-    kind = draw(
-        st.sampled_from(
-            ["run", "run", "set", "log", "if", "switch", "wait", "while", "forEach", "parallel", "inline"]
-        )
-    )
+    plain = ["run", "run", "set", "log", "if", "switch", "wait"]
+    kind = draw(st.sampled_from([*plain, "workflow", "inline", "while", "forEach", "parallel"]))
     if kind == "inline":
         return {
             **draw(st.sampled_from(INLINED)),
@@ -124,12 +163,16 @@ def kinds(draw: st.DrawFn, index: int) -> dict[str, Any]:
         }
     if kind in ("while", "forEach", "parallel"):
         return draw(containers(index, kind))
+    if kind == "workflow":
+        return draw(st.sampled_from(CALLS))
     if kind == "run":
         node: dict[str, Any] = {"run": {"sh": "true"}, "store": {f"v{index}": "${outputs.n}"}}
         if draw(st.booleans()):
             node["retry"] = {"maxAttempts": draw(st.integers(1, 3)), "initialDelay": "1s"}
         if draw(st.booleans()):
             node["timeout"] = "30s"
+        if draw(st.integers(0, 2)) == 0:
+            node["cache"] = {"key": draw(st.sampled_from(["k", "${string(inputs.n)}", "${inputs.n}"]))}
         return node
     if kind == "set":
         return {"set": {f"v{index}": index}}
@@ -178,9 +221,11 @@ def workflows(draw: st.DrawFn) -> WorkflowSpec:
         if draw(st.integers(0, 6)) == 0 and "if" not in node and "switch" not in node:
             node["when"] = draw(st.sampled_from(["true", "false", "inputs.missing > 1"]))
         nodes.append(node)
-    if count > 2 and "run" in nodes[-2] and draw(st.booleans()):
-        nodes.append({"name": "spare", "run": {"sh": "true"}})
-        nodes[-3]["fallback"] = "spare"
+    if count > 2 and not {"if", "switch"} & nodes[-2].keys() and draw(st.booleans()):
+        spare = draw(st.sampled_from(["run", "while", "forEach", "parallel"]))
+        nodes[-2]["fallback"] = "spare"
+        kind = {"run": {"sh": "true"}} if spare == "run" else draw(containers(0, spare, "sp"))
+        nodes.append({"name": "spare", **kind})
     if draw(st.integers(0, 5)) == 0:
         nodes.append(
             {

@@ -35,6 +35,14 @@ def test_it_is_well_formed_and_self_contained(view):
     assert not re.search(r"url\((?!#fl-)|@import", svg)
 
 
+def test_the_legend_can_be_left_out():
+    """A view counts its statuses below the picture, unless it says that they are no count."""
+    node = GraphNode("a", "a", "run", "Running")
+
+    assert "Running 1" in words(to_svg(GraphView("x", [node])))
+    assert "Running 1" not in words(to_svg(GraphView("x", [node], legend=False)))
+
+
 def test_references_are_defined():
     """Every sign and arrow head that is used is defined, each once."""
     svg = to_svg(order())

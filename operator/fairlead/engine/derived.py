@@ -18,7 +18,7 @@ from fairlead.model.times import format_duration, format_time, parse_duration, p
 
 Json = dict[str, Any]
 
-TIMES = frozenset({"at", "deadline", "due", "expires", "startDeadline", "until"})
+TIMES = frozenset({"at", "cachedAt", "deadline", "due", "expires", "startDeadline", "until"})
 """Fields of events that are times."""
 
 DURATIONS = frozenset({"delay", "limit", "timeout"})

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fairlead.engine.caching import fill_of, lookup_of
 from fairlead.engine.documents import node_document, secrets_of
 from fairlead.engine.graph import Graph
+from fairlead.engine.steering import CONCERNS_CHILDREN, asked_of_children
 from fairlead.model import events as e
 from fairlead.model import state as s
-from fairlead.model.effects import AnyEffect, SaveCheckpoint, StartAttempt, StopAttempt
+from fairlead.model.effects import AnyEffect, LookUp, SaveCheckpoint, StartAttempt, StopAttempt
 from fairlead.model.ids import delivery_id, key_of
 from fairlead.model.state import State
 
@@ -22,7 +24,10 @@ from fairlead.model.state import State
 def effects_of(graph: Graph, state: State, events: Iterable[e.Event]) -> list[AnyEffect]:
     """The effects of committed events, in their order."""
     effects: list[AnyEffect] = []
+    of_children: list[e.Event] = []
     for event in events:
+        if state.children and isinstance(event, CONCERNS_CHILDREN):
+            of_children.append(event)
         if isinstance(event, e.NodeScheduled):
             start = _start(graph, state, event)
             if start is not None:
@@ -33,7 +38,21 @@ def effects_of(graph: Graph, state: State, events: Iterable[e.Event]) -> list[An
                 effects.append(stop)
         elif isinstance(event, e.CheckpointTaken):
             effects.append(SaveCheckpoint(seq=event.seq))
-    return effects
+        elif isinstance(event, e.CacheLookup):
+            lookup = lookup_of(graph, state, key_of(event.node))
+            if lookup is not None and lookup.asked == event.seq:
+                effects.append(lookup)
+        elif isinstance(event, e.NodeCompleted) and event.cache:
+            fill = fill_of(graph, state, event)
+            if fill is not None:
+                effects.append(fill)
+    return [*effects, *asked_of_children(graph, state, of_children)] if of_children else effects
+
+
+def unanswered_of(graph: Graph, state: State) -> list[LookUp]:
+    """After a crash: the questions to the cache that are asked anew."""
+    found = (lookup_of(graph, state, key) for key in state.waiting)
+    return [lookup for lookup in found if lookup is not None]
 
 
 def _start(graph: Graph, state: State, event: e.NodeScheduled) -> StartAttempt | None:
@@ -60,7 +79,7 @@ def stop_of(graph: Graph, state: State, key: str) -> StopAttempt | None:
     """The order to end an instance's delivery, if it is being ended."""
     instance = state.node(key)
     node = graph.find(key)
-    if instance.status != s.STOPPING or node.in_body:
+    if instance.status != s.STOPPING or not node.in_pod:
         return None
     name = state.instance(key)
     return StopAttempt(

@@ -85,6 +85,7 @@ def complete(
         dead=dead,
         outputs=outputs,
         variables=variables,
+        cache="" if "via" in said else state.cache_key,
         **said,
     )
     turn.checkpoint_wanted |= node.spec.checkpoint
@@ -100,9 +101,7 @@ def complete(
 def _stored(turn: Turn, node: NodeDef, key: str, outputs: dict[str, Any]) -> dict[str, Any]:
     if not node.spec.store:
         return {}
-    stands_for = turn.state.node(key).stands_for
-    error = turn.state.node(stands_for).error if stands_for else None
-    scope = turn.scope(node, key, outputs=outputs, error=error, status=s.SUCCEEDED)
+    scope = turn.scope(node, key, outputs=outputs, error=turn.stood_for(key), status=s.SUCCEEDED)
     template = node.template("store", node.spec.store)
     stored: dict[str, Any] = template.evaluate(scope, turn.seed(key, "store"))
     return stored

@@ -18,10 +18,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from fairlead.engine import attempts, inlining, lifecycle, loops, starting, waits
+from fairlead.engine import attempts, caching, children, inlining, lifecycle, loops, starting, waits
 from fairlead.engine.graph import Graph
 from fairlead.engine.scope import Computed
-from fairlead.engine.turn import Turn
+from fairlead.engine.turn import Turn, priority
 from fairlead.model import commands as c
 from fairlead.model import events as e
 from fairlead.model import reasons
@@ -55,7 +55,7 @@ class Engine:
         turn, state = self._turn, self.state
         for key, held in state.ready.items():
             if held == reasons.MAX_NODES:
-                turn.queue.push(key, starting.priority(turn, self.graph.find(key)))
+                turn.queue.push(key, priority(turn, self.graph.find(key)))
         turn.queue.take_unsaid()
         if state.paused == state.seq:
             turn.work.extend(state.work)
@@ -129,6 +129,8 @@ def _tick(turn: Turn, command: c.Tick) -> None:
             lifecycle.resume(turn, "SuspendTimeout")
         elif name.startswith("attempt/"):
             attempts.timed_out(turn, name.partition("/")[2])
+        elif name.startswith("lookup/"):
+            caching.unanswered(turn, name.partition("/")[2])
         else:
             waits.over(turn, name)
     if state.suspended_at:
@@ -141,10 +143,11 @@ def _tick(turn: Turn, command: c.Tick) -> None:
         elif name.startswith("finally/"):
             inlining.finally_timed_out(turn, name.partition("/")[2])
         elif name.startswith("body/"):
-            loops.timed_out(turn, name.partition("/")[2])
-        else:
             key = name.partition("/")[2]
-            turn.queue.push(key, starting.priority(turn, turn.graph.find(key)))
+            module = children if key in state.children else loops
+            module.timed_out(turn, key)
+        else:
+            starting.again(turn, name.partition("/")[2])
 
 
 _HANDLERS: dict[type[c.Command], Callable[[Turn, Any], None]] = {
@@ -154,4 +157,9 @@ _HANDLERS: dict[type[c.Command], Callable[[Turn, Any], None]] = {
     c.AttemptStarted: attempts.started,
     c.AttemptEnded: attempts.ended,
     c.AttemptLost: attempts.lost,
+    c.ChildStarted: children.started,
+    c.ChildEnded: children.ended,
+    c.ChildRefused: children.refused,
+    c.ChildLost: children.lost,
+    c.CacheAnswered: caching.answered,
 }

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from fairlead.engine.folding import inlining, loops, nodes, paths, runs
+from fairlead.engine.folding import children, inlining, loops, nodes, paths, runs
 from fairlead.model import events as e
 from fairlead.model.errors import Bug
 from fairlead.model.state import State
@@ -63,14 +63,20 @@ _HANDLERS: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.WaitStarted: nodes.wait_started,
     e.WaitWoken: nodes.wait_ended,
     e.WaitExpired: nodes.wait_ended,
+    e.CacheLookup: nodes.cache_lookup,
+    e.CacheMissed: nodes.cache_missed,
     e.LoopStarted: loops.loop_started,
     e.LoopIteration: loops.opened,
     e.BranchStarted: loops.opened,
     e.InlineStarted: inlining.inline_started,
     e.BodyStarted: inlining.body_started,
     e.BodyTimedOut: inlining.body_timed_out,
+    e.BodyReopened: loops.body_reopened,
     e.BodyEnded: loops.body_ended,
     e.LoopCompleted: loops.loop_completed,
+    e.ChildScheduled: children.scheduled,
+    e.ChildStarted: children.started,
+    e.ChildEnded: children.ended,
     e.NodeScheduled: nodes.scheduled,
     e.NodeStarted: nodes.node_started,
     e.DeliveryStarted: nodes.node_started,

@@ -5,7 +5,8 @@ Rules of this file
   looks at either again.
 - Everything is made once per definition and never changes. Expressions are compiled when they are first needed.
 - A body is a graph of its own: the workflow's, `finally`, those of while, forEach and parallel, and (as one-node bodies) the
-  fallbacks. `Graph.bodies` has them by their prefix without indexes: `lines/`, `par.left/`, `lines/retry/`.
+  fallbacks. `Graph.bodies` has them by their prefix without numbers: `lines[]/`, `par.left/`. What is inside of a fallback is
+  there once (`spare[]/`), whatever it stands in for (`charge/spare[3]/`).
 - A node that inlines a workflow has that one's graph as its body, `ship/`, and its `finally` as another, `ship.finally/`. What
   belongs to the workflow as a whole (computed, outputs, defaults) is found at the `Flow` of each body.
 """
@@ -24,8 +25,8 @@ from fairlead.engine.expressions import (
     compile_expression,
     compile_template,
 )
-from fairlead.model.ids import connection_id, key_of
-from fairlead.model.manifests import Connection, Definition, Node, Retry, WorkflowSpec
+from fairlead.model.ids import FINALLY_SUFFIX, connection_id, key_of
+from fairlead.model.manifests import Connection, Definition, Node, Retry, WorkflowSpec, node_digest
 from fairlead.model.manifests.policies import AtLeast
 
 POD_KINDS = frozenset({"run", "http", "notify", "resource"})
@@ -33,10 +34,6 @@ POD_KINDS = frozenset({"run", "http", "notify", "resource"})
 
 DEFAULT_PORTS = {"if": "true", "approval": "approved", "finish": ""}
 """First port of the kinds whose first port is not `done`; a switch has its first case's name."""
-
-
-FINALLY_SUFFIX = ".finally/"
-"""What the prefix of an inlined workflow's `finally` ends in, after the node's key; that of its graph is `KEY/`."""
 
 
 def underscored(name: str) -> str:
@@ -105,6 +102,7 @@ class NodeDef:
     """One node of a body: its manifest, its connections and the policies that apply to it."""
 
     __slots__ = (
+        "_digest",
         "_templates",
         "body",
         "default_port",
@@ -128,6 +126,14 @@ class NodeDef:
         self.default_port = _default_port(spec)
         self.needs = _needed(spec.join)
         self._templates: dict[str, Template] | None = None
+        self._digest = ""
+
+    @property
+    def digest(self) -> str:
+        """The digest of the node's canonical definition."""
+        if not self._digest:
+            self._digest = node_digest(self.spec)
+        return self._digest
 
     @property
     def in_pod(self) -> bool:
@@ -213,7 +219,7 @@ class Body:
             target[spec.name] = NodeDef(self, index, spec)
         self._connect(connections)
         self.entries = [node for node in self.nodes.values() if not node.incoming]
-        for node in self.nodes.values():
+        for node in (*self.nodes.values(), *self.fallbacks.values()):
             _add_bodies(graph, node, prefix)
 
     @cached_property
@@ -253,6 +259,9 @@ class Graph(Flow):
         inlined = spec.workflows if isinstance(spec, Definition) else {}
         self.workflows = {other: Flow(found, other) for other, found in inlined.items()}
         self.bodies: dict[str, Body] = {}
+        self._places: dict[
+            str, Body
+        ] = {}  # of stand-ins and what is inside of them, once they have been asked for
         self.root = Body(self, spec.nodes, spec.connections or ())
         self.finally_ = Body(self, spec.finally_ or (), ())
         self._last = ("", self.root)  # the last body asked for: questions come in runs
@@ -260,39 +269,60 @@ class Graph(Flow):
         self.max_nodes: int | None = concurrency.max_nodes if concurrency is not None else None
 
     def find(self, instance: str) -> NodeDef:
-        """The definition of an instance. Raises KeyError with the instance id for one the graph does not have."""
+        """The definition of an instance. Raises KeyError for one that the graph does not have."""
         key = key_of(instance)
         slash = key.rfind("/")
         name = key[slash + 1 :]
         if slash < 0:
             found = self.root.nodes.get(name) or self.finally_.nodes.get(name)
         else:
-            prefix = key[: slash + 1]
-            body = self.body_of(prefix)
+            body = self.body_of(key[: slash + 1])
             found = body.nodes.get(name) or body.fallbacks.get(name)
-            if found is None and body.owner is not None:
-                found = self._around_stand_in(prefix).fallbacks.get(name)  # it stands in for the container
+            if found is None and body.owner is not None and body.owner.spec.inlined:
+                found = body.owner.body.fallbacks.get(name)  # it stands in for the node
         if found is None:
             raise KeyError(instance)
         return found
 
     def body_of(self, prefix: str) -> Body:
-        """The body that a scope's prefix belongs to; that of a stand-in's prefix is the body of the node it stands for."""
+        """The body that a scope's prefix belongs to; that of a stand-in's prefix is the body of the node it stands for.
+
+        Raises KeyError for a prefix that the graph does not have.
+        """
         if prefix == self._last[0]:
             return self._last[1]
-        found = self.bodies.get(_INDEX.sub("", prefix)) if prefix else self.root
+        place = _INDEX.sub("[]", prefix)
+        if "#" in place:
+            place = _PASS.sub("", place)
+        found = self.bodies.get(place) if prefix else self.root
         if found is None:
-            found = self._around_stand_in(prefix)
+            found = self._places.get(place)
+        if found is None:
+            found = self._places[place] = self._find_place(place)
         self._last = (prefix, found)
         return found
 
-    def _around_stand_in(self, prefix: str) -> Body:
-        stood_for = prefix[:-1]
-        outer = stood_for[: stood_for.rfind("/") + 1]
-        if not outer:
-            name = key_of(stood_for)
-            return self.finally_ if name in self.finally_.nodes else self.root
-        return self.body_of(outer)
+    def _find_place(self, place: str) -> Body:
+        """The body at a prefix in which some segment names a node whose fallback is meant. Raises KeyError for no place."""
+        segments = place[:-1].split("/")
+        names = (*self.finally_.nodes, *self.finally_.fallbacks)
+        found = self._below(self.finally_ if _name(segments[0]) in names else self.root, segments)
+        if found is None:
+            raise KeyError(place)
+        return found
+
+    def _below(self, body: Body, segments: list[str]) -> Body | None:
+        """The body at the end of some segments, each of which names a body or a node whose fallback is meant.
+
+        The name of a node that inlines a workflow may be either.
+        """
+        if not segments:
+            return body
+        inner = self.bodies.get(f"{body.prefix}{segments[0]}/")
+        found = self._below(inner, segments[1:]) if inner is not None else None
+        if found is None and segments[0] in body.nodes:
+            found = self._below(body, segments[1:])
+        return found
 
     def named(self, name: str) -> bool:
         """Whether a node of that name, or an instance of that id, is anywhere in the graph."""
@@ -312,7 +342,13 @@ def compile_workflow(spec: WorkflowSpec, name: str = "") -> Graph:
     return Graph(spec, name)
 
 
-_INDEX = re.compile(r"\[\d+\]|#\d+")
+_INDEX = re.compile(r"\[\d+\]")
+_PASS = re.compile(r"#\d+")
+
+
+def _name(segment: str) -> str:
+    """The node of a segment without numbers: `lines` of `lines[]`, `par` of `par.left`."""
+    return segment.removesuffix("[]").partition(".")[0]
 
 
 def _names_of_items(owner: NodeDef | None) -> frozenset[str]:
@@ -331,14 +367,14 @@ def _add_bodies(graph: Graph, node: NodeDef, prefix: str) -> None:
     """Compile the bodies of a container."""
     spec = node.spec
     if spec.while_ is not None:
-        Body(graph, spec.while_.nodes, spec.while_.connections, prefix=f"{prefix}{node.name}/", owner=node)
+        Body(graph, spec.while_.nodes, spec.while_.connections, prefix=f"{prefix}{node.name}[]/", owner=node)
     elif spec.for_each is not None:
         each = spec.for_each
         Body(
             graph,
             each.nodes,
             each.connections,
-            prefix=f"{prefix}{node.name}/",
+            prefix=f"{prefix}{node.name}[]/",
             owner=node,
             outputs=each.outputs,
         )

@@ -1,6 +1,6 @@
 """Inlined workflows: another workflow's graph as the body of a node, closed to what is around it (semantics 17, 25, 29, 38).
 
-    begin     its inputs are evaluated, once per instance, and checked; its variables get their first values
+    begin     its inputs are evaluated and checked, and its variables get their first values, once for all attempts
     advance   the graph runs under `NODE/`, then its `finally` under `NODE.finally/`, then the node ends
 
 Rules of this file
@@ -16,41 +16,44 @@ from __future__ import annotations
 
 from typing import Any
 
-from fairlead.engine import ending, joins, loops
-from fairlead.engine.graph import FINALLY_SUFFIX, NodeDef
+from fairlead.engine import ending, joins, loops, redriving
+from fairlead.engine.graph import NodeDef
 from fairlead.engine.scope import Scope
 from fairlead.engine.turn import Turn
 from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model import state as s
+from fairlead.model.ids import FINALLY_SUFFIX
 from fairlead.model.state import LoopState, NodeState
 
 
 def begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
     """Start the workflow, or fail the node if the inputs do not fit. Raises ExpressionError."""
-    flow, state = node.inlines, turn.state.node(key)
+    flow, kept = node.inlines, turn.state.kept.get(key)
     assert flow is not None
-    inputs = state.values
-    if inputs is None:
+    if kept is not None and kept.inputs is not None and kept.initial is not None:
+        inputs, variables = kept.inputs, kept.initial
+    else:
         from fairlead.engine.validation.inputs import fit_inputs  # reading a run needs no validation
 
-        given = _given(turn, node, key)
-        inputs, wrong = fit_inputs(flow.spec.inputs, given)
+        inputs, wrong = fit_inputs(flow.spec.inputs, _given(turn, node, key))
         if wrong:
             more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
             message = f"{wrong[0].path}: {wrong[0].message}{more}, by the schema of workflow {flow.name}"
             ending.stand_in_or_fail(turn, key, path, e.Error(reason=reasons.INPUTS_INVALID, message=message))
             return
-    variables = _variables(turn, node, key, inputs)
+        variables = _variables(turn, node, key, inputs)
+    goes_on = kept is not None and kept.variables is not None
     loops.start(turn, node, key, path)
-    turn.emit(
-        e.InlineStarted,
-        node=turn.state.instance(key),
-        path=path,
-        workflow=flow.name,
-        inputs=inputs,
-        variables=variables,
-    )
+    if not goes_on:
+        turn.emit(
+            e.InlineStarted,
+            node=turn.state.instance(key),
+            path=path,
+            workflow=flow.name,
+            inputs=inputs,
+            variables=variables,
+        )
     turn.work.append(key)
 
 
@@ -58,7 +61,8 @@ def _given(turn: Turn, node: NodeDef, key: str) -> dict[str, Any]:
     call = node.spec.workflow
     assert call is not None
     template = node.template("workflow.inputs", call.inputs)
-    given: dict[str, Any] = template.evaluate(turn.scope(node, key), turn.seed(key, "inputs"))
+    scope = turn.scope(node, key, error=turn.stood_for(key))
+    given: dict[str, Any] = template.evaluate(scope, turn.seed(key, "inputs"))
     return given
 
 
@@ -101,12 +105,14 @@ def look(turn: Turn, key: str) -> None:
 def _advance(turn: Turn, node: NodeDef, key: str, state: NodeState, loop: LoopState) -> None:
     flow = node.inlines
     assert flow is not None
-    if not loop.opened:
+    if loop.again:
+        redriving.reopen(turn, key, next(iter(loop.again)))
+    elif not loop.opened:
         _open(turn, key, state, f"{key}/", patient=not flow.spec.fail_fast)
     elif _finally_due(turn, node, key, loop):
         _open_finally(turn, node, key, state, loop)
     elif loop.failure is None:
-        ending.complete(turn, key, state.path, port="done", outputs=next(iter(loop.results.values())))
+        ending.complete(turn, key, state.path, port="done", outputs=loop.results[f"{key}/"])
     else:
         ending.attempt_failed(turn, key, state.path, _failure(flow.name, loop.failure))
 
@@ -130,7 +136,7 @@ def _open_finally(turn: Turn, node: NodeDef, key: str, state: NodeState, loop: L
     flow = node.inlines
     assert flow is not None
     phase = s.SUCCEEDED
-    if loop.failure is not None:
+    if loop.failure is not None or loop.again:
         ended_from_outside = state.status == s.STOPPING and state.stop != reasons.TIMEOUT
         phase = s.CANCELLED if ended_from_outside else s.FAILED
     deadline = turn.now + flow.spec.finally_timeout

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fairlead.engine import ending, joins
+from fairlead.engine import children, ending, joins, redriving
 from fairlead.engine.expressions import ExpressionError
-from fairlead.engine.graph import Body, NodeDef
+from fairlead.engine.graph import Body
 from fairlead.engine.outputs import workflow_outputs
 from fairlead.engine.turn import Turn
 from fairlead.model import commands as c
@@ -23,10 +23,6 @@ from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model import state as s
 from fairlead.model.ids import key_of
-from fairlead.model.state import State
-
-SWEPT = (reasons.EXECUTION_FAILED, reasons.CANCELLED, reasons.FINISHED, reasons.FINALLY_TIMEOUT)
-"""Reasons of instances that were skipped because the run ended, not because no path led there."""
 
 
 def create(turn: Turn, command: c.Create) -> None:
@@ -46,6 +42,7 @@ def create(turn: Turn, command: c.Create) -> None:
         priority=command.priority or turn.graph.spec.priority,
         redrive=command.wish.redrive,
         timeout=command.timeout,
+        parent=command.parent,
     )
     try:
         variables = ending.evaluate_entries(turn.graph.variables, turn.scope(), f"{state.uid}/variables")
@@ -89,22 +86,30 @@ def wish(turn: Turn, wanted: c.Wish) -> None:
 
 
 def _wish_cancel(turn: Turn, wanted: c.Wish) -> None:
+    """Its own cancel, and its parent's: that speaks of epochs by number, so that no redrive voids it by accident."""
     state = turn.state
-    if not wanted.cancel:
+    if wanted.cancel and not state.cancel_void:
+        _cancel(turn, wanted.cancel_reason, force=wanted.force)
+    if wanted.stop > state.redrive:
+        _cancel(turn, wanted.stop_reason, force=wanted.stop_force)
+
+
+def _cancel(turn: Turn, reason: str, *, force: bool) -> None:
+    state = turn.state
+    if state.ended or (state.cancel and (state.cancel_force or not force)):
         return
-    if state.ended or state.cancel_void or (state.cancel and (state.cancel_force or not wanted.force)):
-        return
-    turn.emit(e.CancelRequested, reason=wanted.cancel_reason, force=wanted.force)
+    turn.emit(e.CancelRequested, reason=reason, force=force)
     if state.suspended_at:
         resume(turn, "Cancelled")
 
 
 def _wish_suspend(turn: Turn, wanted: c.Wish) -> None:
     state = turn.state
-    if wanted.suspend:
+    if wanted.suspend or wanted.held:
         forward_cancel = state.cancel and state.stage == s.FORWARD
         if not state.suspend_seen and state.phase == s.RUNNING and not forward_cancel:
-            until = None if wanted.suspend_timeout is None else turn.now + wanted.suspend_timeout
+            timeout = None if wanted.held else wanted.suspend_timeout
+            until = None if timeout is None else turn.now + timeout
             turn.emit(e.ExecutionSuspended, until=until)
     elif state.suspended_at:
         resume(turn, "Requested")
@@ -127,83 +132,12 @@ def _wish_redrive(turn: Turn, wanted: c.Wish) -> None:
         reason = f"the run is {state.phase}; expected Failed or Cancelled after it had started"
         turn.emit(e.RedriveRefused, redrive=wanted.redrive, reason=reason)
         return
-    loop = next((name for name in _to_run_again(turn) if _began_as_body(turn, name)), None)
-    if loop is not None:
-        reason = f"node {loop!r} is a {turn.graph.root.nodes[loop].kind} that had begun, and redriving one is not supported yet"
-        turn.emit(e.RedriveRefused, redrive=wanted.redrive, reason=reason)
+    if wanted.stop > wanted.redrive:
+        turn.emit(e.RedriveRefused, redrive=wanted.redrive, reason=wanted.stop_reason)
         return
-    redrive(turn, wanted.redrive, cancel=wanted.cancel)
-
-
-def _began_as_body(turn: Turn, name: str) -> bool:
-    return turn.graph.root.nodes[name].in_body and turn.state.node(name).attempt > 0
-
-
-# --- redrive ---------------------------------------------------------------------------------------------------------
-
-
-def redrive(turn: Turn, number: int, *, cancel: bool) -> None:
-    """Run again what failed unhandled or was cancelled, and what the end of the run kept from starting (semantics 31).
-
-    A finish with result failed is an unhandled failure (semantics 25). What only those would have led to (DeadPath) is open again
-    as well. A join that other connections had met stays as it is.
-    """
-    state, root = turn.state, turn.graph.root
-    again = _to_run_again(turn)
-    reset = [_reset_node(turn, root.nodes[name], again) for name in again]
-    finally_nodes = [name for name in turn.graph.finally_.nodes if state.node(name).status in s.ENDED_NODE]
     timeout = _timeout(turn)
-    turn.emit(
-        e.Redriven,
-        redrive=number,
-        epoch=state.epoch + 1,
-        reset=reset,
-        finally_nodes=finally_nodes,
-        deadline=None if timeout is None else turn.now + timeout,
-        cancel=cancel and not (state.cancel or state.cancel_void),
-    )
-    turn.queue.clear()
-    turn.drained = ""
-    turn.work.extend(again)
-
-
-def _to_run_again(turn: Turn) -> dict[str, None]:
-    state, root = turn.state, turn.graph.root
-    again: dict[str, None] = {}
-    work = [name for name in root.nodes if _ends_open(state, name)]
-    while work:
-        name = work.pop()
-        if name in again:
-            continue
-        again[name] = None
-        for edge in root.nodes[name].outgoing:
-            target = state.node(edge.target)
-            if target.status == s.SKIPPED and target.handled == reasons.DEAD_PATH:
-                work.append(edge.target)
-    return {name: None for name in root.nodes if name in again}
-
-
-def _ends_open(state: State, name: str) -> bool:
-    node, finish = state.node(name), state.finish
-    if node.status == s.FAILED:
-        return not node.handled
-    if node.status == s.SUCCEEDED:
-        return finish is not None and finish.result == "failed" and _place(state, finish.node) == name
-    return node.status == s.CANCELLED or (node.status == s.SKIPPED and node.handled in SWEPT)
-
-
-def _place(state: State, instance: str) -> str:
-    """The node of the graph that an instance is, or stands in for."""
-    return state.node(key_of(instance)).stands_for or key_of(instance)
-
-
-def _reset_node(turn: Turn, node: NodeDef, again: dict[str, None]) -> e.ResetNode:
-    state = turn.state.node(node.name)
-    undone = sum(1 for edge in node.incoming if edge.source in again)
-    arrivals = list(state.arrivals or ()) if state.status == s.SKIPPED else [state.path]
-    return e.ResetNode(
-        node=turn.state.instance(node.name), taken=state.taken, dead=state.dead - undone, arrivals=arrivals
-    )
+    deadline = None if timeout is None else turn.now + timeout
+    redriving.redrive(turn, wanted.redrive, deadline=deadline, cancel=wanted.cancel)
 
 
 # --- time ------------------------------------------------------------------------------------------------------------
@@ -232,7 +166,7 @@ def conclude(turn: Turn) -> bool:
         if reason:
             _drain(turn, reason)
     if reason:
-        if state.active or state.loops:
+        if state.active or state.loops or state.children:
             return len(turn.events) > before
         _sweep(turn, reason)
     if state.suspended_at or turn.work or not _all_ended(turn):
@@ -263,6 +197,7 @@ def _drain(turn: Turn, reason: str) -> None:
             turn.emit(
                 e.NodeStopping, node=state.instance(key), path=node.path, attempt=node.attempt, reason=reason
             )
+    children.drain(turn, reason)
     for key in [*state.ready, *state.waiting]:
         if turn.draining_at(key):
             ending.cancel(turn, key, reason)

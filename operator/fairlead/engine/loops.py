@@ -1,6 +1,6 @@
 """Containers: while, forEach and parallel, and the bodies they run (semantics 17, 18, 21, 23, 26).
 
-    begin     the container starts; forEach evaluates its items, once
+    begin     the container starts; forEach evaluates its items, once for all attempts
     advance   open the next pass, item or branch, as far as maxParallel allows; end when there is none left
     close     a body has ended, or is being ended and nothing in it runs any more
 
@@ -14,10 +14,13 @@ Rules of this file
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
-from fairlead.engine import ending, joins
+from fairlead.engine import ending, joins, redriving
 from fairlead.engine.expressions import ExpressionError
+from fairlead.engine.expressions.errors import cut
+from fairlead.engine.expressions.values import compact, type_name
 from fairlead.engine.graph import Body, NodeDef
 from fairlead.engine.outputs import workflow_outputs
 from fairlead.engine.turn import Turn
@@ -33,29 +36,38 @@ AT_ONCE = 64
 
 
 def begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
-    """Start a container. Raises ExpressionError for items that are no list, or too many."""
-    items = _items(turn, node, key) if node.spec.for_each is not None else None
+    """Start a container, or go on with what it has. Raises ExpressionError for items that are no list, or too many."""
+    goes_on = key in turn.state.kept
+    items = None if goes_on or node.spec.for_each is None else _items(turn, node, key)
     start(turn, node, key, path)
-    if node.spec.parallel is None:
+    if node.spec.parallel is None and not goes_on:
         turn.emit(e.LoopStarted, node=turn.state.instance(key), path=path, items=items)
     turn.work.append(key)
 
 
 def start(turn: Turn, node: NodeDef, key: str, path: str) -> None:
     """The next attempt of a container begins, and its timeout with it."""
-    attempt = turn.state.node(key).attempt + 1
     deadline = None if node.timeout is None else turn.now + node.timeout
-    instance = turn.state.instance(key)
-    turn.emit(e.NodeStarted, node=instance, path=path, attempt=attempt, deadline=deadline, body=True)
+    turn.emit(
+        e.NodeStarted,
+        node=turn.state.instance(key),
+        path=path,
+        attempt=turn.state.node(key).attempt + 1,
+        deadline=deadline,
+        body=True,
+        goes_on=key in turn.state.kept,
+    )
+    turn.look_around()
 
 
 def _items(turn: Turn, node: NodeDef, key: str) -> list[Any]:
     each = node.spec.for_each
     assert each is not None
-    items = node.template("items", each.items).evaluate(turn.scope(node, key), turn.seed(key, "items"))
+    scope = turn.scope(node, key, error=turn.stood_for(key))
+    items = node.template("items", each.items).evaluate(scope, turn.seed(key, "items"))
     if not isinstance(items, list):
         raise ExpressionError(
-            str(each.items), f"items is {type(items).__name__} {items!r:.60}; expected a list", {}
+            str(each.items), f"items is {cut(compact(items), 60)} ({type_name(items)}); expected a list", {}
         )
     if len(items) > MAX_ITEMS:
         raise ExpressionError(
@@ -105,13 +117,19 @@ def _advance_while(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
     if loop.failure is not None:
         ending.attempt_failed(turn, key, state.path, _body_failed(loop))
         return
+    if loop.again:
+        redriving.reopen(turn, key, next(iter(loop.again)))
+        return
     body = turn.graph.body_of(f"{key}[0]/")
     holds = bool(body_condition(turn, key, node, body, loop, loop_spec.condition))
     if not holds:
         _loop_completed(turn, key, state, loop, condition=False)
         ending.complete(turn, key, state.path, port="done", outputs={"iterations": loop.opened})
-    elif loop.opened >= loop_spec.max_iterations:
-        message = f"the condition still holds after {loop.opened} passes, and maxIterations is {loop_spec.max_iterations}"
+    elif loop.opened - loop.opened_before >= loop_spec.max_iterations:
+        passes = f"{loop.opened} passes"
+        if loop.opened_before:
+            passes += f", {loop.opened - loop.opened_before} of them since the run was redriven"
+        message = f"the condition still holds after {passes}, and maxIterations is {loop_spec.max_iterations}"
         error = e.Error(reason=reasons.MAX_ITERATIONS_EXCEEDED, message=message)
         ending.attempt_failed(turn, key, state.path, error)
     else:
@@ -126,7 +144,8 @@ def body_condition(turn: Turn, key: str, node: NodeDef, body: Body, loop: LoopSt
         {"index": loop.opened} if before is None else {"index": loop.opened, "parent": before}
     )
     inner = ((body, loop.last, ""),) if loop.last else ()
-    return node.condition(source).evaluate(turn.scope(node, key, inner=inner, names={"pass": upcoming}))
+    scope = turn.scope(node, key, inner=inner, names={"pass": upcoming}, error=turn.stood_for(key))
+    return node.condition(source).evaluate(scope)
 
 
 # --- forEach ---------------------------------------------------------------------------------------------------------
@@ -142,13 +161,19 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
     total = len(loop.items)
     body = turn.graph.body_of(f"{key}[0]/")
     opened = 0
-    while loop.opened < total and (not each.max_parallel or len(loop.open) < each.max_parallel):
+    again = list(islice(loop.again, AT_ONCE))
+    while (loop.again or loop.opened < total) and (
+        not each.max_parallel or len(loop.open) < each.max_parallel
+    ):
         if opened >= AT_ONCE:
             turn.work.append(key)
             return
-        _open(turn, key, state, body, f"{key}[{loop.opened}]/", loop.opened)
         opened += 1
-    if loop.opened == total and not loop.open:
+        if again:
+            redriving.reopen(turn, key, again.pop(0))
+            continue
+        _open(turn, key, state, body, f"{key}[{loop.opened}]/", loop.opened)
+    if loop.opened == total and not loop.open and not loop.again:
         _loop_completed(turn, key, state, loop)
         results = [loop.results.get(f"{key}[{index}]/") for index in range(total)]
         ending.complete(turn, key, state.path, port="done", outputs={"items": results, "failed": loop.failed})
@@ -161,18 +186,20 @@ def _advance_branches(turn: Turn, key: str, node: NodeDef, state: NodeState, loo
     parallel = node.spec.parallel
     assert parallel is not None
     branches = parallel.branches
-    for index in range(loop.opened, len(branches)):
-        prefix = f"{key}.{branches[index].name}/"
-        _open(turn, key, state, turn.graph.body_of(prefix), prefix, index, branch=branches[index].name)
     verdict = _verdict(node, loop)
-    if verdict == "open":
+    if verdict == "open":  # what goes on may be decided already: losers stay
+        for prefix in list(loop.again):
+            redriving.reopen(turn, key, prefix)
+        for index in range(loop.opened, len(branches)):
+            prefix = f"{key}.{branches[index].name}/"
+            _open(turn, key, state, turn.graph.body_of(prefix), prefix, index, branch=branches[index].name)
         return
     if loop.open:
         _stop(turn, key, state, reasons.DECIDED if verdict == "done" else reasons.BODY_FAILED)
     elif verdict == "done":
         _branches_done(turn, key, state, node, loop)
     else:
-        ending.attempt_failed(turn, key, state.path, _body_failed(loop))
+        ending.attempt_failed(turn, key, state.path, _body_failed(loop, node))
 
 
 def _verdict(node: NodeDef, loop: LoopState) -> str:
@@ -252,9 +279,8 @@ def close(turn: Turn, prefix: str) -> None:
         if scope.running:
             return
         _sweep(turn, prefix, scope, reason)
-        failure = scope.failure
-        if failure is not None:
-            _body_ended(turn, prefix, scope, error=failure.error)
+        if scope.failure is not None:
+            _body_ended(turn, prefix, scope, error=scope.failure.error, failed=True)
         elif scope.inlined and turn.state.loops[scope.container].finish is not None and not scope.phase:
             _succeeded(turn, prefix, scope)  # a finish in it ended it
         else:
@@ -262,7 +288,7 @@ def close(turn: Turn, prefix: str) -> None:
             _body_ended(turn, prefix, scope, error=e.Error(reason=reason, message=why))
     elif scope.ended >= scope.total:
         if scope.failure is not None:  # its other paths were let end
-            _body_ended(turn, prefix, scope, error=scope.failure.error)
+            _body_ended(turn, prefix, scope, error=scope.failure.error, failed=True)
         else:
             _succeeded(turn, prefix, scope)
 
@@ -271,18 +297,32 @@ def _succeeded(turn: Turn, prefix: str, scope: ScopeState) -> None:
     try:
         outputs = _outputs(turn, prefix, scope)
     except ExpressionError as wrong:
-        _body_ended(turn, prefix, scope, error=ending.expression_failure(wrong))
+        _body_ended(turn, prefix, scope, error=ending.expression_failure(wrong), failed=True)
         return
     _body_ended(turn, prefix, scope, outputs=outputs)
 
 
-def _body_ended(turn: Turn, prefix: str, scope: ScopeState, **how: Any) -> None:
+def _body_ended(turn: Turn, prefix: str, scope: ScopeState, *, failed: bool = False, **how: Any) -> None:
+    """`failed`: by itself; else it was ended from outside, or succeeded."""
     key = scope.container
-    segment = prefix[len(key) :]
-    branch = segment[1:-1] if segment.startswith(".") and not scope.inlined else ""
+    owner = turn.graph.body_of(prefix).owner
+    assert owner is not None
+    branch = ""
+    handled = failed and owner.spec.for_each is not None and owner.spec.for_each.on_item_error == "continue"
+    if owner.spec.parallel is not None:
+        branch = prefix[len(key) + 1 : -1]
+        handled = turn.state.nodes[key].stop == reasons.DECIDED and "error" in how
     turn.emit(
-        e.BodyEnded, node=turn.state.instance(key), scope=prefix, index=scope.index, branch=branch, **how
+        e.BodyEnded,
+        node=turn.state.instance(key),
+        scope=prefix,
+        index=scope.index,
+        branch=branch,
+        handled=handled,
+        **how,
     )
+    if scope.inlined:
+        turn.look_around()  # what stands in for the node has the same prefix, and is outside
     turn.work.append(key)
 
 
@@ -325,7 +365,7 @@ def _drain(turn: Turn, prefix: str, reason: str) -> None:
             )
             if key in state.loops:
                 turn.work.append(key)
-        elif node.status in (s.READY, s.RETRYING, s.LOST, s.WAITING):
+        elif node.status in (s.READY, s.RETRYING, s.LOST, s.WAITING, s.LOOKING_UP):
             ending.cancel(turn, key, reason)
 
 
@@ -335,13 +375,13 @@ def _sweep(turn: Turn, prefix: str, scope: ScopeState, reason: str) -> None:
     for name in turn.graph.body_of(prefix).nodes:
         if state.node(prefix + name).status not in s.ENDED_NODE:
             ending.skip(turn, prefix + name, reason)
-    below = scope.path + "."
-    for path in [
-        p
-        for p, held in state.paths.items()
-        if held.status == s.ACTIVE and (p == scope.path or p.startswith(below))
-    ]:
-        turn.emit(e.PathCancelled, path=path, reason=reason)
+    below = [scope.path]
+    while below:  # its own paths only: the run may have ten thousand others
+        path = below.pop()
+        held = state.paths.get(path)
+        if held is not None and held.status == s.ACTIVE:
+            turn.emit(e.PathCancelled, path=path, reason=reason)
+        below.extend(f"{path}.{child}" for child in reversed(range(state.path_children.get(path, 0))))
 
 
 def _stop(turn: Turn, key: str, state: NodeState, reason: str) -> None:
@@ -374,7 +414,7 @@ def stopped(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: LoopSta
     elif state.stop == reasons.DECIDED:
         _branches_done(turn, key, state, node, loop)
     elif state.stop == reasons.BODY_FAILED and loop.failure is not None:
-        ending.attempt_failed(turn, key, state.path, _body_failed(loop))
+        ending.attempt_failed(turn, key, state.path, _body_failed(loop, node))
     elif state.stop == reasons.TIMEOUT:
         ending.attempt_failed(turn, key, state.path, ending.timeout_error(state))
     else:
@@ -394,9 +434,18 @@ def _loop_completed(
     )
 
 
-def _body_failed(loop: LoopState) -> e.Error:
+def _body_failed(loop: LoopState, node: NodeDef | None = None) -> e.Error:
+    """The failure of a container by that of its bodies; of a parallel that can do without some branches, say how many failed."""
     failure = loop.failure
     assert failure is not None
     where = failure.node.rstrip("/")
     message = f"{where} failed: {failure.error.message or failure.error.reason}"
+    parallel = node.spec.parallel if node is not None else None
+    if parallel is not None and parallel.strategy != "all":
+        strategy = (
+            parallel.strategy
+            if isinstance(parallel.strategy, str)
+            else f"atLeast {parallel.strategy.at_least}"
+        )
+        message = f"{loop.failed} of {len(parallel.branches)} branches of the {strategy} failed; the first: {message}"
     return e.Error(reason=reasons.BODY_FAILED, message=message, causes=[failure.error])

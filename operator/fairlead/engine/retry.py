@@ -51,7 +51,7 @@ def may_retry(turn: Turn, key: str, node: NodeDef, state: NodeState, error: e.Er
         return None
     if policy.retry_on is None and error.reason in NOT_RETRIED:
         return None
-    scope = turn.scope(error=error)
+    scope = turn.scope(node, key, error=error)
     if policy.retry_on is not None and not compile_condition(policy.retry_on).evaluate(
         scope, turn.seed(key, "retryOn")
     ):

@@ -160,11 +160,7 @@ class Computed(_View):
         try:
             seen = tuple(_seen_at(scope, path) for path in expression.reads)
             cached = self._cache.get(name)
-            if (
-                cached is not None
-                and len(cached[0]) == len(seen)
-                and all(a is b for a, b in zip(cached[0], seen, strict=True))
-            ):
+            if cached is not None and len(cached[0]) == len(seen) and all(map(_unchanged, cached[0], seen)):
                 return cached[1]
             value = expression.evaluate(scope)
             self._cache[name] = (seen, value)
@@ -174,9 +170,10 @@ class Computed(_View):
 
 
 def _seen_at(scope: Mapping[str, Any], path: tuple[str, ...]) -> Any:
-    """What a read path gives now, for comparing by identity; a fresh object where it can not be told.
+    """What a read path gives now, for `_unchanged`; a fresh object where it can not be told.
 
-    It cannot be told of views, and of all the variables together, which alone are changed in place.
+    It cannot be told of views, and of all the variables together, which alone are changed in place. Objects that a scope makes
+    each time anew are given as their items.
     """
     value: Any = scope
     if path == ("vars",):
@@ -188,7 +185,22 @@ def _seen_at(scope: Mapping[str, Any], path: tuple[str, ...]) -> Any:
             value = value[name]
         except KeyError:
             return _MISSING
+    if type(value) is dict and (path in _MADE_ANEW or (path[0] == "nodes" and path[2:] == ("error",))):
+        return tuple(value.items())
     return object() if isinstance(value, _View) else value
+
+
+_MADE_ANEW = frozenset({("execution",), ("workflow",)})
+
+
+def _unchanged(before: Any, now: Any) -> bool:
+    """Whether two things seen are the same: identical, as values are replaced and never changed, or an equal text or number.
+
+    A text or an int may have been made anew, such as a time; of other values only identity says enough: 1 equals 1.0.
+    """
+    return before is now or (
+        type(before) is type(now) and isinstance(now, (str, int, tuple)) and bool(before == now)
+    )
 
 
 class Scope(_View):

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fairlead.engine import ending, inlining, joins, loops, waits
+from fairlead.engine import caching, children, ending, inlining, joins, loops, waits
 from fairlead.engine.documents import templates_of, text_of
 from fairlead.engine.expressions import ExpressionError, compile_condition
 from fairlead.engine.graph import NodeDef
-from fairlead.engine.turn import Turn
+from fairlead.engine.turn import Turn, priority
 from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model import state as s
@@ -26,10 +26,7 @@ def look(turn: Turn, key: str) -> None:
     if key.endswith("/"):
         loops.close(turn, key)
         return
-    loop = turn.state.loops.get(key)
-    if (
-        loop is not None and turn.state.node(key).status in s.HOLDS_SLOT
-    ):  # not if its fallback stands in for it
+    if (loop := turn.state.loops.get(key)) is not None:
         if loop.variables is not None:  # those of an inlined workflow
             inlining.look(turn, key)
         else:
@@ -41,7 +38,7 @@ def look(turn: Turn, key: str) -> None:
     if turn.draining_at(key):
         return
     if state.status == s.READY and state.held == reasons.SUSPENDED and not turn.state.suspended_at:
-        if state.lost or state.attempt > state.attempts_before:
+        if state.lost or state.cache_key or state.attempt > state.attempts_before:
             turn.queue.push(key, priority(turn, node))
         else:
             start(turn, node, key, state, state.path)
@@ -75,29 +72,44 @@ def start(turn: Turn, node: NodeDef, key: str, state: NodeState, path: str) -> N
         ):
             ending.skip(turn, key, reasons.WHEN_FALSE, path)
             return
-        if node.inlines is not None:
-            inlining.begin(turn, node, key, path)
-        elif node.in_body:
-            loops.begin(turn, node, key, path)
+        if node.in_body:
+            _begin(turn, node, key, path)
         elif node.spec.wait is not None:
             waits.begin(turn, node, key, path)
+        elif node.spec.cache is not None and node.in_pod:
+            caching.ask(turn, node, key, path, fallback_scope(turn, node, key, state))
         elif node.in_pod:
             turn.queue.push(key, priority(turn, node))
+        elif node.spec.workflow is not None:
+            children.begin(turn, node, key, path, fallback_scope(turn, node, key, state))
         else:
             _do(turn, node, key, path)
     except ExpressionError as error:
         ending.stand_in_or_fail(turn, key, path, ending.expression_failure(error))
 
 
-def priority(turn: Turn, node: NodeDef) -> int:
-    """The node's own priority, else the run's."""
-    return turn.state.priority if node.spec.priority is None else node.spec.priority
+def _begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
+    """A container starts."""
+    if node.inlines is not None:
+        inlining.begin(turn, node, key, path)
+    else:
+        loops.begin(turn, node, key, path)
+
+
+def again(turn: Turn, key: str) -> None:
+    """The delay before the next attempt, or delivery, is over."""
+    node, state = turn.node(key)
+    if state.child is not None:
+        children.again(turn, key)
+    elif not node.in_body:
+        turn.queue.push(key, priority(turn, node))
+    elif state.status == s.RETRYING and not turn.draining_at(key):
+        _begin(turn, node, key, state.path)
 
 
 def fallback_scope(turn: Turn, node: NodeDef, key: str, state: NodeState) -> Any:
     """The scope of a node that is about to start; a fallback also sees the `error` it stands in for."""
-    error = turn.state.node(state.stands_for).error if state.stands_for else None
-    return turn.scope(node, key, error=error)
+    return turn.scope(node, key, error=turn.stood_for(key))
 
 
 def _do(turn: Turn, node: NodeDef, key: str, path: str) -> None:

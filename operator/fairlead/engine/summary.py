@@ -99,7 +99,9 @@ def progress(state: State, now: int) -> Json:
     found: Json = {
         "total": counters.total,
         "done": counters.done,
-        "running": sum(1 for key in state.active if state.node(key).status != s.SCHEDULED),
+        "running": sum(
+            1 for key in (*state.active, *state.children) if state.node(key).status != s.SCHEDULED
+        ),
         "failed": counters.failed,
         "skipped": counters.skipped,
         "percent": 100 if state.ended else 100 * ended // max(counters.total, 1),
@@ -131,7 +133,7 @@ def _seconds_left(state: State, now: int, ended: int) -> int | None:
 def _paths(graph: Graph, state: State) -> Iterator[Json]:
     """Paths at work in the order in which they began, then the ended ones, the latest first."""
     at_work: dict[str, str] = {}
-    for key in (*state.ready, *state.waiting, *state.active):
+    for key in (*state.ready, *state.waiting, *state.active, *state.children):
         at_work.setdefault(state.node(key).path, key)
     for path, found in state.paths.items():
         if found.status == s.ACTIVE:
@@ -145,7 +147,9 @@ def _paths(graph: Graph, state: State) -> Iterator[Json]:
 def _active_path(graph: Graph, state: State, path: str, found: PathState, key: str | None) -> Json:
     if key is None:
         return _path(state, path, found, "Waiting", _join_ahead(graph, state, path, found))
-    return _path(state, path, found, "Running" if key in state.active else "Waiting", key)
+    return _path(
+        state, path, found, "Running" if key in state.active or key in state.children else "Waiting", key
+    )
 
 
 def _join_ahead(graph: Graph, state: State, path: str, found: PathState) -> str:

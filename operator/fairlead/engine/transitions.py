@@ -25,6 +25,8 @@ EXECUTION: Table = {
     s.SUCCEEDED: {},
 }
 
+_GOES_ON_PATH = {"Redriven": s.ACTIVE, "BodyReopened": s.ACTIVE}
+
 PATH: Table = {
     "": {
         "PathStarted": s.ACTIVE,
@@ -41,27 +43,33 @@ PATH: Table = {
         "PathCancelled": s.CANCELLED,
     },
     s.JOINED: {},
-    s.COMPLETED: {"Redriven": s.ACTIVE},
-    s.FAILED: {"Redriven": s.ACTIVE},
-    s.CANCELLED: {"Redriven": s.ACTIVE},
+    s.COMPLETED: {**_GOES_ON_PATH},
+    s.FAILED: {**_GOES_ON_PATH},
+    s.CANCELLED: {**_GOES_ON_PATH},
 }
 
 _ENDS_AT_ONCE = {"NodeCompleted": s.SUCCEEDED, "NodeFailed": s.FAILED, "NodeSkipped": s.SKIPPED}
 
+_RUNS_AGAIN = {"Redriven": s.PENDING, "BodyReopened": s.PENDING}
+
 NODE: Table = {
     s.PENDING: {
         "NodeReady": s.READY,
+        "CacheLookup": s.LOOKING_UP,
         "WaitStarted": s.WAITING,
         "NodeStarted": s.RUNNING,
         "NodeScheduled": s.SCHEDULED,
+        "ChildScheduled": s.SCHEDULED,
         "NodeFallback": s.FALLBACK,
         **_ENDS_AT_ONCE,
     },
     s.READY: {
         "NodeReady": s.READY,
+        "CacheLookup": s.LOOKING_UP,
         "WaitStarted": s.WAITING,
         "NodeStarted": s.RUNNING,
         "NodeScheduled": s.SCHEDULED,
+        "ChildScheduled": s.SCHEDULED,
         "NodeFallback": s.FALLBACK,
         "NodeCancelled": s.CANCELLED,
         **_ENDS_AT_ONCE,
@@ -69,6 +77,8 @@ NODE: Table = {
     s.SCHEDULED: {
         "NodeStarted": s.RUNNING,
         "DeliveryStarted": s.RUNNING,
+        "ChildStarted": s.RUNNING,
+        "NodeRetrying": s.RETRYING,
         "NodeTimedOut": s.STOPPING,
         "NodeStopping": s.STOPPING,
         "NodeLost": s.LOST,
@@ -78,6 +88,7 @@ NODE: Table = {
         "NodeCancelled": s.CANCELLED,
     },
     s.RUNNING: {
+        "ChildEnded": s.RUNNING,
         "NodeCompleted": s.SUCCEEDED,
         "NodeFailed": s.FAILED,
         "NodeRetrying": s.RETRYING,
@@ -89,13 +100,20 @@ NODE: Table = {
     },
     s.STOPPING: {
         "NodeStopping": s.STOPPING,
+        "ChildEnded": s.STOPPING,
         "NodeCompleted": s.SUCCEEDED,
         "NodeFailed": s.FAILED,
         "NodeRetrying": s.RETRYING,
         "NodeFallback": s.FALLBACK,
         "NodeCancelled": s.CANCELLED,
     },
-    s.RETRYING: {"NodeScheduled": s.SCHEDULED, "NodeReady": s.READY, "NodeCancelled": s.CANCELLED},
+    s.RETRYING: {
+        "NodeScheduled": s.SCHEDULED,
+        "ChildScheduled": s.SCHEDULED,
+        "NodeStarted": s.RUNNING,
+        "NodeReady": s.READY,
+        "NodeCancelled": s.CANCELLED,
+    },
     s.WAITING: {
         "WaitWoken": s.WAITING,
         "WaitExpired": s.WAITING,
@@ -104,12 +122,19 @@ NODE: Table = {
         "NodeFallback": s.FALLBACK,
         "NodeCancelled": s.CANCELLED,
     },
+    s.LOOKING_UP: {
+        "CacheMissed": s.READY,
+        "NodeCompleted": s.SUCCEEDED,
+        "NodeFailed": s.FAILED,
+        "NodeFallback": s.FALLBACK,
+        "NodeCancelled": s.CANCELLED,
+    },
     s.LOST: {"NodeScheduled": s.SCHEDULED, "NodeReady": s.READY, "NodeCancelled": s.CANCELLED},
     s.FALLBACK: {"NodeCompleted": s.SUCCEEDED, "NodeFailed": s.FAILED, "NodeCancelled": s.CANCELLED},
-    s.SUCCEEDED: {"Redriven": s.PENDING},
-    s.FAILED: {"Redriven": s.PENDING},
-    s.SKIPPED: {"Redriven": s.PENDING},
-    s.CANCELLED: {"Redriven": s.PENDING},
+    s.SUCCEEDED: {**_RUNS_AGAIN},
+    s.FAILED: {**_RUNS_AGAIN},
+    s.SKIPPED: {**_RUNS_AGAIN},
+    s.CANCELLED: {**_RUNS_AGAIN},
 }
 
 TABLES: dict[str, Table] = {"execution": EXECUTION, "path": PATH, "node": NODE}

@@ -16,12 +16,12 @@ from heapq import heapify, heappop, heappush
 from typing import Any
 
 from fairlead.engine.evolve import evolve
-from fairlead.engine.graph import FINALLY_SUFFIX, Body, Graph, NodeDef, underscored
+from fairlead.engine.graph import Body, Graph, NodeDef, underscored
 from fairlead.engine.scope import Closed, Computed, NodeView, Scope, error_value
 from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model import state as s
-from fairlead.model.ids import connection_target, key_of, prefix_of
+from fairlead.model.ids import FINALLY_SUFFIX, connection_target, key_of, prefix_of
 from fairlead.model.state import NodeState, State
 
 STREAK = 16
@@ -29,8 +29,6 @@ STREAK = 16
 
 
 _ENDS = frozenset({e.NodeCompleted, e.NodeFailed, e.NodeSkipped, e.NodeCancelled})
-_OPEN_OR_CLOSE = frozenset({e.InlineStarted, e.BodyEnded})
-"""What changes what is around instances whose ids may come again."""
 
 
 class Queue:
@@ -122,9 +120,6 @@ class Turn:
         event = cls(seq=self.state.seq + 1, at=self.now, **fields)
         evolve(self.state, event)
         self.events.append(event)
-        if cls in _OPEN_OR_CLOSE:
-            self._last_around = ("", Around((), {}))
-            self._closed.pop(key_of(fields["node"]), None)
         if cls in _ENDS and "/" in fields["node"]:
             prefix = prefix_of(fields["node"])
             if prefix in self.state.scopes:
@@ -194,6 +189,16 @@ class Turn:
             self._last_around = (prefix, self._around(prefix))
         return self._last_around[1]
 
+    def look_around(self) -> None:
+        """A container starts: what was seen from a place in it may be another thing now."""
+        self._last_around = ("", Around((), {}))
+        self._closed.clear()
+
+    def stood_for(self, key: str) -> e.Error | None:
+        """The error that a stand-in stands in for; None for any other node."""
+        stands_for = self.state.node(key).stands_for
+        return self.state.node(stands_for).error if stands_for else None
+
     def _around(self, prefix: str) -> Around:
         """What is around an instance, as far as the workflow goes that it is part of."""
         state, graph = self.state, self.graph
@@ -204,7 +209,12 @@ class Turn:
         phase = ""
         while prefix:
             scope = state.scopes.get(prefix)
-            if scope is None:  # the place of a stand-in: it sees what the node sees that it stands for
+            if (
+                scope is None
+            ):  # the place of a stand-in: it sees what the node sees that it stands for, and its error
+                stood_for = state.node(key_of(prefix[:-1]))
+                if stood_for.error is not None:
+                    names.setdefault("error", error_value(stood_for.error))
                 prefix = prefix_of(prefix[:-1])
                 continue
             if scope.inlined:
@@ -234,9 +244,9 @@ class Turn:
         """The workflow that a node has begun to run inline."""
         found = self._closed.get(key)
         if found is None:
-            variables = self.state.loops[key].variables
-            assert variables is not None
-            found = self._closed[key] = self.closed(key, self.state.nodes[key].values or {}, variables)
+            loop = self.state.loops[key]
+            assert loop.variables is not None, f"{key} has begun"
+            found = self._closed[key] = self.closed(key, loop.inputs or {}, loop.variables)
         return found
 
     def closed(self, key: str, inputs: Mapping[str, Any], variables: Mapping[str, Any]) -> Closed:
@@ -318,6 +328,11 @@ class Turn:
             return
         self._streak = 0
         self.work.extend(prefix + connection_target(connection) for connection in edges)
+
+
+def priority(turn: Turn, node: NodeDef) -> int:
+    """The node's own priority, else the run's."""
+    return turn.state.priority if node.spec.priority is None else node.spec.priority
 
 
 def _passes(indexes: list[int]) -> dict[str, Any]:

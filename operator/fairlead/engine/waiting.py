@@ -4,9 +4,11 @@
     suspend                             the whole run, for `resume` or the end of `suspendTimeout`
     timer      retry, redelivery        an instance between two attempts, or between two deliveries of a lost one
     timer      wait                     a wait node
+    cache                               the cache's answer
     start                               an attempt that is scheduled and has not started
     maxNodes                            an instance held by `concurrency.maxNodes`
     suspend                             an instance held by the suspension
+    child      the child                a workflow node whose child is being started, or has not ended
 
 Rules of this file
 - Pure: times come from the state. A timer that stands still while the run is suspended has no `until` then.
@@ -44,6 +46,8 @@ def _all(graph: Graph, state: State) -> Iterator[dict[str, Any]]:
         node = state.node(key)
         if node.status == s.SCHEDULED:
             yield _start(state, key, node)
+    for key in state.children:
+        yield _child(state, key)
     for key, reason in state.ready.items():
         yield _held(graph, state, key, reason)
 
@@ -58,6 +62,9 @@ def _timer(graph: Graph, state: State, key: str) -> dict[str, Any]:
     node = state.node(key)
     if node.status == s.WAITING:
         return _wait(state, key, node)
+    if node.status == s.LOOKING_UP:
+        message = f"it asks the cache for {node.cache_key!r:.80}, and runs if there is no answer"
+        return _entry("cache", state.instance(key), since=node.since, until=node.due, message=message)
     until = _due(state, f"retry/{key}")
     when = f"at {format_time(until)}" if until else "after the run is resumed"
     if node.status == s.LOST:
@@ -95,6 +102,23 @@ def _start(state: State, key: str, node: NodeState) -> dict[str, Any]:
     until = state.timers.due.get(f"attempt/{key}")
     message = f"attempt {node.attempt} is scheduled and has not started"
     return _entry("start", state.instance(key), since=node.scheduled_at, until=until, message=message)
+
+
+def _child(state: State, key: str) -> dict[str, Any]:
+    node = state.node(key)
+    child = node.child
+    assert child is not None
+    what = f"execution {child.name} of workflow {child.workflow}"
+    if node.status == s.STOPPING:
+        message = f"{what} is being ended ({node.stop})"
+    elif node.status == s.SCHEDULED:
+        message = f"{what} is being started"
+    else:
+        message = f"it waits for the end of {what}"
+    until = _due(state, f"body/{key}")
+    return _entry(
+        "child", state.instance(key), child.name, since=node.scheduled_at, until=until, message=message
+    )
 
 
 def _held(graph: Graph, state: State, key: str, reason: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from fairlead.model.children import Parent
 from fairlead.model.events import Error
 
 
@@ -22,7 +23,11 @@ class Command(
 
 
 class Wish(Command, frozen=True, kw_only=True):
-    """The part of a WorkflowExecution's spec that may change, as it stands now (durations in microseconds)."""
+    """The part of a WorkflowExecution's spec that may change, as it stands now (durations in microseconds).
+
+    What the parent of a waited-for child wants stands apart from what people want: `held` while the parent is suspended, and
+    `stop`: what was redriven less often than this is to end, with the reason and force of `stop_reason` and `stop_force`.
+    """
 
     suspend: bool = False
     suspend_timeout: int | None = None
@@ -30,10 +35,15 @@ class Wish(Command, frozen=True, kw_only=True):
     cancel_reason: str = ""
     force: bool = False
     redrive: int = 0
+    held: bool = False
+    stop: int = 0
+    stop_reason: str = ""
+    stop_force: bool = False
 
     @property
     def identity(self) -> str:
-        return f"wish/{self.suspend}/{self.suspend_timeout}/{self.cancel}/{self.cancel_reason}/{self.force}/{self.redrive}"
+        own = f"{self.suspend}/{self.suspend_timeout}/{self.cancel}/{self.cancel_reason}/{self.force}/{self.redrive}"
+        return f"wish/{own}/{self.held}/{self.stop}/{self.stop_reason}/{self.stop_force}"
 
 
 class Create(Command, frozen=True, kw_only=True):
@@ -49,6 +59,7 @@ class Create(Command, frozen=True, kw_only=True):
     priority: int = 0
     timeout: int | None = None
     wish: Wish = Wish()
+    parent: Parent | None = None
 
     @property
     def identity(self) -> str:
@@ -107,4 +118,90 @@ class AttemptLost(Command, frozen=True, kw_only=True):
         return f"lost/{self.node}/{self.attempt}/{self.delivery}"
 
 
-AnyCommand = Create | Wish | Tick | AttemptStarted | AttemptEnded | AttemptLost
+class ChildStarted(Command, frozen=True, kw_only=True):
+    """The child that an instance asked for is there, whether just now or since long."""
+
+    node: str
+    child: str
+    uid: str
+
+    @property
+    def identity(self) -> str:
+        return f"childStarted/{self.node}/{self.child}/{self.uid}"
+
+
+class ChildEnded(Command, frozen=True, kw_only=True):
+    """A child has ended, and had seen `redrive` when it did: what it says of an earlier epoch counts for nobody."""
+
+    node: str
+    child: str
+    uid: str
+    phase: str
+    redrive: int = 0
+    outputs: dict[str, Any] = {}
+    error: Error | None = None
+
+    @property
+    def identity(self) -> str:
+        return f"childEnded/{self.node}/{self.child}/{self.uid}/{self.redrive}"
+
+
+class ChildRefused(Command, frozen=True, kw_only=True):
+    """The child that an instance asked for was not started; nothing of it exists. `reason` is from the closed list."""
+
+    node: str
+    child: str
+    attempt: int
+    reason: str
+    message: str = ""
+
+    @property
+    def identity(self) -> str:
+        return f"childRefused/{self.node}/{self.child}/{self.attempt}"
+
+
+class ChildLost(Command, frozen=True, kw_only=True):
+    """A child is not there any more, or cannot go on; `uid` is the one that was looked for, empty if none was known."""
+
+    node: str
+    child: str
+    uid: str = ""
+    message: str = ""
+
+    @property
+    def identity(self) -> str:
+        return f"childLost/{self.node}/{self.child}/{self.uid}"
+
+
+class CacheAnswered(Command, frozen=True, kw_only=True):
+    """What the cache says to the question `asked` (the seq of its event): an earlier result's `outputs`, or none.
+
+    `filled_by` is the execution that the result is of, `filled_at` when it was kept; `note` why there is none, if it was looked
+    for in vain for more than its absence.
+    """
+
+    node: str
+    asked: int
+    outputs: dict[str, Any] | None = None
+    filled_by: str = ""
+    filled_at: int = 0
+    note: str = ""
+
+    @property
+    def identity(self) -> str:
+        return f"cache/{self.node}/{self.asked}"
+
+
+AnyCommand = (
+    Create
+    | Wish
+    | Tick
+    | AttemptStarted
+    | AttemptEnded
+    | AttemptLost
+    | ChildStarted
+    | ChildEnded
+    | ChildRefused
+    | ChildLost
+    | CacheAnswered
+)

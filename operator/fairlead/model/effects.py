@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from fairlead.model.children import Parent
+
 
 class StartAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """Run one delivery of one attempt; `document` is the node document that the runner reads."""
@@ -39,4 +41,57 @@ class SaveCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
 
 
-AnyEffect = StartAttempt | StopAttempt | SaveCheckpoint
+class StartChild(msgspec.Struct, frozen=True, kw_only=True):
+    """Have the execution `child` of `workflow`, redriven to `redrive` if it has ended below that; take it up if it is there.
+
+    With a `uid` it was there before: it is taken up or lost, never made again. `held` is whether its parent is suspended.
+    """
+
+    node: str
+    attempt: int
+    child: str
+    workflow: str
+    inputs: dict[str, Any]
+    parent: Parent
+    priority: int = 0
+    uid: str = ""
+    redrive: int = 0
+    held: bool = False
+
+
+class SteerChild(msgspec.Struct, frozen=True, kw_only=True):
+    """What the parent wants of a child: `held` while suspended, `stop` to end it. A level, so twice is once."""
+
+    node: str
+    child: str
+    parent: Parent
+    uid: str = ""
+    redrive: int = 0
+    held: bool = False
+    stop: bool = False
+    reason: str = ""
+    force: bool = False
+
+
+class LookUp(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask the cache for the result that is kept for `identity` and is good at the time `at`; CacheAnswered is its answer."""
+
+    id: str
+    node: str
+    asked: int
+    identity: dict[str, str]
+    at: int
+
+
+class FillCache(msgspec.Struct, frozen=True, kw_only=True):
+    """Keep a result for `identity` until `expires`, unless there is one: the first stays."""
+
+    id: str
+    identity: dict[str, str]
+    outputs: dict[str, Any]
+    execution: str
+    at: int
+    expires: int | None
+
+
+AnyEffect = StartAttempt | StopAttempt | SaveCheckpoint | StartChild | SteerChild | LookUp | FillCache

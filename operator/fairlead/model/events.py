@@ -18,6 +18,8 @@ from typing import Any, get_args
 
 import msgspec
 
+from fairlead.model.children import Parent
+
 SCHEMA_VERSION = 1
 
 
@@ -63,6 +65,7 @@ class ExecutionCreated(Event, frozen=True, kw_only=True, gc=False):
     priority: int = 0
     redrive: int = 0
     timeout: int | None = None
+    parent: Parent | None = None
 
 
 class ExecutionStarted(Event, frozen=True, kw_only=True, gc=False):
@@ -273,6 +276,62 @@ class WaitExpired(Event, frozen=True, kw_only=True, gc=False):
     path: str
 
 
+class ChildScheduled(Event, frozen=True, kw_only=True, gc=False):
+    """The intent to run execution `child` of `workflow`; one that is there and has ended below `redrive` is redriven.
+
+    `values` are the evaluated name and inputs, as in NodeScheduled. `wait`: the node ends with the child.
+    """
+
+    node: str
+    path: str
+    attempt: int
+    child: str
+    workflow: str
+    depth: int
+    wait: bool = True
+    redrive: int = 0
+    values: dict[str, Any] | None = None
+
+
+class ChildStarted(Event, frozen=True, kw_only=True, gc=False):
+    """The child is there, with this uid; `deadline` is when the node's `timeout` ends, which stands still while suspended."""
+
+    node: str
+    path: str
+    attempt: int
+    child: str
+    uid: str
+    deadline: int | None = None
+
+
+class ChildEnded(Event, frozen=True, kw_only=True, gc=False):
+    """The child has ended, and says that it had seen `redrive`; the end of the node follows."""
+
+    node: str
+    path: str
+    attempt: int
+    child: str
+    phase: str
+    redrive: int = 0
+
+
+class CacheLookup(Event, frozen=True, kw_only=True, gc=False):
+    """The cache is asked for an earlier result of the node under `key`; without an answer by `due` it counts as a miss."""
+
+    node: str
+    path: str
+    key: str
+    due: int
+
+
+class CacheMissed(Event, frozen=True, kw_only=True, gc=False):
+    """The cache has nothing that can be used, `note` says why if it is more than that; the node waits for a runner."""
+
+    node: str
+    path: str
+    note: str = ""
+
+
 class NodeScheduled(Event, frozen=True, kw_only=True, gc=False):
     """The intent to run an attempt; `values` are the evaluated templates (attempt 1 only, they serve all attempts)."""
 
@@ -287,7 +346,8 @@ class NodeScheduled(Event, frozen=True, kw_only=True, gc=False):
 class NodeStarted(Event, frozen=True, kw_only=True, gc=False):
     """The attempt's container or process runs; `deadline` is when its `timeout` ends.
 
-    `body`: the node's work is bodies of this run (a loop, branches, an inlined workflow), its clock stands still while suspended.
+    `body`: the node's work is bodies of this run (while, forEach, parallel), its clock stands still while suspended. `goes_on`:
+    with the items, passes and branches that it had; what ended badly in them is run again (BodyReopened).
     """
 
     node: str
@@ -295,6 +355,7 @@ class NodeStarted(Event, frozen=True, kw_only=True, gc=False):
     attempt: int
     deadline: int | None = None
     body: bool = False
+    goes_on: bool = False
 
 
 class LoopStarted(Event, frozen=True, kw_only=True, gc=False):
@@ -363,8 +424,21 @@ class BodyTimedOut(Event, frozen=True, kw_only=True, gc=False):
     timeout: int
 
 
+class BodyReopened(Event, frozen=True, kw_only=True, gc=False):
+    """A pass, an item or a branch that ended badly goes on: the instances `reset` run again, the others stay as they are."""
+
+    node: str
+    scope: str
+    index: int
+    branch: str = ""
+    reset: list[ResetNode] = []
+
+
 class BodyEnded(Event, frozen=True, kw_only=True, gc=False):
-    """A pass, an item or a branch ended: with `outputs`, or with the `error` that nothing in it handled."""
+    """A pass, an item or a branch ended: with `outputs`, or with the `error` that nothing in it handled.
+
+    `handled`: the container takes that as it is (onItemError: continue, or a parallel that was decided), so it stays.
+    """
 
     node: str
     scope: str
@@ -372,6 +446,7 @@ class BodyEnded(Event, frozen=True, kw_only=True, gc=False):
     branch: str = ""
     outputs: dict[str, Any] = {}
     error: Error | None = None
+    handled: bool = False
 
 
 class LoopCompleted(Event, frozen=True, kw_only=True, gc=False):
@@ -456,7 +531,11 @@ class NodeFallback(Event, frozen=True, kw_only=True, gc=False):
 
 
 class NodeCompleted(Event, frozen=True, kw_only=True, gc=False):
-    """The instance Succeeded on `port`; `variables` are what `store` or `set` wrote."""
+    """The instance Succeeded on `port`; `variables` are what `store` or `set` wrote.
+
+    `via` is fallback or cache: then the result is that of `cached_from`, an execution, of the time `cached_at`. `cache` is the
+    key under which a result of its own is kept.
+    """
 
     node: str
     path: str
@@ -472,6 +551,9 @@ class NodeCompleted(Event, frozen=True, kw_only=True, gc=False):
     result: str | None = None
     reason: str | None = None
     via: str | None = None
+    cache: str = ""
+    cached_from: str = ""
+    cached_at: int = 0
 
 
 class NodeFailed(Event, frozen=True, kw_only=True, gc=False):
@@ -543,6 +625,11 @@ AnyEvent = (
     | WaitStarted
     | WaitWoken
     | WaitExpired
+    | ChildScheduled
+    | ChildStarted
+    | ChildEnded
+    | CacheLookup
+    | CacheMissed
     | NodeScheduled
     | LoopStarted
     | LoopIteration
@@ -550,6 +637,7 @@ AnyEvent = (
     | InlineStarted
     | BodyStarted
     | BodyTimedOut
+    | BodyReopened
     | BodyEnded
     | LoopCompleted
     | NodeStarted

@@ -25,6 +25,6 @@ class Finding:
     column: int = 0
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.file else f"line {self.line}"
+        place = f"{self.file}:{self.line}: " if self.file else f"line {self.line}: " if self.line else ""
         where = f" ({self.path})" if self.path else ""
-        return f"{place}: {self.severity} {self.reason}: {self.message}{where}"
+        return f"{place}{self.severity} {self.reason}: {self.message}{where}"

@@ -1,13 +1,20 @@
 """Identities: of node instances, deliveries and connections, and what is derived from them by hash.
 
 An instance id is `SEG/SEG/…/node` with SEG = `while[pass]`, `forEach[index]`, `parallel.branch` or the name of a node: of one
-that inlines a workflow (in whose `finally` it is `NODE.finally`), or of the one a fallback stands in for; the k-th loopback pass of a node (k ≥ 1) is `node#k` (semantics 17).
+that inlines a workflow (in whose `finally` it is `NODE.finally`), or of the one a fallback stands in for. The k-th loopback pass
+of a node (k ≥ 1) is `node#k` (semantics 17).
 A *key* is an instance id without the last `#k`: it names the place in the graph, whatever the pass.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
+
+FINALLY_SUFFIX = ".finally/"
+"""What the prefix of an inlined workflow's `finally` ends in, after the node's key; that of its graph is `KEY/`."""
+
+_INDEX = re.compile(r"\[\d+\]|#\d+")
 
 
 def connection_id(source: str, port: str, target: str) -> str:
@@ -30,6 +37,11 @@ def key_of(instance: str) -> str:
     slash = instance.rfind("/")
     hash_sign = instance.find("#", slash + 1)
     return instance if hash_sign < 0 else instance[:hash_sign]
+
+
+def place_of(instance: str) -> str:
+    """The place in the graph that an instance is at, whatever the item and the pass: `lines[3]/pack#1` is at `lines/pack`."""
+    return _INDEX.sub("", instance)
 
 
 def delivery_id(uid: str, node: str, attempt: int, delivery: int) -> str:

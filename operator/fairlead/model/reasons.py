@@ -17,6 +17,7 @@ INPUT_TOO_LARGE = "InputTooLarge"
 EXPRESSION_ERROR = "ExpressionError"
 EXPRESSION_TOO_EXPENSIVE = "ExpressionTooExpensive"
 JOIN_UNREACHABLE = "JoinUnreachable"
+CACHE_KEY_INVALID = "CacheKeyInvalid"
 MAX_ITERATIONS_EXCEEDED = "MaxIterationsExceeded"
 NODE_LOST = "NodeLost"
 NO_CONTAINER_RUNTIME = "NoContainerRuntime"
@@ -44,6 +45,14 @@ EXECUTION_TIMEOUT = "ExecutionTimeout"
 FINISHED_FAILED = "FinishedFailed"
 BODY_FAILED = "BodyFailed"
 DECIDED = "Decided"
+CHILD_FAILED = "ChildFailed"
+CHILD_CANCELLED = "ChildCancelled"
+CHILD_LOST = "ChildLost"
+CHILD_TOO_DEEP = "ChildTooDeep"
+TOO_MANY_CHILDREN = "TooManyChildren"
+CHILD_NAME_TAKEN = "ChildNameTaken"
+WORKFLOW_NOT_FOUND = "WorkflowNotFound"
+WORKFLOW_INVALID = "WorkflowInvalid"
 INPUTS_INVALID = "InputsInvalid"
 FINALLY_FAILED = "FinallyFailed"
 FINALLY_TIMEOUT = "FinallyTimeout"
@@ -74,6 +83,7 @@ MEANINGS: dict[str, str] = {
     EXPRESSION_ERROR: "an expression failed; the message shows it and the values it saw",
     EXPRESSION_TOO_EXPENSIVE: "an expression would have taken too long; use a list function or a run node",
     JOIN_UNREACHABLE: "fewer connections were taken than the join's atLeast, and none is open any more",
+    CACHE_KEY_INVALID: "the node's cache.key gave something else than a text of 1 to 1,024 bytes",
     MAX_ITERATIONS_EXCEEDED: "a loop would have gone on past its maxIterations",
     NODE_LOST: "the node's process or pod vanished without a result, maxDeliveries times",
     NO_CONTAINER_RUNTIME: "the node has an image and neither podman nor docker is here",
@@ -101,6 +111,14 @@ MEANINGS: dict[str, str] = {
     FINISHED_FAILED: "a finish node ended the run with result failed",
     BODY_FAILED: "a node in the body failed and nothing in it handled that",
     DECIDED: "the parallel was decided before the branch had ended",
+    CHILD_FAILED: "the execution that the node started has failed; the causes say why",
+    CHILD_CANCELLED: "the execution that the node started was cancelled, and not by this one",
+    CHILD_LOST: "the execution that the node started was deleted before it had ended, or its log is damaged",
+    CHILD_TOO_DEEP: "executions have started executions more often than they may; recursion needs an end",
+    TOO_MANY_CHILDREN: "the first execution and all that came from it are more than a tree may have",
+    CHILD_NAME_TAKEN: "an execution that the node did not start has the name of its child",
+    WORKFLOW_NOT_FOUND: "there is no workflow of the name that the node calls",
+    WORKFLOW_INVALID: "the workflow that the node calls cannot run; the message says why",
     INPUTS_INVALID: "the inputs do not fit the schema of the workflow that the node calls",
     FINALLY_FAILED: "a node of spec.finally failed after the rest had succeeded",
     FINALLY_TIMEOUT: "finally took longer than spec.finallyTimeout; what of it had not ended was ended",
@@ -130,6 +148,13 @@ NOT_RETRIED = frozenset(
         NOTIFY_REFUSED,
         FORBIDDEN,
         RESOURCE_INVALID,
+        CHILD_LOST,
+        CHILD_TOO_DEEP,
+        TOO_MANY_CHILDREN,
+        CHILD_NAME_TAKEN,
+        WORKFLOW_NOT_FOUND,
+        WORKFLOW_INVALID,
+        INPUTS_INVALID,
     }
 )
 """Reasons that are not retried unless `retryOn` names them (semantics 26)."""

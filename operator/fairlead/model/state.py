@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from fairlead.model.children import Parent
 from fairlead.model.events import Error
 from fairlead.model.ids import prefix_of
 
@@ -25,6 +26,7 @@ STOPPING = "Stopping"
 RETRYING = "Retrying"
 WAITING = "Waiting"
 LOST = "Lost"
+LOOKING_UP = "LookingUp"
 FALLBACK = "Fallback"
 SUCCEEDED = "Succeeded"
 FAILED = "Failed"
@@ -46,6 +48,36 @@ FINALLY = "Finally"
 ENDED = "Ended"
 
 
+_NO_OUTPUTS: dict[str, Any] = {}
+
+
+class ChildState(msgspec.Struct, omit_defaults=True, gc=False):
+    """The execution that a workflow node has started."""
+
+    name: str
+    workflow: str
+    uid: str = ""  # once it is known to be there
+    wait: bool = True
+    redrive: int = 0  # its end counts from this redrive on
+    seen: int = -1  # the redrive it had seen when it last ended
+
+
+class Cached(msgspec.Struct, omit_defaults=True, gc=False):
+    """Where a result came from that the cache gave: the execution that had filled it, and when."""
+
+    execution: str
+    at: int
+
+
+class Inside(msgspec.Struct, omit_defaults=True, gc=False):
+    """Instances of a container's bodies that are no longer in the state: how they ended, and their highest attempt."""
+
+    attempts: int = 0
+    done: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
 class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     """One node instance: where it stands, and while it is at work all that its next step needs."""
 
@@ -56,7 +88,10 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     arrivals: list[str] | None = None  # paths that wait at the join
     path: str = ""
     attempt: int = 0
-    attempts_before: int = 0  # attempts spent in earlier epochs
+    attempts_before: int = (
+        0  # attempts spent in earlier epochs, and in earlier attempts of a container around it
+    )
+    inside: Inside | None = None  # of a container: what its bodies have left
     delivery: int = 0
     attempt_started: bool = False
     losses: int = 0  # deliveries of this attempt that count against maxDeliveries
@@ -78,11 +113,15 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     finished_at: int = 0
     due: int = 0
     since: int = 0  # when it began to be held or to wait
+    child: ChildState | None = None
+    lookup: int = 0  # seq of the question to the cache; 0 for none
+    cache_key: str = ""  # what its `cache.key` gave, once that was asked for
+    cached: Cached | None = None  # whose result it took from the cache
 
     @property
     def outputs(self) -> dict[str, Any]:
         """What it gave; `{}` until it Succeeded."""
-        return {} if self.given is None else self.given
+        return _NO_OUTPUTS if self.given is None else self.given
 
     def arrive(self, path: str) -> None:
         """A path comes to the join."""
@@ -120,10 +159,9 @@ class ScopeState(msgspec.Struct, omit_defaults=True, gc=False):
     index: int = 0
     path: str = ""
     running: int = 0  # instances in it whose end has to be waited for
+    attempts: int = 0  # where the attempts of its instances go on from
     failure: Failure | None = None
-    inlined: bool = (
-        False  # the graph of an inlined workflow, or its `finally`: nothing around it is visible in it
-    )
+    inlined: bool = False  # the graph of an inlined workflow, or its `finally`: nothing around is seen in it
     patient: bool = False  # a failure in it lets its other paths end first
     phase: str = ""  # of the `finally` of an inlined workflow: what the rest ended with
     overdue: bool = False  # it has passed its finallyTimeout
@@ -138,7 +176,7 @@ class Finish(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
-    """A container at work."""
+    """A container at work, or one that ended badly and may go on where it was."""
 
     items: list[Any] | None = None
     opened: int = 0
@@ -146,10 +184,18 @@ class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
     results: dict[str, dict[str, Any]] = {}  # outputs by index, of those that succeeded
     succeeded: int = 0
     failed: int = 0
-    last: str = ""  # prefix of the last pass of a while, whose nodes the next one still sees; so the `finally` of an inlined one
+    last: str = ""  # prefix of what succeeded and is still seen: a while's last pass, or what an inlined `finally` reads
     failure: Failure | None = None
-    variables: dict[str, Any] | None = None  # those of an inlined workflow
-    finish: Finish | None = None  # what ended an inlined workflow
+    lost: dict[
+        str, ScopeState
+    ] = {}  # by prefix, scopes that ended badly and not by a failure that is handled
+    again: dict[str, ScopeState] = {}  # those of them that are to be run again
+    attempts: int = 0  # where the attempts of all instances in its bodies go on from
+    opened_before: int = 0  # passes of earlier epochs
+    inputs: dict[str, Any] | None = None  # those of an inlined workflow, the same for all attempts
+    initial: dict[str, Any] | None = None  # its variables as they were first
+    variables: dict[str, Any] | None = None
+    finish: Finish | None = None  # what ended it
 
 
 class Timers(msgspec.Struct):
@@ -237,13 +283,17 @@ class State(msgspec.Struct):
     scopes: dict[str, ScopeState] = {}  # by prefix; "" and Finally are the run's own
     members: dict[str, list[str]] = {}  # instances by the prefix of their body, but for the run's own
     loops: dict[str, LoopState] = {}  # containers at work
+    kept: dict[
+        str, LoopState
+    ] = {}  # containers that may go on where they were: after a redrive, or as the next attempt
     paths: dict[str, PathState] = {}  # those that have not ended, and the last that did
     ended_paths: list[str] = []
     path_children: dict[str, int] = {}  # children ever opened, by parent; "" counts the roots
     iterations: dict[str, int] = {}  # loopback passes by key
     ready: dict[str, str] = {}  # held instances -> why, in the order in which they became ready
     active: dict[str, int] = {}  # instances whose delivery holds a slot
-    waiting: dict[str, int] = {}  # instances that wait for a time (Retrying, Lost, Waiting) -> due
+    children: dict[str, int] = {}  # instances whose child is asked for or at work
+    waiting: dict[str, int] = {}  # instances that wait for a time (Retrying, Lost, Waiting, LookingUp) -> due
     timers: Timers = msgspec.field(default_factory=Timers)  # wall time
     paused_timers: Timers = msgspec.field(default_factory=Timers)  # time not counting suspension
     suspended_at: int = 0
@@ -269,11 +319,17 @@ class State(msgspec.Struct):
     outputs: dict[str, Any] = {}
     result: str | None = None
     reason: str | None = None
+    parent: Parent | None = None
 
     @property
     def ended(self) -> bool:
         """Whether the run has a final phase (a redrive may still open it again)."""
         return self.phase in ENDED_RUN
+
+    @property
+    def depth(self) -> int:
+        """How deep below the first execution of its tree this one is."""
+        return self.parent.depth if self.parent is not None else 0
 
     def node(self, key: str) -> NodeState:
         """The instance at a key; one that nothing is known of yet is Pending."""

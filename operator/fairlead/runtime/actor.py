@@ -17,19 +17,31 @@ from collections.abc import Callable
 
 import msgspec
 
-from fairlead.engine.effects import effects_of
+from fairlead.engine.caching import fill_of
+from fairlead.engine.effects import effects_of, unanswered_of
 from fairlead.engine.engine import Engine
 from fairlead.engine.evolve import fold
 from fairlead.engine.graph import Graph
+from fairlead.engine.steering import standing
 from fairlead.engine.summary import status
 from fairlead.model import commands as c
 from fairlead.model import state as states
-from fairlead.model.effects import SaveCheckpoint, StartAttempt, StopAttempt
+from fairlead.model.effects import (
+    AnyEffect,
+    FillCache,
+    LookUp,
+    SaveCheckpoint,
+    StartAttempt,
+    StartChild,
+    SteerChild,
+    StopAttempt,
+)
 from fairlead.model.errors import Bug, Conflict, LogDamaged, Unavailable
-from fairlead.model.events import Event
+from fairlead.model.events import Event, NodeCompleted
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
-from fairlead.runtime.ports import Checkpoints, Clock, EventLog, Runner, StatusSink
+from fairlead.runtime.caching import Caching
+from fairlead.runtime.ports import Checkpoints, Children, Clock, EventLog, Runner, StatusSink
 
 STATUS_PERIOD = SECOND
 """How often the status is written while the phase stays the same."""
@@ -41,16 +53,23 @@ Listener = Callable[[list[Event], State], None]
 
 async def load_state(uid: str, log: EventLog, checkpoints: Checkpoints | None) -> State:
     """The fold of a log, from the newest checkpoint that fits it. Raises LogDamaged."""
+    return (await _load(uid, log, checkpoints))[0]
+
+
+async def _load(uid: str, log: EventLog, checkpoints: Checkpoints | None) -> tuple[State, list[Event]]:
+    """The fold of a log, and the events that were folded for it."""
     kept = await checkpoints.latest(uid) if checkpoints is not None else None
     if kept is not None:
         seq, data = kept
         try:
             state = states.decode(data)
             if state.seq == seq and state.uid == uid:
-                return _fold(await log.read(uid, seq), state)
+                events = await log.read(uid, seq)
+                return _fold(events, state), events
         except (msgspec.DecodeError, Bug):
             pass  # a checkpoint that does not fit the log is thrown away: the log has all
-    return _fold(await log.read(uid), State())
+    events = await log.read(uid)
+    return _fold(events, State()), events
 
 
 def _fold(events: list[Event], state: State) -> State:
@@ -63,7 +82,7 @@ def _fold(events: list[Event], state: State) -> State:
 class Actor:
     """The running half of one execution."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per port
         self,
         uid: str,
         graph: Graph,
@@ -71,7 +90,9 @@ class Actor:
         log: EventLog,
         checkpoints: Checkpoints,
         runner: Runner,
+        children: Children,
         status: StatusSink,
+        caching: Caching,
         clock: Clock,
         listener: Listener | None = None,
     ) -> None:
@@ -81,7 +102,9 @@ class Actor:
         self._log = log
         self._checkpoints = checkpoints
         self._runner = runner
+        self._children = children
         self._status = status
+        self._caching = caching
         self._shown = ("", 0)
         self._clock = clock
         self._listener = listener
@@ -94,11 +117,25 @@ class Actor:
         """The state after the last decision."""
         return self.engine.state
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is left in the mailbox."""
+        return not self._mailbox
+
     async def load(self) -> None:
         """Fold the log; what a crash left undone is taken up with the next command."""
-        state = await load_state(self.uid, self._log, self._checkpoints)
+        state, events = await _load(self.uid, self._log, self._checkpoints)
         self._committed = state.seq
         self.engine = Engine(self.graph, state) if state.seq else Engine(self.graph)
+        for event in events:
+            if isinstance(event, NodeCompleted) and (fill := fill_of(self.graph, state, event)) is not None:
+                await self._caching.fill(fill)  # perhaps once more: the first one stays
+        await self._look_up(unanswered_of(self.graph, state))
+
+    async def take_up_children(self) -> None:
+        """After `load`: ask for the children that the run waits for once more; they report themselves, or are lost."""
+        for effect in standing(self.graph, self.state):
+            await self._act(effect)
 
     def tell(self, command: c.Command) -> None:
         """Put a command into the mailbox; safe from callbacks of the loop."""
@@ -164,14 +201,35 @@ class Actor:
         self._committed = events[-1].seq
         if self._listener is not None:
             self._listener(events, self.state)
+        lookups: list[LookUp] = []
         for effect in effects_of(self.graph, self.state, events):
-            match effect:
-                case StartAttempt():
-                    self._runner.start(self.uid, effect)
-                case StopAttempt():
-                    self._runner.stop(self.uid, effect)
-                case SaveCheckpoint():
-                    await self._checkpoints.save(self.uid, self.state.seq, states.encode(self.state))
+            if isinstance(effect, LookUp):
+                lookups.append(effect)
+            else:
+                await self._act(effect)
+        await self._look_up(lookups)
+
+    async def _act(self, effect: AnyEffect) -> None:
+        match effect:
+            case StartAttempt():
+                self._runner.start(self.uid, effect)
+            case StopAttempt():
+                self._runner.stop(self.uid, effect)
+            case StartChild():
+                await self._children.start(effect)
+            case SteerChild():
+                await self._children.steer(effect)
+            case FillCache():
+                await self._caching.fill(effect)
+            case LookUp():
+                await self._look_up([effect])
+            case SaveCheckpoint():
+                await self._checkpoints.save(self.uid, self.state.seq, states.encode(self.state))
+
+    async def _look_up(self, lookups: list[LookUp]) -> None:
+        """Ask the cache, and hear its answers with whatever else has arrived."""
+        for answer in await asyncio.gather(*map(self._caching.look_up, lookups)):
+            self.tell(answer)
 
     async def _wait(self) -> None:
         """Until something arrives or the next timer is due."""

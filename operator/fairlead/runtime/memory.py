@@ -5,13 +5,19 @@ The log keeps stored forms, not objects: what is read back has gone through the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from fairlead.engine.evolve import fold
+from fairlead.model.commands import Create, Wish
+from fairlead.model.effects import StartChild
 from fairlead.model.errors import Bug, Conflict, LogDamaged
 from fairlead.model.events import Event, decode, encode
+from fairlead.model.manifests import WorkflowSpec, digest
+from fairlead.model.state import State
+from fairlead.runtime.children import Child, demand_room, workflow_among
 
 _CHECKPOINTS_KEPT = 2
 
@@ -67,6 +73,42 @@ class MemoryCheckpoints:
         return max(states.items()) if states else None
 
 
+class MemoryCache:
+    """A Cache; `entries` are (entry, expires) by key. Its `_now` methods are the same without waiting."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, tuple[bytes, int | None]] = {}
+
+    def get_now(self, key: str, now: int) -> bytes | None:
+        """See `get`."""
+        entry, expires = self.entries.get(key, (None, None))
+        return entry if expires is None or now < expires else None
+
+    def put_now(self, key: str, entry: bytes, expires: int | None, now: int) -> bool:
+        """See `put`."""
+        if self.get_now(key, now) is not None:
+            return False
+        self.entries = {k: kept for k, kept in self.entries.items() if kept[1] is None or now < kept[1]}
+        if expires is not None and expires <= now:
+            return False
+        self.entries[key] = (entry, expires)
+        return True
+
+    def drop_now(self, key: str, entry: bytes) -> None:
+        """See `drop`."""
+        if self.entries.get(key, (None, None))[0] == entry:
+            del self.entries[key]
+
+    async def get(self, key: str, now: int) -> bytes | None:
+        return self.get_now(key, now)
+
+    async def put(self, key: str, entry: bytes, expires: int | None, now: int) -> bool:
+        return self.put_now(key, entry, expires, now)
+
+    async def drop(self, key: str, entry: bytes) -> None:
+        self.drop_now(key, entry)
+
+
 class MemoryStatus:
     """A StatusSink; `shown` are the last statuses by uid."""
 
@@ -75,3 +117,61 @@ class MemoryStatus:
 
     async def publish(self, uid: str, status: dict[str, Any]) -> None:
         self.shown[uid] = status
+
+
+class MemoryRegistry:
+    """A Registry over a log in memory; `births` are what each child begins with, `wishes` what is wished for, by uid."""
+
+    def __init__(self, log: MemoryLog, workflows: Mapping[str, WorkflowSpec | str]) -> None:
+        self.births: dict[str, Create] = {}
+        self.wishes: dict[str, Wish] = {}
+        self._log = log
+        self._workflows = workflows
+        self._names: dict[str, Child] = {}
+
+    async def find(self, name: str) -> Child | None:
+        return self._names.get(name)
+
+    async def workflow(self, uid: str, name: str) -> WorkflowSpec:
+        return workflow_among(self._workflows, name)
+
+    async def create(
+        self, effect: StartChild, spec: WorkflowSpec, inputs: dict[str, Any], wish: Wish
+    ) -> Child:
+        found = self._names.get(effect.child)
+        if found is not None:
+            return found
+        root = effect.parent.root
+        born = sum(1 for birth in self.births.values() if birth.parent and birth.parent.root == root)
+        demand_room(1 + born)
+        child = Child(name=effect.child, uid=f"{effect.child}-{len(self.births)}", parent=effect.parent)
+        self._names[child.name] = child
+        self.wishes[child.uid] = wish
+        self.births[child.uid] = Create(
+            name=child.name,
+            uid=child.uid,
+            workflow=effect.workflow,
+            digest=digest(spec),
+            runtime="memory",
+            inputs=inputs,
+            priority=effect.priority,
+            wish=wish,
+            parent=effect.parent,
+        )
+        return child
+
+    async def change_wish(self, child: Child, change: Callable[[Wish], Wish]) -> None:
+        self.wishes[child.uid] = change(self.wishes[child.uid])
+
+    async def state(self, child: Child) -> State:
+        return fold(await self._log.read(child.uid))
+
+    def add(self, child: Child) -> None:
+        """An execution that no node has started."""
+        self._names[child.name] = child
+        self.wishes[child.uid] = Wish()
+
+    def delete(self, name: str) -> None:
+        """Forget an execution, as somebody who deletes it does."""
+        child = self._names.pop(name)
+        self._log.stored.pop(child.uid, None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from fairlead.model.effects import StartAttempt, StopAttempt
+from fairlead.model.effects import StartAttempt, StartChild, SteerChild, StopAttempt
 from fairlead.model.events import Event
 
 
@@ -44,6 +44,35 @@ class Runner(Protocol):
 
     def stop(self, uid: str, effect: StopAttempt) -> None:
         """End a delivery; one that is not running is fine."""
+
+
+class Children(Protocol):
+    """The executions that nodes start. What becomes of them is reported to whoever owns the parent, at least once."""
+
+    async def start(self, effect: StartChild) -> None:
+        """Have a child at work; the same name and instance twice is one child. Raises Unavailable."""
+
+    async def steer(self, effect: SteerChild) -> None:
+        """Let a child hold still, go on, or end; one that is not there is reported lost. Raises Unavailable."""
+
+
+class Cache(Protocol):
+    """Results that executions of one namespace share, by key; losing one costs time and nothing else.
+
+    `now` and `expires` are times of events, microseconds; an entry is good while `now` < `expires`. All raise Unavailable.
+    """
+
+    async def get(self, key: str, now: int) -> bytes | None:
+        """The entry of a key, if there is one that is good."""
+
+    async def put(self, key: str, entry: bytes, expires: int | None, now: int) -> bool:
+        """Keep an entry, by compare-and-set: one that is there and good stays. Gives whether this one is kept.
+
+        Entries of whatever key that are no longer good may be dropped.
+        """
+
+    async def drop(self, key: str, entry: bytes) -> None:
+        """Remove an entry that turned out to be of no use, unless another stands there by now."""
 
 
 class StatusSink(Protocol):

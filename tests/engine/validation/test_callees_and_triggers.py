@@ -42,7 +42,7 @@ def other(name: str, **spec: Any) -> Any:
 CALLS = {
     "inputs that fit": "  - {name: a, workflow: {name: callee, inputs: {x: 1}}}\n",
     "inputs with expressions are known only when it runs": '  - {name: a, workflow: {name: callee, inputs: {x: "${inputs.y}"}}}\n',
-    "inputs that are missing": "  - {name: a, workflow: {name: callee}}  # InputsInvalid: x is missing; expected x (by the schema of workflow callee)\n",
+    "inputs that are missing": "  - {name: a, workflow: {name: callee}}  # InputsInvalid: x is missing; expected a whole number under that name (by the schema of workflow callee)\n",
     "inputs that do not fit": '  - {name: a, workflow: {name: callee, inputs: {x: "1", y: 2}}}'
     "  # InputsInvalid: '1' stands here; expected a whole number # InputsInvalid: 'y' is not known here\n",
     "a name that is not in the file": "  - {name: a, workflow: {name: caller2}}"
@@ -50,7 +50,8 @@ CALLS = {
     "a name that is a template": '  - {name: a, workflow: {name: "${inputs.name}"}}\n',
     "inline with a template": '  - {name: a, workflow: {name: "${inputs.name}", inline: true}}  # NotAllowedHere: expected a name\n',
     "inline in itself": "  - {name: a, workflow: {name: caller, inline: true}}  # InlineCycle: workflow caller runs itself inline without end: caller -> caller\n",
-    "a child of itself": "  - {name: a, workflow: {name: caller}}\n",
+    "a child of itself": "  - {name: a, workflow: {name: caller}}"
+    "  # warning RecursiveCall: workflow caller starts itself through caller; expected it to come to an end: executions start each other at most 16 deep\n",
 }
 
 

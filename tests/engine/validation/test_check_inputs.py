@@ -46,7 +46,7 @@ def order(**fields: Any) -> dict[str, Any]:
 
 
 WRONG = [
-    ({}, "inputs", "order is missing; expected order"),
+    ({}, "inputs", "order is missing; expected an object under that name"),
     ({"ordr": {}}, "inputs", "order is missing, and ordr is not known"),
     ({"order": 3}, "inputs.order", "3 stands here; expected an object"),
     (order(items={}), "inputs.order.items", "an object stands here; expected a list"),

@@ -164,6 +164,25 @@ NODES = {
         - {name: c, run: {sh: ls}, after: [b], with: {x: "${nodes.f.outputs.x}"}}  # NotUpstream: it stands in for b, whose outputs are its own: read nodes.b
         - {name: f, run: {sh: ls}, with: {x: "${nodes.a.outputs.x}", e: "${error.message}", y: "${nodes.c.status}"}}  # NotUpstream: not upstream of b
     """,
+    "what is inside of a fallback sees what its node sees": """
+        nodes:
+        - {name: a, run: {sh: ls}}
+        - {name: b, run: {sh: ls}, after: [a], fallback: f, retry: {maxAttempts: 2}}
+        - {name: c, run: {sh: ls}, after: [b]}
+        - name: f
+          forEach:
+            items: ["${error.message}"]
+            outputs: {e: "${error.reason}", c: "${nodes.c.status}"}  # NotUpstream: it is not upstream of b
+            nodes:
+            - {name: g, run: {sh: ls}, with: {x: "${nodes.a.outputs.x}", e: "${error.message}", b: "${nodes.b.attempts}"}}
+            - {name: h, run: {sh: ls}, after: [g], with: {y: "${nodes.c.status}"}}  # NotUpstream: not upstream of b
+            - {name: i, run: {sh: ls}, after: [g], with: {y: "${nodes.f.status}"}}  # NotUpstream: it stands in for b
+    """,
+    "error is known inside of a fallback alone": """
+        nodes:
+        - name: c
+          forEach: {items: [1], nodes: [{name: n, run: {sh: ls}, with: {e: "${error.reason}"}}]}  # NameOutOfPlace: error means nothing in node n
+    """,
     "finally reads all": """
         nodes:
         - {name: a, run: {sh: ls}}

@@ -35,7 +35,7 @@ CASES = {
         - {name: b, set: {x: 1}, timeout: 1m}  # warning WithoutEffect: timeout has no effect on a node of kind set
         - {name: c, approval: {roles: [r]}, timeout: 1m}  # warning WithoutEffect: expected approval.expires
         - {name: d, wait: {for: 1s}, timeout: 1m}  # warning WithoutEffect: expected wait.timeout
-        - {name: e, if: "inputs.x", maxDeliveries: 3, cache: {key: k}}  # warning WithoutEffect: maxDeliveries # warning WithoutEffect: cache
+        - {name: e, if: "inputs.x", maxDeliveries: 3, cache: {key: k}}  # warning WithoutEffect: maxDeliveries # NotAllowedHere: cache
         - {name: f, while: {condition: "true", nodes: [{name: g, run: {sh: ls}}]}, retry: {maxAttempts: 2}, timeout: 1h}
     """,
     "fields of the workflow without effect": """

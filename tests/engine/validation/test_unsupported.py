@@ -27,13 +27,10 @@ FIELDS = {
     "nodes[0].breaker": "nodes: [{name: n, run: {sh: ls}, breaker: {}}]",
     "nodes[0].rateLimit": "nodes: [{name: n, run: {sh: ls}, rateLimit: {tokens: 1}}]",
     "nodes[0].concurrency": "nodes: [{name: n, run: {sh: ls}, concurrency: 1}]",
-    "nodes[0].cache": "nodes: [{name: n, run: {sh: ls}, cache: {key: k}}]",
-    "nodes[0].retry": "nodes: [{name: n, forEach: {items: [], nodes: [{name: m, log: {message: x}}]}, retry: {maxAttempts: 2}}]",
     "nodes[0].wait.event": "nodes: [{name: n, wait: {event: {type: t}}}]",
     "nodes[0].approval": "nodes: [{name: n, approval: {roles: [r]}}]",
     "nodes[0].emit": "nodes: [{name: n, emit: {type: t}}]",
-    "nodes[0].workflow": "nodes: [{name: n, workflow: {name: w}}]",
-    "nodes[1].while": "nodes: [{name: a, run: {sh: x}, fallback: n}, {name: n, while: {condition: 'true', nodes: [{name: m, log: {message: x}}]}}]",
+    "nodes[0].workflow.inline": "nodes: [{name: n, workflow: {name: w, inline: true}}]",
     "finally[0].emit": NODE + "finally: [{name: f, emit: {type: t}}]",
     "nodes[0].while.nodes[0].emit": "nodes: [{name: n, while: {condition: 'true', nodes: [{name: m, emit: {type: t}}]}}]",
 }
@@ -75,7 +72,8 @@ def test_all_of_this_release_is_run():
         - {name: e, set: {w: 1}, join: any, after: [c.false, d.x], when: "true"}
         - {name: g, finish: {result: done}, join: {atLeast: 1}, after: [d.default, e]}
         - {name: h, while: {condition: "pass.index < 2", nodes: [{name: i, wait: {for: 1s, timeout: 2s}}]}}
-        - {name: j, forEach: {items: [1], nodes: [{name: k, wait: {until: "2026-01-01T00:00:00Z"}}]}, timeout: 1m}
+        - {name: j, forEach: {items: [1], nodes: [{name: k, wait: {until: "2026-01-01T00:00:00Z"}}]}, timeout: 1m, retry: {maxAttempts: 2}, fallback: r}
+        - {name: r, while: {condition: "false", nodes: [{name: s, log: {message: x}}]}}
         - {name: o, http: {url: "https://example.com"}}
         - {name: p, notify: {secret: s, body: b}}
         - {name: q, resource: {manifest: {}}}

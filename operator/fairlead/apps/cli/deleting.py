@@ -9,6 +9,8 @@ from fairlead.apps.cli.terminal import out
 def delete(name: Name, store: StorePath = None, local: Local = False) -> None:
     """Remove an execution that has ended from the store, with its log and what its nodes printed.
 
+    Executions that its nodes have started and waited for go with it; those that were let go stay.
+
     Example:
       fairlead delete order-qwxyz
     """

@@ -121,7 +121,10 @@ def taken_up(wish: Wish, state: State) -> bool:
         return True
     if wish.cancel and not (state.cancel or state.cancel_void):
         return False
-    return state.suspend_seen or bool(state.cancel) if wish.suspend else not state.suspended_at
+    if wish.stop > state.redrive and not state.cancel:
+        return False
+    wanted = wish.suspend or wish.held
+    return state.suspend_seen or bool(state.cancel) if wanted else not state.suspended_at
 
 
 def object_of(record: ExecutionRecord, wish: Wish, generation: int, status: Json) -> Json:

@@ -50,11 +50,11 @@ def tell(findings: Sequence[Finding]) -> None:
 
 
 def shown(finding: Finding) -> str:
-    """The line of a finding: FILE:LINE: error|warning Reason: message (path)."""
+    """The line of a finding: FILE:LINE: error|warning Reason: message (path), without a place that is not known."""
     line = str(finding)
-    head = f": {finding.severity} {finding.reason}: "
+    head = f"{finding.severity} {finding.reason}: "
     colour = RED if finding.severity == "error" else YELLOW
-    return line.replace(head, f": {painted(finding.severity, colour, sys.stderr)} {finding.reason}: ", 1)
+    return line.replace(head, f"{painted(finding.severity, colour, sys.stderr)} {finding.reason}: ", 1)
 
 
 def complain(sentence: str) -> None:

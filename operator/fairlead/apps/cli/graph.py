@@ -50,7 +50,7 @@ def graph(
     from fairlead.apps.views import graphs
 
     meant = local or store is not None or not (Path(subject).exists() or _like_a_file(subject))
-    view = _of_execution(subject, store) if meant else _of_file(Path(subject))
+    view = _of_execution(subject, store) if meant else view_of_file(Path(subject))
     draw = {
         Format.TEXT: graphs.to_text,
         Format.SVG: graphs.to_svg,
@@ -66,7 +66,8 @@ def _like_a_file(subject: str) -> bool:
     return subject == "-" or "/" in subject or subject.endswith((".yaml", ".yml", ".json"))
 
 
-def _of_file(file: Path) -> GraphView:
+def view_of_file(file: Path) -> GraphView:
+    """The graph of the first workflow in a file. Raises Refused."""
     from fairlead.apps.cli.sources import read_graph
     from fairlead.apps.views.workflow_graph import graph_view
     from fairlead.engine.graph import compile_workflow

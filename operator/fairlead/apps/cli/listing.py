@@ -9,7 +9,7 @@ from fairlead.apps.cli.terminal import document, lines, paint_heading, paint_sta
 
 
 def list_(output: AsListing = None, store: StorePath = None, local: Local = False) -> None:
-    """List executions, the newest last.
+    """List executions, the newest last; PARENT is the one whose node has started it.
 
     Examples:
       fairlead list
@@ -33,6 +33,8 @@ def list_(output: AsListing = None, store: StorePath = None, local: Local = Fals
         elif output is Listing.WIDE:
             owners = {row.uid: opened.owner(row.uid) for row in rows}
             lines(table(views.WIDE_HEADER, views.wide_rows(rows, now, owners), paint_status))
+        elif any(row.parent for row in rows):
+            lines(table(views.WITH_PARENTS, views.rows_with_parents(rows, now), paint_status))
         else:
             lines(table(views.HEADER, views.rows(rows, now), paint_status))
 
@@ -62,6 +64,11 @@ def get(name: Name, output: AsListing = None, store: StorePath = None, local: Lo
         document(whole, output)
         return
     facts = [("Name", name), ("Workflow", found.record.workflow or "-"), ("Phase", status["phase"])]
+    parent = found.record.parent
+    if parent is not None:
+        facts.append(
+            ("Started by", f"{parent.node} of {parent.name}{'' if parent.wait else ', which does not wait'}")
+        )
     if not found.state.ended:
         go_on = f"fairlead run --resume {name}{executions.store_option(store)}"
         facts.append(("Run by", f"process {owner}" if owner else f"no process: `{go_on}` goes on"))

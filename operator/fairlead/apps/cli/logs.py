@@ -98,10 +98,27 @@ def _nothing(store: Store, name: str, node: str, attempt: int | None) -> Excepti
     from fairlead.model.errors import InvalidInput, NotFound
 
     found = executions.node_of(store, store.get(name), node)
+    if found.kind == "workflow":
+        children = _children(store, name, found.name)
+        where = " and ".join(f"`fairlead logs {child}`" for child in children[:3]) or "no execution yet"
+        return InvalidInput(
+            f"{node} runs a workflow, whose nodes print in an execution of their own: {where}"
+        )
     if not found.in_pod:
         return InvalidInput(f"{node} is of kind {found.kind}, which prints nothing; see `fairlead events`")
     which = f"attempt {attempt} of {node}" if attempt is not None else node
     return NotFound(f"{which} has not run in {name}; see `fairlead get {name}`")
+
+
+def _children(store: Store, name: str, node: str) -> list[str]:
+    """The executions that the instances of a node have started."""
+    from fairlead.apps.cli.executions import inline
+    from fairlead.model.events import ChildScheduled
+    from fairlead.model.ids import key_of
+
+    events = inline(store.read(store.get(name).uid))
+    asked = [event for event in events if isinstance(event, ChildScheduled)]
+    return list(dict.fromkeys(x.child for x in asked if key_of(x.node).rpartition("/")[2] == node))
 
 
 def _lines(store: Store, uid: str, row: AttemptRow) -> Iterator[Line]:

@@ -74,7 +74,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument per option
     output: AsDocument = None,
     store: StorePath = None,
 ) -> int:
-    """Run a workflow here, without a cluster, and stay until it has ended.
+    """Run a workflow here, without a cluster, and stay until it and the executions that its nodes start have ended.
 
     The run is durable: after a crash, kill -9 or Ctrl-C, --resume goes on where it was, and no finished node runs again.
     Progress is drawn live on a terminal and written as lines to a pipe; with -o json stdout holds only the final status.
@@ -124,10 +124,10 @@ def _inputs(source: Source, pairs: list[str], file: Path | None) -> dict[str, An
     brought = dict(source.asked.inputs) if source.asked is not None else {}
     schema = source.workflow.inputs
     found, wrong = check_inputs(schema, gathered(pairs, file, brought, schema))
+    if len(wrong) > 1:
+        raise Refused(wrong, f"the inputs have {len(wrong)} errors; nothing was started")
     if wrong:
-        first = wrong[0]
-        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        raise Refused((), f"{first.path}: {first.message}{more}; nothing was started")
+        raise Refused((), f"{wrong[0].path}: {wrong[0].message}; nothing was started")
     return found
 
 
@@ -148,6 +148,7 @@ def _create(store: Store, source: Source, inputs: dict[str, Any], file: Path, na
                 inputs=inputs,
                 execution_spec=spec,
                 source=str(file),
+                workflows=source.callees,
             )
         except InvalidInput as error:
             if error.reason != "NameTaken":

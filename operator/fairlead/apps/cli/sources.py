@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from fairlead.apps.cli.callees import workflows_of
 from fairlead.apps.cli.failures import Refused
 from fairlead.engine.validation import Report, unsupported, unsupported_inline, validate_documents
 from fairlead.model.documents import MAX_BYTES, read_documents
@@ -23,6 +24,7 @@ from fairlead.model.manifests import (
     GROUP,
     Definition,
     ExecutionSpec,
+    Manifest,
     Workflow,
     WorkflowExecution,
     WorkflowGuard,
@@ -41,12 +43,16 @@ _ENOUGH = MAX_BYTES + 1
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a text says to run: a workflow, and the WorkflowExecution that asked for it if there is one."""
+    """What a text says to run: a workflow, and the WorkflowExecution that asked for it if there is one.
+
+    `callees` are the workflows that its nodes may start, each a spec or why it cannot run.
+    """
 
     name: str
     workflow: WorkflowSpec
     warnings: tuple[Finding, ...] = ()
     execution: WorkflowExecution | None = None
+    callees: dict[str, WorkflowSpec | str] = field(default_factory=dict)
 
     @property
     def asked(self) -> ExecutionSpec | None:
@@ -64,6 +70,10 @@ class Beside:
     found: list[tuple[Workflow | WorkflowGuard, Path]] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
+
+    def looked(self, file: Path) -> list[tuple[Manifest, Path]]:
+        """What is beside a file, which is looked for unless it was."""
+        return [*(self.found or look_beside(file).found)]
 
     def workflow(self, name: str) -> tuple[Workflow, Path] | None:
         """The first Workflow of a name."""
@@ -95,13 +105,8 @@ def read_source(file: Path) -> Source:
         ]
     if not_yet:
         raise Refused(not_yet, f"{label(file)} uses what this release does not run; nothing was started")
-    return source
-
-
-def read_workflow(file: Path) -> tuple[str, WorkflowSpec]:
-    """Name and spec of the workflow that a file runs. Raises InvalidInput, with all findings if there are any."""
-    source = read_source(file)
-    return source.name, source.workflow
+    callees, warnings = workflows_of(source.workflow, report, lambda: beside.looked(file))
+    return replace(source, callees=callees, warnings=tuple(dict.fromkeys((*source.warnings, *warnings))))
 
 
 def read_graph(file: Path) -> Source:

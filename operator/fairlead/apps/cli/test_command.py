@@ -13,7 +13,6 @@ from fairlead.apps.cli.options import AsDocument
 from fairlead.apps.cli.terminal import GREEN, RED, document, out, painted
 
 if TYPE_CHECKING:
-    from fairlead.engine.graph import Graph
     from fairlead.model.cases import CaseFile
     from fairlead.runtime.cases import CaseOutcome
 
@@ -37,10 +36,13 @@ def test(
         nodes: {charge: [{fail: {exitCode: 1}}, {outputs: {id: 7}, after: 2s}]}
         expect: {phase: Succeeded, path: [charge, report], outputs: {id: 7}}
     """
+    from fairlead.apps.cli.sources import read_source
+    from fairlead.engine.graph import compile_workflow
     from fairlead.runtime.cases import run_case
 
-    graph = _graph(file)
-    outcomes = [run_case(graph, case) for case in read_cases(cases).cases]
+    source = read_source(file)
+    graph = compile_workflow(source.workflow, source.name)
+    outcomes = [run_case(graph, case, source.callees) for case in read_cases(cases).cases]
     failed = [outcome for outcome in outcomes if outcome.failures]
     if output is not None:
         document([_row(outcome) for outcome in outcomes], output.value)
@@ -73,14 +75,6 @@ def read_cases(path: Path) -> CaseFile:
         return parse_spec(CaseFile, documents[0].data)
     except ValidationError as error:
         raise refuse(shape_findings(error, documents[0], CaseFile)) from None
-
-
-def _graph(path: Path) -> Graph:
-    from fairlead.apps.cli.sources import read_workflow
-    from fairlead.engine.graph import compile_workflow
-
-    name, spec = read_workflow(path)
-    return compile_workflow(spec, name)
 
 
 def _row(outcome: CaseOutcome) -> dict[str, object]:

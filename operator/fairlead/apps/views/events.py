@@ -57,10 +57,16 @@ def _completed(form: Json) -> str:
         reason = f": {form['reason']}" if form.get("reason") else ""
         return f"result {form['result']}{reason}"
     port = form.get("port", "")
-    parts = [f"-> {port}" if port not in ("", "done") else "", "by its fallback" if form.get("via") else ""]
+    parts = [f"-> {port}" if port not in ("", "done") else "", _via(form)]
     if form.get("outputs"):
         parts.append(_value(form["outputs"]))
     return " ".join(filter(None, parts))
+
+
+def _via(form: Json) -> str:
+    if form.get("via") == "cache":
+        return f"from the cache, filled by {form['cachedFrom']} at {form['cachedAt']}"
+    return "by its fallback" if form.get("via") else ""
 
 
 def _failed(form: Json) -> str:
@@ -73,13 +79,18 @@ def _retrying(form: Json) -> str:
     return f"{_attempt(form)} failed: {_error(form)}; the next in {delay}"
 
 
+def _started_by(form: Json) -> str:
+    parent = form.get("parent")
+    return f", started by {parent['node']} of {parent['name']}" if parent else ""
+
+
 def _until(form: Json) -> str:
     return f"until {form['until']}" if form.get("until") else ""
 
 
 _WORDS: dict[str, Any] = {
     "ExecutionCreated": lambda f: (
-        f"{f['name']} of {f.get('workflow') or 'an inline definition'} {f['digest'][:19]}"
+        f"{f['name']} of {f.get('workflow') or 'an inline definition'} {f['digest'][:19]}{_started_by(f)}"
     ),
     "ExecutionStarted": lambda f: words.count(f["nodes"], "node"),
     "ExecutionSuspended": _until,
@@ -106,6 +117,11 @@ _WORDS: dict[str, Any] = {
     ),
     "BodyTimedOut": lambda f: f"{f['scope']} after {f['timeout']}",
     "NodeReady": lambda f: f"held: {f['reason']}",
+    "ChildScheduled": lambda f: f"{_attempt(f)}, execution {f['child']} of {f['workflow']}",
+    "ChildStarted": lambda f: f"{_attempt(f)}, execution {f['child']}",
+    "ChildEnded": lambda f: f"{_attempt(f)}, execution {f['child']} {f['phase']}",
+    "CacheLookup": lambda f: f"key {_value(f['key'])}",
+    "CacheMissed": lambda f: f.get("note", ""),
     "NodeScheduled": lambda f: (
         _attempt(f) + (f", delivery {f['delivery']}" if f.get("delivery", 1) > 1 else "")
     ),
@@ -123,6 +139,10 @@ _WORDS: dict[str, Any] = {
     "NodeFailed": _failed,
     "NodeSkipped": lambda f: f["reason"],
     "NodeCancelled": lambda f: f["reason"],
+    "BodyReopened": lambda f: (
+        f"{f['scope'].rstrip('/')} again, {words.count(len(f.get('reset', [])), 'node')} of it"
+    ),
+    "BodyEnded": lambda f: f"{f['scope'].rstrip('/')} {_error(f) if 'error' in f else 'done'}",
     "LateResult": lambda f: f"{_attempt(f)}, delivery {f['delivery']}, ignored",
     "VariableChanged": lambda f: f"{f['name']} = {_value(f['value'])}",
     "ConditionEvaluated": lambda f: str(f["condition"]).lower(),

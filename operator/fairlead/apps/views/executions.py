@@ -26,6 +26,8 @@ class Row(Protocol):
     @property
     def finished_at(self) -> int | None: ...
     @property
+    def parent(self) -> str: ...
+    @property
     def last_seq(self) -> int: ...
     @property
     def progress(self) -> dict[str, Any]: ...
@@ -34,7 +36,8 @@ class Row(Protocol):
 
 
 HEADER = ("NAME", "WORKFLOW", "PHASE", "PROGRESS", "DURATION", "AGE")
-WIDE_HEADER = (*HEADER, "EVENTS", "OWNER", "UID", "WAITING FOR")
+WITH_PARENTS = (*HEADER, "PARENT")
+WIDE_HEADER = (*HEADER, "PARENT", "EVENTS", "OWNER", "UID", "WAITING FOR")
 
 
 def rows(found: Iterable[Row], now: int) -> list[list[str]]:
@@ -42,10 +45,22 @@ def rows(found: Iterable[Row], now: int) -> list[list[str]]:
     return [_row(row, now) for row in found]
 
 
+def rows_with_parents(found: Iterable[Row], now: int) -> list[list[str]]:
+    """One row an execution, for WITH_PARENTS: where nodes have started some."""
+    return [[*_row(row, now), row.parent or "-"] for row in found]
+
+
 def wide_rows(found: Iterable[Row], now: int, owners: Mapping[str, int | None]) -> list[list[str]]:
     """One row an execution, for WIDE_HEADER; `owners` are the processes that run them, by uid."""
     return [
-        [*_row(row, now), str(row.last_seq), str(owners.get(row.uid) or "-"), row.uid, _waiting(row)]
+        [
+            *_row(row, now),
+            row.parent or "-",
+            str(row.last_seq),
+            str(owners.get(row.uid) or "-"),
+            row.uid,
+            _waiting(row),
+        ]
         for row in found
     ]
 

@@ -64,11 +64,17 @@ def _why(node: NodeState) -> str:
         return f"stopping: {node.stop}"
     if node.status == s.LOST:
         return "lost, is delivered again"
+    if node.status == s.LOOKING_UP:
+        return "asks the cache"
     if node.error is not None and node.status in (s.FAILED, s.RETRYING, s.FALLBACK):
         handled = " (handled)" if node.handled else ""
         return (
             f"{node.error.reason}: {node.error.message}{handled}" if node.error.message else node.error.reason
         )
+    if node.child is not None:
+        return f"execution {node.child.name}"
+    if node.cached is not None:
+        return f"from the cache, filled by {node.cached.execution} at {format_time(node.cached.at)}"
     return "by its fallback" if node.via else "-"
 
 
@@ -77,8 +83,14 @@ def _item(instance: str, node: NodeDef, found: NodeState) -> dict[str, Any]:
     if found.attempt:
         item["attempts"] = found.attempt
     item |= {name: text for name, text in (("path", found.path), ("port", found.port)) if text}
+    if found.via:
+        item["via"] = found.via
+    if found.cached is not None:
+        item["cached"] = {"execution": found.cached.execution, "at": format_time(found.cached.at)}
     times = (("startedAt", found.started_at), ("finishedAt", found.finished_at))
     item |= {name: format_time(at) for name, at in times if at}
+    if found.child is not None:
+        item["execution"] = found.child.name
     if found.status == s.SKIPPED or found.held:
         item["reason"] = found.held or found.handled
     elif found.error is not None:

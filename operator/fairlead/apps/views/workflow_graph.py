@@ -15,10 +15,10 @@ from typing import cast
 from fairlead.apps.views import words
 from fairlead.apps.views.graphs import GraphEdge, GraphGroup, GraphNode, GraphView
 from fairlead.apps.views.graphs.views import EdgeState, Status
-from fairlead.engine.graph import FINALLY_SUFFIX, Body, Graph, NodeDef
+from fairlead.engine.graph import Body, Graph, NodeDef
 from fairlead.model import events as e
 from fairlead.model import state as s
-from fairlead.model.ids import connection_id, key_of, prefix_of
+from fairlead.model.ids import FINALLY_SUFFIX, connection_id, key_of, prefix_of
 from fairlead.model.manifests import Connection
 from fairlead.model.state import NodeState, State
 
@@ -26,6 +26,7 @@ STATUS: dict[str, Status] = {
     s.SCHEDULED: "Ready",
     s.STOPPING: "Running",
     s.LOST: "Retrying",
+    s.LOOKING_UP: "Waiting",
     s.FALLBACK: "Running",
 }
 """Statuses that a graph shows under another name; the others are shown as they are."""
@@ -152,6 +153,8 @@ class _Drawing:
             status, detail = status_of(found), detail_of(found)
             if key not in self.state.nodes:
                 status = self.ended.get(key, status)
+        if node.spec.workflow is not None:
+            detail = ", ".join(filter(None, (f"runs {node.spec.workflow.name}", detail)))
         self.nodes.append(GraphNode(name, node.name, node.kind, status, detail, group))
         self._inside(node, name)
 
@@ -187,6 +190,8 @@ def detail_of(node: NodeState) -> str | None:
         parts.append(f"attempt {node.attempt}")
     if node.started_at and node.finished_at:
         parts.append(words.duration(node.finished_at - node.started_at))
+    if node.cached is not None:
+        parts.append("cached")
     if node.status == s.SKIPPED:
         parts.append(node.handled)
     elif node.status == s.READY:

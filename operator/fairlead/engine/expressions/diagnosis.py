@@ -18,6 +18,8 @@ from fairlead.engine.expressions.syntax import Type
 from fairlead.engine.expressions.values import MISSING, follow
 
 _ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
+_AFTERMATH = "<<nil>> parsetree"
+"""What the runtime adds where it lost track after another error, which it tells too."""
 _STATUS = re.compile(r"^[A-Z_]{4,}: ")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 _OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '(.*)'$")
@@ -62,10 +64,14 @@ def syntax_errors(
         message = "the expression is nested too deeply: more than 32 levels, where each operator of a chain counts as one"
         return [ExpressionSyntaxError(message, source)]
     for line, column, text in _ERROR.findall(said):
+        if text.startswith(_AFTERMATH):
+            continue
         offset = offset_at(source, int(line), int(column))
         error = _compile_error(source, offset, text.removesuffix(" [INVALID_ARGUMENT]"), roots, functions)
         if not any(error.offset == each.offset and error.reason == each.reason for each in found):
             found.append(error)
+    if not found and _AFTERMATH in said:
+        return [ExpressionSyntaxError("the expression cannot be read as CEL", source)]
     return found or [ExpressionSyntaxError(_plain(said), source)]
 
 

@@ -109,6 +109,13 @@ def environment(locals_: frozenset[str]) -> Any:
     return cel.NewEnv(variables=variables, extensions=_extensions(), functions=_declarations())
 
 
+@lru_cache(maxsize=16)
+def plain_environment(names: frozenset[str]) -> Any:
+    """The environment of the runner's conditions: CEL with its extensions, without functions of ours, and these names alone."""
+    cel = _cel()
+    return cel.NewEnv(variables=dict.fromkeys(sorted(names), cel.Type.DYN), extensions=_extensions())
+
+
 def is_error(value: Any) -> bool:
     """True for a result that is an error. Asked only of those whose Python form is a string."""
     return bool(value.type() == _cel().Type.ERROR)

@@ -1,7 +1,7 @@
 """What the events of inlined workflows do to the state.
 
-An inlined workflow's inputs are the `values` of its node, which serve all attempts; its variables are with its container. Its
-graph stays until its `finally` has ended, which may read all of it.
+Inputs and variables of an inlined workflow are with its container. Its graph stays until the container ends: its `finally` may
+read all of it, and a redrive goes on with it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from fairlead.engine.folding.moves import node_at, open_path, pausable
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.ids import key_of
+from fairlead.model.reasons import FINISHED_FAILED
 from fairlead.model.state import ScopeState, State
 
 
 def inline_started(state: State, event: e.InlineStarted) -> None:
     key = key_of(event.node)
-    state.loops[key].variables = dict(event.variables)
-    node_at(state, key).values = event.inputs
+    loop = state.loops[key]
+    loop.inputs, loop.initial = event.inputs, event.variables
+    loop.variables = dict(event.variables)
 
 
 def body_started(state: State, event: e.BodyStarted) -> None:
@@ -32,6 +34,7 @@ def body_started(state: State, event: e.BodyStarted) -> None:
         container=key,
         index=index,
         path=event.path,
+        attempts=loop.attempts,
         inlined=True,
         patient=event.patient,
         phase=event.phase,
@@ -67,7 +70,7 @@ def finished(state: State, event: e.NodeCompleted, result: str) -> None:
     what = "workflow" if home else "run"
     message = event.reason or f"node {event.node!r} finished the {what} with result failed"
     failure = s.Failure(
-        error=e.Error(reason="FinishedFailed", message=message), node=event.node, path=event.path
+        error=e.Error(reason=FINISHED_FAILED, message=message), node=event.node, path=event.path
     )
     if home:
         _ended_here(state, home, finish, failure)

@@ -1,12 +1,14 @@
 """What the events of containers and their bodies do to the state.
 
 A body that succeeded leaves its outputs and nothing else; of a while the last pass stays until the next one has ended, since that
-still sees it. So the state does not grow with the passes.
+still sees it. One that ended badly stays as long as its container may go on, for a redrive runs only what failed in it. So the
+state grows neither with the passes nor with failures that are handled.
 """
 
 from __future__ import annotations
 
-from fairlead.engine.folding.moves import forget_scope, node_at, open_path
+from fairlead.engine.folding.keeping import forget_scope
+from fairlead.engine.folding.moves import node_at, open_path, reset
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.ids import key_of
@@ -23,7 +25,7 @@ def opened(state: State, event: e.LoopIteration | e.BranchStarted) -> None:
     loop.opened += 1
     loop.open[event.scope] = event.index
     state.scopes[event.scope] = ScopeState(
-        total=event.nodes, container=key, index=event.index, path=event.path
+        total=event.nodes, container=key, index=event.index, path=event.path, attempts=loop.attempts
     )
     state.counters.total += event.nodes
     open_path(state, event.path, event.entry or event.node, event)
@@ -31,22 +33,38 @@ def opened(state: State, event: e.LoopIteration | e.BranchStarted) -> None:
         node_at(state, event.entry).arrive(event.path)
 
 
+def body_reopened(state: State, event: e.BodyReopened) -> None:
+    loop = state.loops[key_of(event.node)]
+    scope = loop.again.pop(event.scope)
+    scope.failure = None
+    scope.ended -= len(event.reset)
+    state.scopes[event.scope] = scope
+    loop.open[event.scope] = event.index
+    for item in event.reset:
+        reset(state, event, item)
+
+
 def body_ended(state: State, event: e.BodyEnded) -> None:
     key = key_of(event.node)
     loop = state.loops[key]
-    del state.scopes[event.scope]
+    scope = state.scopes.pop(event.scope)
     del loop.open[event.scope]
+    is_while = loop.items is None and not event.branch
+    gone = event.scope
     if event.error is None:
         loop.succeeded += 1
         loop.results[event.scope] = event.outputs
+        if is_while and not scope.phase:
+            gone, loop.last = loop.last, event.scope
     else:
         loop.failed += 1
         if loop.failure is None:
             loop.failure = s.Failure(error=event.error, node=event.scope)
-    is_while = loop.items is None and not event.branch
-    gone, loop.last = (loop.last, event.scope) if is_while else (event.scope, "")
+        if not event.handled:
+            loop.lost[event.scope] = scope
+            return
     if gone:
-        forget_scope(state, gone)
+        forget_scope(state, gone, state.nodes[key])
 
 
 def loop_completed(state: State, event: e.LoopCompleted) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fairlead.engine.folding.keeping import end_loop, kept_at_end
 from fairlead.engine.transitions import EXECUTION, NODE, PATH
 from fairlead.model import events as e
 from fairlead.model import state as s
@@ -19,7 +20,11 @@ def node_at(state: State, key: str) -> NodeState:
     if found is None:
         found = state.nodes[key] = NodeState(iteration=state.iterations.get(key, 0))
         if "/" in key:
-            state.members.setdefault(prefix_of(key), []).append(key)
+            prefix = prefix_of(key)
+            state.members.setdefault(prefix, []).append(key)
+            before = state.scopes[prefix].attempts
+            if before:
+                found.attempt = found.attempts_before = before
     return found
 
 
@@ -49,12 +54,16 @@ def move_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
         state.ready.pop(key, None)
     elif before in s.HOLDS_SLOT and after not in s.HOLDS_SLOT:
         state.active.pop(key, None)
+        state.children.pop(key, None)
         state.timers.clear(f"attempt/{key}")
         state.paused_timers.clear(f"body/{key}")
         state.paused_timers.clear(f"finally/{key}")
     elif before in (s.RETRYING, s.LOST):
         state.waiting.pop(key, None)
         state.paused_timers.clear(f"retry/{key}")
+    elif before == s.LOOKING_UP:
+        state.waiting.pop(key, None)
+        state.timers.clear(f"lookup/{key}")
     elif before == s.WAITING and after != s.WAITING:
         state.waiting.pop(key, None)
         state.paused_timers.clear(f"wait/{key}")
@@ -111,15 +120,14 @@ def end_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
     move_node(state, key, node, event)
     if not node.stands_for:
         state.scope_of(key).ended += 1
-    if key in state.loops:
-        last = state.loops.pop(key).last
-        if last:
-            forget_scope(state, last)
+    if key in state.loops or key in state.kept:
+        end_loop(state, key, node, keep=kept_at_end(node, event))
     node.finished_at = event.at
     if node.status != s.SKIPPED:
         node.arrivals = None  # a skipped one keeps them: a redrive may open it again
     node.values = None
-    node.held = node.stop = ""
+    node.held = node.stop = node.cache_key = ""
+    node.lookup = 0
     counters = state.counters
     counters.since_checkpoint += 1
     if node.status == s.SUCCEEDED:
@@ -136,12 +144,29 @@ def end_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
         path.node = key
 
 
-def forget_scope(state: State, prefix: str) -> None:
-    """A body has ended: its instances go, with those that stood in for them."""
-    for key in state.members.pop(prefix, ()):
-        node = state.nodes.pop(key, None)
-        if node is not None and node.fallback:
-            state.nodes.pop(key_of(node.fallback), None)
+def reset(state: State, event: e.Redriven | e.BodyReopened, item: e.ResetNode) -> None:
+    """An ended instance will run again: its attempts go on counting, the paths that came to it are alive again."""
+    key = key_of(item.node)
+    old = state.nodes[key]
+    uncount(state, old)
+    move_node(state, key, old, event)
+    state.nodes[key] = NodeState(
+        iteration=old.iteration,
+        taken=item.taken,
+        dead=item.dead,
+        arrivals=list(item.arrivals) or None,
+        attempt=old.attempt,
+        attempts_before=old.attempt,
+        inside=old.inside,
+        child=old.child,
+    )
+    for path in item.arrivals:
+        found = state.paths.setdefault(path, PathState(status=s.CANCELLED, started_at=event.at))
+        if found.status != s.ACTIVE:
+            move_path(state, path, event)
+            if path in state.ended_paths:
+                state.ended_paths.remove(path)
+        found.node, found.finished_at, found.error = key, 0, None
 
 
 def uncount(state: State, node: NodeState) -> None:

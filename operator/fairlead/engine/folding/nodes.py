@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from fairlead.engine.folding.inlining import finished, variables_at
+from fairlead.engine.folding.keeping import end_loop, retry_loop, start_loop
 from fairlead.engine.folding.moves import end_node, move_node, node_at, pausable, settle, uncount
 from fairlead.model import events as e
 from fairlead.model import state as s
-from fairlead.model.ids import key_of
-from fairlead.model.state import LoopState, NodeState, State
+from fairlead.model.ids import key_of, prefix_of
+from fairlead.model.reasons import FINISHED_FAILED, MAX_NODES
+from fairlead.model.state import NodeState, State
 
 
 def ready(state: State, event: e.NodeReady) -> None:
@@ -38,6 +40,24 @@ def wait_started(state: State, event: e.WaitStarted) -> None:
 def wait_ended(state: State, event: e.WaitWoken | e.WaitExpired) -> None:
     key = key_of(event.node)
     move_node(state, key, node_at(state, key), event)
+
+
+def cache_lookup(state: State, event: e.CacheLookup) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    move_node(state, key, node, event)
+    node.path, node.held, node.since = event.path, "", event.at
+    node.lookup, node.cache_key = event.seq, event.key
+    state.waiting[key] = node.due = event.due
+    state.timers.set(f"lookup/{key}", event.due)
+
+
+def cache_missed(state: State, event: e.CacheMissed) -> None:
+    key = key_of(event.node)
+    node = node_at(state, key)
+    move_node(state, key, node, event)
+    node.held, node.since = MAX_NODES, event.at  # until it is scheduled, in this very turn if there is room
+    state.ready[key] = MAX_NODES
 
 
 def scheduled(state: State, event: e.NodeScheduled) -> None:
@@ -77,8 +97,13 @@ def node_started(state: State, event: e.NodeStarted | e.DeliveryStarted) -> None
 
 
 def _body_started(state: State, key: str, node: NodeState, event: e.NodeStarted) -> None:
-    node.path, node.attempt, node.held, node.started_at = event.path, event.attempt, "", event.at
-    state.loops[key] = LoopState()
+    if event.attempt > node.attempts_before + 1:
+        state.counters.retries += 1
+    else:
+        state.counters.first_attempts += 1
+        node.started_at = event.at
+    node.path, node.attempt, node.held = event.path, event.attempt, ""
+    start_loop(state, key, node, goes_on=event.goes_on)
     if event.deadline is not None:
         pausable(state, f"body/{key}", event, event.deadline)
 
@@ -88,6 +113,7 @@ def retrying(state: State, event: e.NodeRetrying) -> None:
     node = node_at(state, key)
     move_node(state, key, node, event)
     node.error, node.due, node.stop, node.since = event.error, event.due, "", event.at
+    retry_loop(state, key, node)
     state.waiting[key] = event.due
     pausable(state, f"retry/{key}", event, event.due)
 
@@ -131,16 +157,26 @@ def fallback(state: State, event: e.NodeFallback) -> None:
     move_node(state, key, node, event)
     node.path, node.error, node.stop = event.path, event.error, ""
     node.fallback = event.fallback
+    end_loop(state, key, node, keep=True)
     stand_in = key_of(event.fallback)
     earlier = state.nodes.get(stand_in)
-    attempts = 0
-    if earlier is None:
-        state.counters.total += 1
-    else:
+    attempts, inside = 0, None
+    if earlier is not None:
         uncount(state, earlier)
-        attempts = earlier.attempt
+        attempts, inside = earlier.attempt, earlier.inside
+    else:
+        state.counters.total += 1
+        if "/" in key:
+            prefix = prefix_of(key)
+            state.members[prefix].append(stand_in)
+            attempts = state.scopes[prefix].attempts
     state.nodes[stand_in] = NodeState(
-        stands_for=key, path=event.path, arrivals=[event.path], attempt=attempts, attempts_before=attempts
+        stands_for=key,
+        path=event.path,
+        arrivals=[event.path],
+        attempt=attempts,
+        attempts_before=attempts,
+        inside=inside,
     )
 
 
@@ -152,8 +188,12 @@ def node_completed(state: State, event: e.NodeCompleted) -> None:
     node.error = None
     if event.via:
         node.via = event.via
+    if event.cached_from:
+        node.cached = s.Cached(execution=event.cached_from, at=event.cached_at)
     if event.variables:
         variables_at(state, key).update(event.variables)
+    if event.result == "failed":
+        node.handled = FINISHED_FAILED
     if event.result is not None:
         finished(state, event, event.result)
     settle(state, key, event.path, event.taken, event.dead)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fairlead.engine.folding.moves import move_node, move_path, move_run, pausable, uncount
+from fairlead.engine.folding.keeping import end_loop, forget_all
+from fairlead.engine.folding.moves import move_run, pausable, reset
 from fairlead.model import events as e
 from fairlead.model import state as s
-from fairlead.model.ids import key_of
-from fairlead.model.state import NodeState, PathState, State
+from fairlead.model.state import State
 from fairlead.model.times import format_duration
 
 
@@ -16,6 +16,7 @@ def created(state: State, event: e.ExecutionCreated) -> None:
     state.generation, state.digest, state.runtime = event.generation, event.digest, event.runtime
     state.inputs, state.priority, state.redrive = event.inputs, event.priority, event.redrive
     state.timeout = event.timeout
+    state.parent = event.parent
     state.created_at = event.at
 
 
@@ -100,6 +101,7 @@ def close(state: State, event: e.Event) -> None:
 def completed(state: State, event: e.ExecutionCompleted) -> None:
     close(state, event)
     state.outputs, state.result, state.reason = event.outputs, event.result, event.reason
+    forget_all(state)
 
 
 def failed(state: State, event: e.ExecutionFailed) -> None:
@@ -134,34 +136,14 @@ def redriven(state: State, event: e.Redriven) -> None:
     state.scopes.pop(s.FINALLY, None)
     counters.total -= len(event.finally_nodes)
     for name in event.finally_nodes:
-        _reset(state, event, e.ResetNode(node=name))
+        end_loop(state, name, state.nodes[name], keep=False)
+        reset(state, event, e.ResetNode(node=name))
+        state.nodes[name].child = None  # in `finally` each epoch has children of its own
     state.scopes[""].ended -= len(event.reset)
     for item in event.reset:
-        _reset(state, event, item)
+        reset(state, event, item)
     if event.deadline is not None:
         pausable(state, "execution", event, event.deadline)
-
-
-def _reset(state: State, event: e.Redriven, item: e.ResetNode) -> None:
-    key = key_of(item.node)
-    old = state.nodes[key]
-    uncount(state, old)
-    move_node(state, key, old, event)
-    state.nodes[key] = NodeState(
-        iteration=old.iteration,
-        taken=item.taken,
-        dead=item.dead,
-        arrivals=list(item.arrivals) or None,
-        attempt=old.attempt,
-        attempts_before=old.attempt,
-    )
-    for path in item.arrivals:
-        found = state.paths.setdefault(path, PathState(status=s.CANCELLED, started_at=event.at))
-        if found.status != s.ACTIVE:
-            move_path(state, path, event)
-            if path in state.ended_paths:
-                state.ended_paths.remove(path)
-        found.node, found.finished_at, found.error = key, 0, None
 
 
 def redrive_refused(state: State, event: e.RedriveRefused) -> None:

@@ -15,6 +15,7 @@ from fairlead.engine.validation.bodies import RawGraph, RawNode, as_dict, as_lis
 from fairlead.engine.validation.inputs import problems_against
 from fairlead.engine.validation.notes import Notes
 from fairlead.engine.validation.schemas import schema_problems
+from fairlead.model.children import MAX_DEPTH
 from fairlead.model.documents import Path
 from fairlead.model.manifests import Manifest, Workflow, WorkflowGuard, plain
 
@@ -43,6 +44,13 @@ class Callee:
             (as_text(node.value.get("name")), node.body.depth)
             for node in self._graph.nodes()
             if node.kind == "workflow" and node.value.get("inline") is True
+        )
+
+    @cached_property
+    def called(self) -> frozenset[str]:
+        """The workflows that it runs inline or starts."""
+        return frozenset(
+            as_text(node.value.get("name")) for node in self._graph.nodes() if node.kind == "workflow"
         )
 
     @cached_property
@@ -97,11 +105,11 @@ def known_manifests(documents: Iterable[Any], siblings: Iterable[Manifest] | Non
     return known
 
 
-def check_calls(graph: RawGraph, known: Known, notes: Notes) -> None:
+def check_calls(graph: RawGraph, own_name: str, known: Known, notes: Notes) -> None:
     """The Workflows that nodes call, and the guards that they name."""
     for node in graph.nodes():
         if node.kind == "workflow" and node.readable:
-            _check_call(node, known, notes)
+            _check_call(node, own_name, known, notes)
         for index, guard in enumerate(as_list(node.data.get("guards"))):
             if isinstance(guard, str) and node.in_pod and guard not in known.guards:
                 path = (*node.path, "guards", index)
@@ -133,7 +141,7 @@ def _unknown(notes: Notes, known: Known, kind: str, name: str, names: list[str],
         notes.warning(reason, message, path)
 
 
-def _check_call(node: RawNode, known: Known, notes: Notes) -> None:
+def _check_call(node: RawNode, own_name: str, known: Known, notes: Notes) -> None:
     call, path = node.value, (*node.path, "workflow")
     name = as_text(call.get("name"))
     inline = call.get("inline") is True
@@ -144,6 +152,12 @@ def _check_call(node: RawNode, known: Known, notes: Notes) -> None:
         return
     if not name:
         return
+    if not inline and own_name and own_name in _reached(name, known):
+        message = (
+            f"workflow {own_name} starts itself through {name}; expected it to come to an end: "
+            f"executions start each other at most {MAX_DEPTH} deep"
+        )
+        notes.warning("RecursiveCall", message, (*path, "name"))
     callee = known.workflows.get(name)
     if callee is None:
         _unknown(notes, known, "Workflow", name, sorted(known.workflows), (*path, "name"))
@@ -173,3 +187,14 @@ def _has_template(value: Any) -> bool:
             return True
         todo.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
     return False
+
+
+def _reached(start: str, known: Known) -> set[str]:
+    """All workflows that run where this one runs, inline or as executions of their own."""
+    seen, todo = {start}, [start]
+    while todo:
+        callee = known.workflows.get(todo.pop())
+        following = (callee.called if callee is not None else frozenset()) - seen
+        seen |= following
+        todo += following
+    return seen

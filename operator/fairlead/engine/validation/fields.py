@@ -36,12 +36,14 @@ _CONDITIONS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "http": (("expect", ("status", "headers", "body")),),
     "resource": (("success", ("object",)), ("failure", ("object",))),
 }
-"""Kind → its fields that are conditions, with the names that only they know."""
+"""Kind → its fields that are conditions of the runner's, with the names that they know."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One text. `form` is `template`, `condition` (bare CEL that gives true or false) or `formula` (bare CEL)."""
+    """One text. `form` is `template`, `condition` (bare CEL that gives true or false), `formula` (bare CEL) or `runner` (a
+    condition that the runner evaluates, which knows CEL alone and the names of its place).
+    """
 
     text: str
     path: Path
@@ -176,9 +178,10 @@ def _of_value(kind: str, value: dict[str, Any], path: Path, place: Place) -> Ite
             yield from _templates(value[field], (*path, field), place)
     for field, locals_ in _CONDITIONS.get(kind, ()):
         if field in value:
-            yield from _condition(
-                value, field, path, place.also(f"the {field} of {place.what}", locals_=locals_)
+            there = Place(
+                f"the {field} of {place.what}", place.body, None, frozenset(), frozenset(locals_), "none"
             )
+            yield from _condition(value, field, path, there, "runner")
     if kind == "switch":
         for index, case in enumerate(as_list(value.get("cases"))):
             here = (*path, "cases", index)
@@ -192,10 +195,12 @@ def _retry(owner: dict[str, Any], path: Path, place: Place) -> Iterator[Field]:
         yield from _condition(retry, field, (*path, "retry"), place)
 
 
-def _condition(owner: dict[str, Any], field: str, path: Path, place: Place) -> Iterator[Field]:
+def _condition(
+    owner: dict[str, Any], field: str, path: Path, place: Place, form: str = "condition"
+) -> Iterator[Field]:
     text = owner.get(field)
     if isinstance(text, str) and text:
-        yield Field(text, (*path, field), place, "condition")
+        yield Field(text, (*path, field), place, form)
 
 
 def _templates(value: Any, path: Path, place: Place) -> Iterator[Field]:

@@ -6,9 +6,11 @@ there; what a run brings (outputs, variables, items) may be anything.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fairlead.engine.expressions.checks import Analysis, Problem, analyse_expression, analyse_template
+from fairlead.engine.expressions.plain import for_runner
 from fairlead.model import state
 
 _TEXT = {"type": "string"}
@@ -75,10 +77,15 @@ class Formulas:
         if form == "template":
             return analyse_template(text, locals=locals_, types=types)
         if text.lstrip().startswith("${"):
-            what = "a condition" if form == "condition" else "computed"
+            what = "computed" if form == "formula" else "a condition"
             message = f"{what} is bare CEL; expected the expression without ${{ and }}"
             return Analysis((Problem("error", "ExpressionInvalid", message, 0),), (), ())
-        return analyse_expression(text, locals=locals_, types=types, condition=form == "condition")
+        found = analyse_expression(text, locals=locals_, types=types, condition=form != "formula")
+        return (
+            replace(found, problems=(*found.problems, *for_runner(text, found, locals_)))
+            if form == "runner"
+            else found
+        )
 
 
 def _unknown_roots(analysis: Analysis) -> frozenset[str]:

@@ -17,7 +17,7 @@ from fairlead.engine.expressions.numbers import normalise
 from fairlead.engine.expressions.values import canonical
 from fairlead.engine.validation import regexes
 from fairlead.engine.validation.defaults import with_defaults
-from fairlead.engine.validation.schema_words import words_of
+from fairlead.engine.validation.schema_words import wanted_by, words_of
 from fairlead.engine.validation.schemas import schema_problems, without_dialect
 from fairlead.model.documents import Path, path_text
 from fairlead.model.findings import Finding
@@ -186,7 +186,9 @@ def _missing(name: str, instance: dict[str, Any], schema: Any) -> str:
         name, [other for other in list(instance)[:200] if other not in schema.get("properties", {})]
     )
     hint = f", and {near} is not known" if near else ""
-    return f"{name} is missing{hint}; expected {', '.join(map(str, schema['required'][:8]))}"
+    properties = schema.get("properties", {})
+    wanted = wanted_by(properties.get(name)) or "a value"
+    return f"{name} is missing{hint}; expected {wanted} under that name"
 
 
 def _unexpected(name: str, known: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ _REFUSED: Mapping[str, tuple[tuple[str, ...], str]] = {
     "when": (("if", "switch", "approval", "finish"), "put the condition on the connection into it"),
     "guards": (_IN_ENGINE, "put them on the nodes that run in a pod"),
     "with": (_IN_ENGINE, "its own fields take templates"),
+    "cache": (_IN_ENGINE, "put it on the nodes that run in a pod, in its body if it has one"),
 }
 """Field → the kinds that refuse it, and what to do instead."""
 
@@ -33,7 +34,6 @@ _USELESS: Mapping[str, tuple[str, ...]] = {
     "terminationGrace": _IN_ENGINE,
     "maxDeliveries": _IN_ENGINE,
     "onNodeLost": _IN_ENGINE,
-    "cache": _IN_ENGINE,
     "breaker": _IN_ENGINE,
     "rateLimit": _IN_ENGINE,
     "concurrency": _IN_ENGINE,
@@ -46,6 +46,11 @@ _INSTEAD = {
     ("timeout", "wait"): "wait.timeout",
     ("with", "workflow"): "workflow.inputs",
 }
+
+
+def has_place(field: str, kind: str) -> bool:
+    """Whether a common field may stand on a node of a kind and does something there."""
+    return kind not in _REFUSED.get(field, ((), ""))[0] and kind not in _USELESS.get(field, ())
 
 
 def check_placement(graph: RawGraph, notes: Notes) -> None:

@@ -5,13 +5,16 @@
     store, compensate                 the same, and outputs                  the same, and itself
     a connection's when               the same, and outputs, error           upstream of its source, and that
     retryOn, noRetryOn                the same, and error                    upstream of the node
-    fields of a fallback              the same, and error                    as the node it stands in for
+    fields of a fallback, and of      the same, and error                    as the node it stands in for
+      nodes inside of one
     while.condition                   as the while, and pass                 the same, and those of its body
     outputs of a forEach or branch    as inside the body                     all of the body
     fields in finally                 as any field                           all
     outputs of the workflow           the usual                              all but those of finally
     computed                          the usual without now                  those upstream of who reads it
     variables, concurrency.key        inputs execution workflow now          none
+    expect, success, failure          what came back: status headers body,   none
+                                      or object
     triggers                          event workflow now                     none
     notifications                     the usual, and outputs, error          all
 
@@ -79,6 +82,8 @@ def names_inside(body: RawBody, loops: frozenset[int]) -> tuple[frozenset[str], 
     for each in body.outward():
         if each.kind == "while" or (each.owner is not None and id(each.owner) in loops):
             names.add("pass")
+        if each.owner is not None and each.owner.name in each.owner.body.stand_ins:
+            names.add("error")
         if each.kind == "forEach" and each.owner is not None:
             names |= {"item", "index"}
             own = as_text(each.owner.value.get("as"))

@@ -7,12 +7,13 @@ from fairlead.engine.validation.bodies import RawNode, as_dict, as_list, as_text
 ENDED = "ended"
 FAILED = "failed"
 
-_OWN = {
+OWN_PORTS = {
     "if": ("true", "false"),
     "wait": ("done", "expired"),
     "approval": ("approved", "rejected", "expired"),
     "finish": (),
 }
+"""Ports of the kinds whose ports are not `done` alone; `failed` and `ended` come to all but those of a finish."""
 PORT_WANTED = frozenset({"if", "switch", "approval"})
 
 
@@ -29,7 +30,7 @@ def _ports_of(node: RawNode) -> tuple[str, ...] | None:
         return None
     if node.kind == "finish":
         return ()
-    own = _cases(node) if node.kind == "switch" else _OWN.get(node.kind, ("done",))
+    own = _cases(node) if node.kind == "switch" else OWN_PORTS.get(node.kind, ("done",))
     return (*own, FAILED, ENDED)
 
 

@@ -90,6 +90,8 @@ class References:
             self._say(field, read.offset, "ImpureComputed", f"{root} stands in {place.what}, {_PURE_ONLY}")
             return
         where = MEANT.get(root, f"expected one of {listed(sorted(place.names))}")
+        if field.form == "runner":
+            where = f"the runner evaluates it and knows {listed(sorted(place.locals))} alone"
         message = f"{root} means nothing in {place.what}; {where}"
         self._say(field, read.offset, "NameOutOfPlace", message)
 

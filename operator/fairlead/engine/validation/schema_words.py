@@ -34,9 +34,20 @@ def _expected(text: Callable[[Any], str]) -> Callable[[Any], str]:
     return lambda error: f"{shown(error.instance)} does not fit; expected {text(error.validator_value)}"
 
 
+def wanted_by(schema: Any) -> str:
+    """What a schema wants, in a word or two: its types, or its values; empty where it says neither."""
+    if not isinstance(schema, dict):
+        return ""
+    if isinstance(schema.get("enum"), list):
+        return "one of " + ", ".join(map(shown, schema["enum"][:_LISTED]))
+    kinds = schema.get("type", [])
+    return " or ".join(
+        _KINDS.get(kind, str(kind)) for kind in (kinds if isinstance(kinds, list) else [kinds])
+    )
+
+
 def _type(error: Any) -> str:
-    kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
-    expected = " or ".join(_KINDS.get(kind, str(kind)) for kind in kinds)
+    expected = wanted_by({"type": error.validator_value})
     value = error.instance
     what = "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else shown(value)
     return f"{what} stands here; expected {expected}"

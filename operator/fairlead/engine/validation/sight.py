@@ -66,6 +66,8 @@ class Sight:
             reader, body, itself = body.owner, body.outer, False
         if body is None or reader is None:
             return ""
+        if reader is not place.reader and not itself and reader.name in body.stand_ins:
+            return self._why_not_inside(body, body.stand_ins[reader.name], node)
         if reader is node:
             if itself or self._ordered(body, reader, node):
                 return ""
@@ -74,6 +76,13 @@ class Sight:
         if self._ordered(body, reader, node):
             return ""
         return f"it is not upstream of {reader.name}: no path of connections leads from {node.name} to {reader.name}"
+
+    def _why_not_inside(self, body: RawBody, users: list[RawNode], node: RawNode) -> str:
+        """What is inside of a fallback sees what the nodes see that it stands in for, and these."""
+        for user in users:
+            if user is not node and not self._ordered(body, user, node):
+                return f"it is not upstream of {user.name}: no path of connections leads from {node.name} to {user.name}"
+        return ""
 
     def _ordered(self, body: RawBody, reader: RawNode, node: RawNode) -> bool:
         graph = self._graphs[id(body)]

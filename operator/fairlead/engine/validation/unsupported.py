@@ -21,8 +21,8 @@ from fairlead.model.manifests import (
 )
 from fairlead.model.shape_limits import nodes_of
 
-KINDS = ("approval", "emit", "workflow")
-"""Node kinds that are not run; a `workflow` is, where it runs inline."""
+KINDS = ("approval", "emit")
+"""Node kinds that are not run."""
 
 NODE_FIELDS: dict[str, Callable[[Node], bool]] = {
     "compensate": lambda node: node.compensate is not None,
@@ -30,8 +30,6 @@ NODE_FIELDS: dict[str, Callable[[Node], bool]] = {
     "breaker": lambda node: node.breaker is not None,
     "rateLimit": lambda node: node.rate_limit is not None,
     "concurrency": lambda node: node.concurrency is not None,
-    "cache": lambda node: node.cache is not None,
-    "retry": lambda node: node.in_body and node.retry is not None,
     "wait.event": lambda node: node.wait is not None and node.wait.event is not None,
 }
 """Fields of nodes, and when they are used."""
@@ -95,12 +93,9 @@ def _of_graph(spec: WorkflowSpec, path: Path) -> Iterator[tuple[Path, str]]:
     for index, connection in enumerate(spec.connections):
         if connection.loopback is not None:
             yield (*path, "connections", index, "loopback"), "loopback"
-    stand_ins = {node.fallback for _, node in nodes_of(spec)}
     for inner, node in nodes_of(spec):
         here = (*path, *inner)
-        if node.in_body and node.name in stand_ins:
-            yield (*here, node.kind), f"a fallback of kind {node.kind}"
-        if node.kind in KINDS and not node.inlined:
+        if node.kind in KINDS:
             yield (*here, node.kind), f"nodes of kind {node.kind}"
         yield from _fields(NODE_FIELDS, node, here)
 

@@ -15,6 +15,7 @@ from fairlead.engine.validation.cycles import check_cycles
 from fairlead.engine.validation.fallbacks import check_fallbacks
 from fairlead.engine.validation.fields import Fields
 from fairlead.engine.validation.formulas import Formulas
+from fairlead.engine.validation.given import check_constants, check_given
 from fairlead.engine.validation.graphs import BodyGraph
 from fairlead.engine.validation.inlines import check_inlines
 from fairlead.engine.validation.names import check_names
@@ -44,7 +45,7 @@ def check_spec(
     check_writes(graph, bodies, notes)
     check_triggers(graph, notes)
     known = known or Known()
-    check_calls(graph, known, notes)
+    check_calls(graph, name, known, notes)
     check_inlines(graph, name, known, notes)
     _check_schemas(graph, notes)
     _check_expressions(graph, bodies, notes)
@@ -78,3 +79,5 @@ def _check_expressions(graph: RawGraph, bodies: list[BodyGraph], notes: Notes) -
     loops = frozenset(id(body.nodes[number]) for body in bodies for number in bits(body.repeated))
     for field in Fields(graph, edges, loops):
         references.check(field)
+        check_given(field, formulas, notes)
+    check_constants(graph, notes)

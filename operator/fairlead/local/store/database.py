@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fairlead.local.store import schema
-from fairlead.local.store.failures import code_of, explained
+from fairlead.local.store.failures import code_of, explained, has_no_room
 from fairlead.model.errors import Unavailable
 
 PATIENCE = 5.0
@@ -120,6 +120,8 @@ def _connect(path: Path, patience: float) -> sqlite3.Connection:
     try:
         return _prepared(path, "mode=rw", patience)
     except sqlite3.OperationalError as error:
+        if code_of(error) in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL) and has_no_room(path):
+            return _prepared(path, "mode=rw", patience, alone=True)
         # Without the right to make the WAL's two files not even reading works, unless the file is known not to change.
         denied = code_of(error) in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
         if not denied or _has_wal(path) or not os.access(path, os.R_OK) or os.access(path.parent, os.W_OK):
@@ -132,10 +134,13 @@ def _has_wal(path: Path) -> bool:
     return wal.exists() and wal.stat().st_size > 0
 
 
-def _prepared(path: Path, mode: str, patience: float) -> sqlite3.Connection:
+def _prepared(path: Path, mode: str, patience: float, *, alone: bool = False) -> sqlite3.Connection:
+    """An open connection. `alone`, it locks others out and needs no index of the WAL on the disk, for which there is no room."""
     uri = f"{path.absolute().as_uri()}?{mode}"
     connection = sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None)
     try:
+        if alone:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         # The marks of the file as of one moment: another process may be making it just now.
         connection.execute("BEGIN")
         current = schema.is_current(connection, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,8 +24,10 @@ _record = msgspec.json.Decoder(ExecutionRecord).decode
 _wish = msgspec.json.Decoder(Wish).decode
 
 
-def create(database: Database, record: ExecutionRecord, definition: bytes, wish: Wish) -> None:
-    """Take in an execution with the canonical form of its definition, kept once for all that share it."""
+def create(
+    database: Database, record: ExecutionRecord, definition: bytes, wish: Wish, bundle: bytes = b""
+) -> None:
+    """Take in an execution with the canonical form of its definition, kept once for all that share it, as its bundle is."""
     if record.digest != digest_of(definition):
         raise Bug(
             f"the definition of {record.name} has digest {digest_of(definition)}; expected {record.digest}"
@@ -35,14 +37,35 @@ def create(database: Database, record: ExecutionRecord, definition: bytes, wish:
             raise InvalidInput(
                 f"an execution named {record.name} exists already; expected another name", "NameTaken"
             )
-        connection.execute(
-            "INSERT OR IGNORE INTO definitions VALUES (?, CAST(? AS TEXT))", (record.digest, definition)
-        )
-        connection.execute(
-            "INSERT INTO executions VALUES (?, ?, ?, ?, ?, CAST(? AS TEXT))",
-            (record.uid, record.name, record.workflow, record.created_at, record.digest, _encode(record)),
-        )
-        connection.execute("INSERT INTO wishes VALUES (?, 1, CAST(? AS TEXT))", (record.uid, _encode(wish)))
+        if bundle:
+            _pin(connection, record.bundle, bundle)
+        insert(connection, record, definition, wish)
+
+
+def insert(connection: sqlite3.Connection, record: ExecutionRecord, definition: bytes, wish: Wish) -> None:
+    """The rows of an execution, within a transaction."""
+    _pin(connection, record.digest, definition)
+    parent = record.parent
+    connection.execute(
+        "INSERT INTO executions (uid, name, workflow, created_at, digest, record, parent, root, bundle)"
+        " VALUES (?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?)",
+        (
+            record.uid,
+            record.name,
+            record.workflow,
+            record.created_at,
+            record.digest,
+            _encode(record),
+            parent.uid if parent is not None else None,
+            parent.root if parent is not None else None,
+            record.bundle or None,
+        ),
+    )
+    connection.execute("INSERT INTO wishes VALUES (?, 1, CAST(? AS TEXT))", (record.uid, _encode(wish)))
+
+
+def _pin(connection: sqlite3.Connection, digest: str, form: bytes) -> None:
+    connection.execute("INSERT OR IGNORE INTO definitions VALUES (?, CAST(? AS TEXT))", (digest, form))
 
 
 def get(database: Database, name: str) -> ExecutionRecord:
@@ -50,7 +73,12 @@ def get(database: Database, name: str) -> ExecutionRecord:
     row = database.row("SELECT CAST(record AS BLOB) FROM executions WHERE name = ?", name)
     if row is None:
         raise _not_found(database, name)
-    return _decoded(database, f"the record of {name}", _record, row[0])
+    return record_of(database, name, row[0])
+
+
+def record_of(database: Database, what: str, form: bytes) -> ExecutionRecord:
+    """The record of a stored form; `what` it is of, should it be damaged."""
+    return _decoded(database, f"the record of {what}", _record, form)
 
 
 def name_of(database: Database, uid: str) -> str | None:
@@ -63,7 +91,8 @@ def listed(database: Database) -> list[ExecutionRow]:
     """All executions, the newest last."""
     rows = database.rows(
         "SELECT e.uid, e.name, e.workflow, e.created_at, l.phase, l.started_at, l.finished_at, l.last_seq,"
-        " CAST(s.status AS BLOB) FROM executions e LEFT JOIN logs l ON l.uid = e.uid LEFT JOIN statuses s ON s.uid = e.uid"
+        " p.name, CAST(s.status AS BLOB) FROM executions e LEFT JOIN logs l ON l.uid = e.uid"
+        " LEFT JOIN executions p ON p.uid = e.parent LEFT JOIN statuses s ON s.uid = e.uid"
         " ORDER BY e.created_at, e.rowid"
     )
     return [
@@ -76,9 +105,10 @@ def listed(database: Database) -> list[ExecutionRow]:
             started_at=started,
             finished_at=finished,
             last_seq=last or 0,
+            parent=parent or "",
             status=_status(status),
         )
-        for uid, name, workflow, created, phase, started, finished, last, status in rows
+        for uid, name, workflow, created, phase, started, finished, last, parent, status in rows
     ]
 
 
@@ -143,23 +173,28 @@ def status(database: Database, uid: str) -> dict[str, Any] | None:
     return (_status(row[0]) or None) if row else None
 
 
-def delete(database: Database, record: ExecutionRecord) -> None:
-    """Remove an execution that has ended, or never began, with everything in the store that is only its own."""
+def delete(database: Database, records: Sequence[ExecutionRecord]) -> None:
+    """Remove executions that have ended, or never began, with everything in the store that is only theirs: all or none."""
     with database.write() as connection:
-        phase = _phase(connection, record.uid)
-        if phase and phase not in ENDED:
-            raise InvalidInput(
-                f"execution {record.name} is {phase}; expected one that has ended, cancel it first",
-                "NotEnded",
-            )
-        for statement in _DELETE:
-            connection.execute(statement, (record.uid,))
-        connection.execute(
-            "DELETE FROM definitions WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM executions WHERE digest = ?)",
-            (record.digest, record.digest),
-        )
+        for record in records:
+            phase = _phase(connection, record.uid)
+            if phase and phase not in ENDED:
+                raise InvalidInput(
+                    f"execution {record.name} is {phase}; expected one that has ended, cancel it first",
+                    "NotEnded",
+                )
+        for record in records:
+            for statement in _DELETE:
+                connection.execute(statement, (record.uid,))
+        for pinned in dict.fromkeys(one for record in records for one in (record.digest, record.bundle)):
+            connection.execute(_UNPIN, (pinned, pinned, pinned))
 
 
+_UNPIN = (
+    "DELETE FROM definitions WHERE digest = ?"
+    " AND NOT EXISTS (SELECT 1 FROM executions WHERE digest = ?)"
+    " AND NOT EXISTS (SELECT 1 FROM executions WHERE bundle = ?)"
+)
 _DELETE = (
     "DELETE FROM events WHERE uid = ?",
     "DELETE FROM logs WHERE uid = ?",

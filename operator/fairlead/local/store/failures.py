@@ -77,14 +77,14 @@ def _sentence(error: sqlite3.Error, path: Path, patience: float) -> str:
                 "expected a file and a folder that this user may write, see --store and FAIRLEAD_STORE"
             )
         case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_NOMEM | sqlite3.SQLITE_TOOBIG:
-            if code == sqlite3.SQLITE_IOERR and _has_no_room(path):
+            if code == sqlite3.SQLITE_IOERR and has_no_room(path):
                 return full(path)
             return f"the store {path} could not be read or written ({error}); check its disk, then try again"
         case _:
             return f"the store {path} is damaged ({error}); restore it from a copy, or move it away to begin anew"
 
 
-def _has_no_room(path: Path) -> bool:
+def has_no_room(path: Path) -> bool:
     """Some failures of a full disk come as a plain I/O error, such as the one to enlarge the index of the WAL."""
     try:
         room = os.statvfs(path.parent)

@@ -6,12 +6,15 @@ from typing import Any, TypedDict
 
 import msgspec
 
+from fairlead.model.children import Parent
+
 
 class ExecutionRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """What was asked for, as it was asked; nothing of it changes later. Times are microseconds.
 
     `spec` is the WorkflowExecution's spec as given, `inputs` are the validated and normalised ones, `digest` pins the definition
-    (`sha256:…` of its canonical form), `source` is the file that the definition came from.
+    (`sha256:…` of its canonical form), `source` is the file that the definition came from. `bundle` is the digest of the
+    workflows that it may start, empty if it starts none; `parent` is there if a node of another execution has started it.
     """
 
     uid: str
@@ -26,6 +29,8 @@ class ExecutionRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel",
     source: str = ""
     priority: int = 0
     requester: str = ""
+    bundle: str = ""
+    parent: Parent | None = None
 
 
 class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +44,7 @@ class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int | None
     finished_at: int | None
     last_seq: int
+    parent: str
     status: dict[str, Any]
 
     @property

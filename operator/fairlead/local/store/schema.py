@@ -36,7 +36,20 @@ CREATE TABLE wishes (
 CREATE TABLE statuses (
   uid TEXT PRIMARY KEY, status TEXT NOT NULL);
 """
-_STEPS = (_FIRST,)
+_FAMILIES = """
+ALTER TABLE executions ADD COLUMN parent TEXT;
+ALTER TABLE executions ADD COLUMN root TEXT;
+ALTER TABLE executions ADD COLUMN bundle TEXT;
+CREATE INDEX executions_by_parent ON executions (parent);
+CREATE INDEX executions_by_root ON executions (root);
+CREATE INDEX executions_by_bundle ON executions (bundle)
+"""
+_CACHE = """
+CREATE TABLE cache (
+  key TEXT PRIMARY KEY, entry BLOB NOT NULL, expires INTEGER) WITHOUT ROWID;
+CREATE INDEX cache_by_expiry ON cache (expires) WHERE expires IS NOT NULL;
+"""
+_STEPS = (_FIRST, _FAMILIES, _CACHE)
 VERSION = len(_STEPS)
 
 

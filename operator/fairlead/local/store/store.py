@@ -1,4 +1,4 @@
-"""The store of a laptop as one object: the ports EventLog, Checkpoints and StatusSink, and what commands need besides.
+"""The store of a laptop as one object: EventLog, Checkpoints and StatusSink, its Cache, and what commands need besides.
 
 Its async methods do their short synchronous work inline: a step is one transaction, and waiting in threads would cost more.
 """
@@ -6,12 +6,13 @@ Its async methods do their short synchronous work inline: a step is one transact
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
 
-from fairlead.local.store import checkpoints, executions, logs, ownership
+from fairlead.local.store import checkpoints, executions, families, logs, ownership
+from fairlead.local.store.cache import ResultCache
 from fairlead.local.store.database import PATIENCE, Database
 from fairlead.local.store.failures import explained
 from fairlead.local.store.locations import folder_of
@@ -33,6 +34,7 @@ class Store:
         self.path = Path(path)
         self.folder = folder_of(self.path.resolve())
         self._database = Database(self.path, create=create, patience=patience)
+        self.cache = ResultCache(self._database)
 
     def close(self) -> None:
         """Close the connection."""
@@ -70,12 +72,18 @@ class Store:
 
     # --- executions ---
 
-    def create(self, record: ExecutionRecord, definition: bytes, wish: Wish = Wish()) -> None:  # noqa: B008 - frozen
-        """Take in an execution; `definition` is the canonical JSON that `record.digest` is of.
+    def create(
+        self,
+        record: ExecutionRecord,
+        definition: bytes,
+        wish: Wish = Wish(),  # noqa: B008 - frozen
+        bundle: bytes = b"",
+    ) -> None:
+        """Take in an execution; `definition` and `bundle` are the canonical JSON that the digests of the record are of.
 
         Raises InvalidInput with reason NameTaken.
         """
-        executions.create(self._database, record, definition, wish)
+        executions.create(self._database, record, definition, wish, bundle)
 
     def get(self, name: str) -> ExecutionRecord:
         """The record of an execution. Raises NotFound with the nearest known name."""
@@ -94,15 +102,27 @@ class Store:
         return executions.status(self._database, uid)
 
     def delete(self, name: str) -> None:
-        """Remove an execution that has ended: record, log, checkpoints and files.
+        """Remove an execution that has ended, and those that its nodes waited for: records, logs, checkpoints and files.
 
-        Raises NotFound, InvalidInput if it has not ended or a live process owns it.
+        Raises NotFound, InvalidInput if one has not ended or a live process owns it.
         """
         record = self.get(name)
         with self.own(record.uid):
-            executions.delete(self._database, record)
-            for folder in self.folders(record.uid):
+            records = [record, *self._waited_for(record.uid)]
+            executions.delete(self._database, records)
+            for folder in [folder for gone in records for folder in self.folders(gone.uid)]:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _waited_for(self, uid: str) -> Sequence[ExecutionRecord]:
+        """Those below an execution that one above them waited for, and so on up to it."""
+        started: dict[str, list[ExecutionRecord]] = {}
+        for record, _ in families.below(self._database, uid):
+            if record.parent is not None and record.parent.wait:
+                started.setdefault(record.parent.uid, []).append(record)
+        found = started.get(uid, [])
+        for record in found:  # which grows meanwhile
+            found += started.get(record.uid, ())
+        return found
 
     def folders(self, uid: str) -> tuple[Path, ...]:
         """Where the runner keeps the files of an execution, such as what its nodes printed."""
@@ -113,6 +133,28 @@ class Store:
         if not uid or uid.startswith(".") or "/" in uid:
             raise Bug(f"the uid {uid!r} cannot name a folder; expected letters, digits and dashes")
         return self.folder / uid
+
+    # --- trees ---
+
+    def by_uid(self, uid: str) -> ExecutionRecord:
+        """The record of a uid. Raises NotFound."""
+        return families.by_uid(self._database, uid)
+
+    def find(self, name: str) -> ExecutionRecord | None:
+        """The record of a name, None if there is none."""
+        return families.find(self._database, name)
+
+    def below(self, uid: str) -> Sequence[tuple[ExecutionRecord, bool]]:
+        """All that came from an execution, the oldest first, each with whether it has ended."""
+        return families.below(self._database, uid)
+
+    def tree_size(self, root: str) -> int:
+        """How many executions a tree has, the first one included."""
+        return families.tree_size(self._database, root)
+
+    def change_wish(self, uid: str, change: Callable[[Wish], Wish]) -> None:
+        """Change what is wished for by a function, in one transaction."""
+        families.change_wish(self._database, uid, change)
 
     # --- the log, as far as the port does not go ---
 
@@ -155,7 +197,7 @@ class Store:
     # --- ownership ---
 
     def own(self, uid: str) -> Ownership:
-        """Become the one process that runs an execution, until released or this process ends.
+        """Become the one process that runs an execution and its tree, until released or this process ends.
 
         Raises InvalidInput naming the pid of a live process that owns it, NotFound.
         """
@@ -174,10 +216,10 @@ class Store:
         return got
 
     def owner(self, uid: str) -> int | None:
-        """The pid of the live process that runs an execution."""
+        """The pid of the live process that runs an execution, or the tree it belongs to."""
         with explained(self.path, self._database.patience):
             return ownership.owner(self._lock_file(uid))
 
     def _lock_file(self, uid: str) -> Path:
-        file = self._file(uid)
+        file = self._file(families.root_of(self._database, uid))
         return file.with_name(file.name + ".lock")

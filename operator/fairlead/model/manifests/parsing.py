@@ -16,12 +16,13 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import InitErrorDetails
 
-from fairlead.model.manifests.base import refusal, shown
+from fairlead.model.manifests.base import refusal, replaced, shown
 from fairlead.model.manifests.execution import WorkflowExecution
 from fairlead.model.manifests.guard import WorkflowGuard
 from fairlead.model.manifests.messages import WorkflowApproval, WorkflowEvent
 from fairlead.model.manifests.metadata import API_VERSION
-from fairlead.model.manifests.workflow import Workflow
+from fairlead.model.manifests.nodes import Node
+from fairlead.model.manifests.workflow import Workflow, WorkflowSpec
 
 Manifest = Workflow | WorkflowExecution | WorkflowEvent | WorkflowApproval | WorkflowGuard
 KINDS: dict[str, type[Manifest]] = {
@@ -82,14 +83,33 @@ def plain(value: object) -> Any:
 
 def canonical_json(value: object) -> bytes:
     """The one compact form of a manifest or a part of one."""
+    return _canonical(plain(value))
+
+
+def _canonical(data: Any) -> bytes:
     return json.dumps(
-        plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     ).encode()
 
 
 def digest(value: object) -> str:
     """`sha256:<hex>` of the canonical form."""
-    return "sha256:" + hashlib.sha256(canonical_json(value)).hexdigest()
+    return _digest(canonical_json(value))
+
+
+def _digest(form: bytes) -> str:
+    return "sha256:" + hashlib.sha256(form).hexdigest()
+
+
+def node_digest(node: Node) -> str:
+    """`digest` of a node, without the 50 ms that a serialiser for nodes alone would take to build: that of specs has one."""
+    data: list[Any] = plain(replaced(_blank(), nodes=(node,)))["nodes"]
+    return _digest(_canonical(data[0]))
+
+
+@cache
+def _blank() -> WorkflowSpec:
+    return parse_spec(WorkflowSpec, {"nodes": [{"name": "a", "set": {}}]})
 
 
 def graphs_of(data: dict[str, Any]) -> list[tuple[Place, list[Any]]]:

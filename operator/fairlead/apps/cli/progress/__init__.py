@@ -1,6 +1,7 @@
 """What is shown while a run goes on: a live picture on a terminal (`live`), lines in a pipe (`plain`).
 
 Both hear of each batch after it was committed, and never stop a run: if nobody reads any more, it goes on in silence.
+The nodes of executions that nodes have started are shown under these: `each[0]/ship/label`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,21 @@ class Progress(Protocol):
 
     def close(self) -> None:
         """Nothing more comes."""
+
+
+class Places:
+    """Where executions are below the one that is shown: the instance that started each with a slash, and so on up."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def of(self, state: State) -> str:
+        """The place of an execution, empty for the one that is shown."""
+        if state.name not in self._known:
+            parent = state.parent
+            above = self._known.get(parent.name) if parent is not None else None
+            self._known[state.name] = "" if parent is None or above is None else f"{above}{parent.node}/"
+        return self._known[state.name]
 
 
 def progress_on(stream: TextIO, workspace: Path) -> Progress:

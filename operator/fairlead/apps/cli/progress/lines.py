@@ -27,6 +27,9 @@ def _completed(event: e.NodeCompleted, state: State) -> Text | None:
     if event.result is not None:
         reason = f": {clean(event.reason)}" if event.reason else ""
         return Text(f"■ {clean(event.node)} {clean(event.result)}{reason}", style="bold")
+    if event.cached_from:
+        whose = f"  from the cache, filled by {clean(event.cached_from)}"
+        return Text.assemble(("✓ ", "green"), clean(event.node), (whose, "dim"))
     if not event.attempt:
         return None  # the engine's own nodes end in no time, and there may be thousands
     node = state.node(key_of(event.node))

@@ -20,7 +20,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fairlead.apps.cli.progress import Tail
+from fairlead.apps.cli.progress import Places, Tail
 from fairlead.apps.cli.progress.lines import line_of
 from fairlead.apps.cli.progress.plain import failed_output
 from fairlead.apps.views import words
@@ -37,6 +37,8 @@ PAUSE = 0.1
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _BAR = 30
+_SIGN = 2
+"""Characters of the sign that a line begins with."""
 
 
 class LiveProgress:
@@ -45,6 +47,8 @@ class LiveProgress:
     def __init__(self, stream: TextIO, tail: Tail) -> None:
         self._tail = tail
         self._shown: State | None = None
+        self._below: dict[str, State] = {}  # executions at work that nodes have started, by their place
+        self._places = Places()
         self._ended: list[Text] = []
         self._frame = 0
         self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
@@ -59,9 +63,15 @@ class LiveProgress:
 
     def heard(self, name: str, events: list[Event], graph: Graph, state: State) -> None:
         """Keep what ended for the next picture, which is drawn from the state as it is then."""
-        self._shown = state
+        place = self._places.of(state)
+        if not place:
+            self._shown = state
+        elif state.ended:
+            self._below.pop(place, None)
+        else:
+            self._below[place] = state
         for event in events:
-            self._ended += self._lines(event, state)
+            self._ended += self._lines(event, state, place)
 
     def tell(self, text: str) -> None:
         """A line above the picture."""
@@ -94,10 +104,13 @@ class LiveProgress:
 
     # --- lines that stay ---
 
-    def _lines(self, event: Event, state: State) -> Iterator[Text]:
+    def _lines(self, event: Event, state: State, place: str) -> Iterator[Text]:
         line = line_of(event, state)
-        if line is None:
+        if line is None or (place and not hasattr(event, "node")):
             return
+        if place and getattr(event, "message", None) is None:  # what a log node says has no name before it
+            sign, said = line.divide([_SIGN])
+            line = Text.assemble(sign, clean(place), said)
         yield line
         for text in failed_output(event, state, self._tail):
             yield Text(f"    {text}", style="red" if isinstance(event, e.NodeFailed) else "yellow")
@@ -110,31 +123,43 @@ class LiveProgress:
         state, now = self._shown, time.time_ns() // 1_000
         room = max(3, self._console.height - 4)
         lines = list(self._at_work(state, now))
+        for place, child in self._below.items():
+            lines += self._at_work(child, now, place)
         if len(lines) > room:
             lines = [*lines[: room - 1], Text(f"  and {len(lines) - room + 1} more", style="dim")]
         return Group(*_cut(lines), self._bar(state, now))
 
-    def _at_work(self, state: State, now: int) -> Iterator[Text]:
+    def _at_work(self, state: State, now: int, place: str = "") -> Iterator[Text]:
         spinner = _SPINNER[self._frame % len(_SPINNER)]
         for key in state.active:
-            node = state.node(key)
+            node, name = state.node(key), clean(place + key)
             elapsed = words.duration(max(0, now - node.scheduled_at))
             attempt = f", attempt {node.attempt}" if node.attempt > 1 else ""
             if node.status == s.STOPPING:
                 yield Text(
-                    f"{spinner} {clean(key)} is being ended ({node.stop}{attempt}) {elapsed}", style="yellow"
+                    f"{spinner} {name} is being ended ({node.stop}{attempt}) {elapsed}", style="yellow"
                 )
             elif node.status == s.SCHEDULED:
-                yield Text(f"○ {clean(key)} waits for its start{attempt} {elapsed}", style="dim")
+                yield Text(f"○ {name} waits for its start{attempt} {elapsed}", style="dim")
             else:
-                yield Text.assemble((f"{spinner} ", "blue"), clean(key), (f"{attempt}  {elapsed}", "dim"))
+                yield Text.assemble((f"{spinner} ", "blue"), name, (f"{attempt}  {elapsed}", "dim"))
+        for key in state.children:
+            node = state.node(key)
+            if node.status == s.STOPPING:
+                yield Text(f"{spinner} {clean(place + key)} is being ended ({node.stop})", style="yellow")
         for key, due in state.waiting.items():
             node = state.node(key)
+            if node.status == s.LOOKING_UP:
+                yield Text(f"○ {clean(key)} asks the cache", style="dim")
+                continue
             lost = node.status == s.LOST
             what = "lost, delivered again" if lost else f"attempt {node.attempt} failed, the next"
-            yield Text(f"↻ {clean(key)} {what} {_left(state, key, due, now)}", style="yellow")
+            yield Text(f"↻ {clean(place + key)} {what} {_left(state, key, due, now)}", style="yellow")
         if state.suspended_at:
-            yield Text(f"‖ suspended; `fairlead resume {state.name}` goes on", style="yellow")
+            yield Text(
+                f"‖ {place and clean(place[:-1]) + ' '}suspended; `fairlead resume {state.name}` goes on",
+                style="yellow",
+            )
         elif state.ready:
             yield Text(
                 f"○ {words.count(len(state.ready), 'node')} held: {next(iter(state.ready.values()))}",

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TextIO
 
-from fairlead.apps.cli.progress import Tail
+from fairlead.apps.cli.progress import Places, Tail
 from fairlead.apps.cli.terminal import BrokenOutput, say, write
 from fairlead.apps.views.events import line
 from fairlead.engine.derived import readable
@@ -19,7 +19,7 @@ from fairlead.model.state import State
 
 NOTEWORTHY = (
     e.ExecutionCreated, e.ExecutionStarted, e.ExecutionSuspended, e.ExecutionResumed, e.ExecutionTimedOut,
-    e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled, e.CancelRequested, e.OutcomeDecided,
+    e.ChildStarted, e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled, e.CancelRequested, e.OutcomeDecided,
     e.Redriven, e.RedriveRefused,
     e.NodeStarted, e.DeliveryStarted, e.NodeRetrying, e.NodeTimedOut, e.NodeStopping, e.NodeLost, e.DeadLettered,
     e.NodeFallback, e.NodeCompleted, e.NodeFailed, e.NodeSkipped, e.NodeCancelled,
@@ -33,15 +33,20 @@ class PlainProgress:
         self._stream = stream
         self._tail = tail
         self._closed = False
+        self._places = Places()
 
     def heard(self, name: str, events: list[Event], graph: Graph, state: State) -> None:
         """Write the lines of a batch."""
         if self._closed:
             return
+        place = self._places.of(state)
         try:
             for event in events:
                 if isinstance(event, NOTEWORTHY):
-                    write(self._stream, line(readable(event)) + "\n")
+                    form = readable(event)
+                    if place:
+                        form["node"] = f"{place}{form.get('node', '')}".rstrip("/")
+                    write(self._stream, line(form) + "\n")
                     self._output(event, state)
             self._stream.flush()
         except (

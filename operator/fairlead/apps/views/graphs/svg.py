@@ -36,7 +36,7 @@ CORNER = 8.0
 def to_svg(view: GraphView) -> str:
     """The graph as an SVG document."""
     drawing = draw(view)
-    legend = list(_legend(view))
+    legend = list(_legend(view)) if view.legend else []
     legend_width = sum(width for width, _ in legend)
     title_width = texts.width(texts.clean(view.title), 16)
     width = max(drawing.width, legend_width, min(title_width, 900.0)) + 2 * MARGIN

@@ -16,7 +16,7 @@ Status = Literal[
 ]
 EdgeState = Literal["open", "taken", "dead"]
 
-STATUSES: tuple[str, ...] = get_args(Status)
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,13 @@ class GraphGroup:
 
 @dataclass(frozen=True, slots=True)
 class GraphView:
-    """A whole graph, in the order of declaration."""
+    """A whole graph, in the order of declaration; `legend` says whether a picture counts the statuses below it."""
 
     title: str
     nodes: Sequence[GraphNode]
     edges: Sequence[GraphEdge] = ()
     groups: Sequence[GraphGroup] = ()
+    legend: bool = True
 
 
 @dataclass(frozen=True, slots=True)
