@@ -33,7 +33,7 @@ def test_an_action_of_the_same_file_and_of_one_beside(cli):
     assert {"text": "hello bob"} == cli.json("run", "folder/caller.yaml", "r2")["outputs"]
     assert [] == json.loads(cli.ok("validate", "one.yaml", "folder/caller.yaml", "-o", "json"))
     drawn = cli.ok("graph", "folder/caller.yaml")
-    assert drawn.index("a (workflow)") < drawn.index("text (set)")
+    assert drawn.index("a (workflow, runs greet)") < drawn.index("text (set)")
 
 
 def test_a_run_needs_no_file_once_it_has_started(cli, tmp_path):

@@ -29,6 +29,7 @@ _VOLATILE = [
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "TIME"),
     (re.compile(r"\b\d+(?:\.\d+)?(?:ms|s)\b"), "DURATION"),
     (re.compile(r"sha256:[0-9a-f]+"), "DIGEST"),
+    (re.compile(r"(?<=\S) {2,}"), "  "),
 ]
 
 
@@ -95,7 +96,7 @@ class Page:
 
 
 def agrees(expected: str, actual: str) -> bool:
-    """Whether an output is what a page says, but for times and what stands for `…`."""
+    """Whether an output is what a page says, but for times, the widths of columns, and what stands for `…`."""
     pattern = re.escape(_settled(expected)).replace("…\\\n", "(?:.*\n)*?").replace("…", ".*")
     return re.fullmatch(pattern, _settled(actual)) is not None
 

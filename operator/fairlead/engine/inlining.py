@@ -28,11 +28,11 @@ from fairlead.model.state import LoopState, NodeState
 
 
 def begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
-    """Start the workflow, or fail the node if the inputs do not fit. Raises ExpressionError."""
+    """Start the workflow, or fail the node if the inputs do not fit. Raises ExpressionError and TooLarge."""
     flow, kept = node.inlines, turn.state.kept.get(key)
     assert flow is not None
     if kept is not None and kept.inputs is not None and kept.initial is not None:
-        inputs, variables = kept.inputs, kept.initial
+        inputs, variables, stored = kept.inputs, kept.initial, 0
     else:
         from fairlead.engine.validation.inputs import fit_inputs  # reading a run needs no validation
 
@@ -43,6 +43,8 @@ def begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
             ending.stand_in_or_fail(turn, key, path, e.Error(reason=reasons.INPUTS_INVALID, message=message))
             return
         variables = _variables(turn, node, key, inputs)
+        stored = turn.sizes.inputs(inputs, turn.state.counters.stored)
+        stored += turn.sizes.items(variables, turn.state.counters.stored + stored)
     goes_on = kept is not None and kept.variables is not None
     loops.start(turn, node, key, path)
     if not goes_on:
@@ -53,6 +55,7 @@ def begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
             workflow=flow.name,
             inputs=inputs,
             variables=variables,
+            stored=stored,
         )
     turn.work.append(key)
 

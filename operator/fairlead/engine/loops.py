@@ -22,7 +22,8 @@ from fairlead.engine.expressions import ExpressionError
 from fairlead.engine.expressions.errors import cut
 from fairlead.engine.expressions.values import compact, type_name
 from fairlead.engine.graph import Body, NodeDef
-from fairlead.engine.outputs import workflow_outputs
+from fairlead.engine.outputs import body_outputs
+from fairlead.engine.sizes import TooLarge
 from fairlead.engine.turn import Turn
 from fairlead.model import events as e
 from fairlead.model import reasons
@@ -36,17 +37,22 @@ AT_ONCE = 64
 
 
 def begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
-    """Start a container, or go on with what it has. Raises ExpressionError for items that are no list, or too many."""
+    """Start a container, or go on with what it has.
+
+    Raises ExpressionError for items that are no list, or too many, TooLarge where they do not fit.
+    """
     goes_on = key in turn.state.kept
     items = None if goes_on or node.spec.for_each is None else _items(turn, node, key)
+    stored = turn.sizes.items(items, turn.state.counters.stored)
     start(turn, node, key, path)
     if node.spec.parallel is None and not goes_on:
-        turn.emit(e.LoopStarted, node=turn.state.instance(key), path=path, items=items)
+        instance = turn.state.instance(key)
+        turn.emit(e.LoopStarted, node=instance, path=path, items=items, stored=stored)
     turn.work.append(key)
 
 
 def start(turn: Turn, node: NodeDef, key: str, path: str) -> None:
-    """The next attempt of a container begins, and its timeout with it."""
+    """The next attempt of a container begins, and its timeout with it; it goes on with what is kept of it."""
     deadline = None if node.timeout is None else turn.now + node.timeout
     turn.emit(
         e.NodeStarted,
@@ -159,9 +165,8 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         _stop(turn, key, state, reasons.BODY_FAILED)
         return
     total = len(loop.items)
-    body = turn.graph.body_of(f"{key}[0]/")
     opened = 0
-    again = list(islice(loop.again, AT_ONCE))
+    again = list(islice(loop.again, AT_ONCE)) if loop.again else []
     while (loop.again or loop.opened < total) and (
         not each.max_parallel or len(loop.open) < each.max_parallel
     ):
@@ -172,11 +177,11 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         if again:
             redriving.reopen(turn, key, again.pop(0))
             continue
-        _open(turn, key, state, body, f"{key}[{loop.opened}]/", loop.opened)
+        prefix = f"{key}[{loop.opened}]/"
+        _open(turn, key, state, turn.graph.body_of(prefix), prefix, loop.opened)
     if loop.opened == total and not loop.open and not loop.again:
         _loop_completed(turn, key, state, loop)
-        results = [loop.results.get(f"{key}[{index}]/") for index in range(total)]
-        ending.complete(turn, key, state.path, port="done", outputs={"items": results, "failed": loop.failed})
+        ending.complete(turn, key, state.path, port="done", collected=[])
 
 
 # --- parallel --------------------------------------------------------------------------------------------------------
@@ -221,9 +226,8 @@ def _verdict(node: NodeDef, loop: LoopState) -> str:
 def _branches_done(turn: Turn, key: str, state: NodeState, node: NodeDef, loop: LoopState) -> None:
     parallel = node.spec.parallel
     assert parallel is not None
-    results = {branch.name: loop.results.get(f"{key}.{branch.name}/") for branch in parallel.branches}
-    outputs = {name: result for name, result in results.items() if result is not None}
-    ending.complete(turn, key, state.path, port="done", outputs=outputs)
+    names = [branch.name for branch in parallel.branches if f"{key}.{branch.name}/" in loop.results]
+    ending.complete(turn, key, state.path, port="done", collected=names)
 
 
 # --- bodies ----------------------------------------------------------------------------------------------------------
@@ -295,11 +299,14 @@ def close(turn: Turn, prefix: str) -> None:
 
 def _succeeded(turn: Turn, prefix: str, scope: ScopeState) -> None:
     try:
-        outputs = _outputs(turn, prefix, scope)
+        outputs = body_outputs(turn, prefix, scope)
+        stored = turn.sizes.items(outputs, turn.state.counters.stored)
     except ExpressionError as wrong:
         _body_ended(turn, prefix, scope, error=ending.expression_failure(wrong), failed=True)
-        return
-    _body_ended(turn, prefix, scope, outputs=outputs)
+    except TooLarge as large:
+        _body_ended(turn, prefix, scope, error=large.error, failed=True)
+    else:
+        _body_ended(turn, prefix, scope, outputs=outputs, stored=stored)
 
 
 def _body_ended(turn: Turn, prefix: str, scope: ScopeState, *, failed: bool = False, **how: Any) -> None:
@@ -324,27 +331,6 @@ def _body_ended(turn: Turn, prefix: str, scope: ScopeState, *, failed: bool = Fa
     if scope.inlined:
         turn.look_around()  # what stands in for the node has the same prefix, and is outside
     turn.work.append(key)
-
-
-def _outputs(turn: Turn, prefix: str, scope_state: ScopeState) -> dict[str, Any]:
-    """The outputs of a body; a key that reads a node that did not succeed is left out (semantics 16)."""
-    body = turn.graph.body_of(prefix)
-    if scope_state.inlined:
-        if scope_state.phase:
-            return {}
-        variables = turn.closed_at(scope_state.container).variables
-        return workflow_outputs(
-            turn.state, body, prefix, turn.scope(key=prefix), variables, turn.seed(prefix, "")
-        )
-    if not body.outputs:
-        return {}
-    scope = turn.scope(key=prefix)
-    outputs: dict[str, Any] = {}
-    for name, template in body.outputs.items():
-        real = [body.names.get(path[1]) for path in template.reads if len(path) > 1 and path[0] == "nodes"]
-        if all(node is None or turn.state.node(prefix + node).status == s.SUCCEEDED for node in real):
-            outputs[name] = template.evaluate(scope, turn.seed(prefix, name))
-    return outputs
 
 
 def _drain(turn: Turn, prefix: str, reason: str) -> None:

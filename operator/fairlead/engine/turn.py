@@ -11,22 +11,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 from typing import Any
 
 from fairlead.engine.evolve import evolve
 from fairlead.engine.graph import Body, Graph, NodeDef, underscored
 from fairlead.engine.scope import Closed, Computed, NodeView, Scope, error_value
+from fairlead.engine.sizes import Sizes
 from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model import state as s
 from fairlead.model.ids import FINALLY_SUFFIX, connection_target, key_of, prefix_of
-from fairlead.model.state import NodeState, State
+from fairlead.model.state import NodeState, ScopeState, State
 
 STREAK = 16
 """How many nodes of one path are looked at before others have their turn: what was just touched is still in the CPU's cache."""
 
+
+Seen = tuple[Body, str, str]
+"""A body that expressions see: the body, its prefix, and that of the pass before."""
 
 _ENDS = frozenset({e.NodeCompleted, e.NodeFailed, e.NodeSkipped, e.NodeCancelled})
 
@@ -86,10 +90,14 @@ class Around:
     part of, beyond which it sees nothing. `phase`: in the `finally` of that one, what the rest ended with.
     """
 
-    bodies: tuple[tuple[Body, str, str], ...]
+    bodies: tuple[Seen, ...]
     names: dict[str, Any]
     closed: Closed | None = None
     phase: str = ""
+
+
+OUTSIDE = Around((), {})
+"""Around what is in no body."""
 
 
 class Turn:
@@ -104,8 +112,10 @@ class Turn:
         self.events: list[e.Event] = []
         self.work: deque[str] = deque()
         self.queue = Queue()
+        self.sizes = Sizes()
         self.checkpoint_wanted = False
-        self._last_around: tuple[str, Around] = ("", Around((), {}))
+        self._around_last: tuple[str, Around] = ("", OUTSIDE)
+        self._around_outer: tuple[str, Around] = ("", OUTSIDE)
         self._closed: dict[str, Closed] = {}  # by the node that inlines the workflow, while it is at work
         self.drained = ""  # the reason for which running attempts have been told to stop
 
@@ -120,10 +130,8 @@ class Turn:
         event = cls(seq=self.state.seq + 1, at=self.now, **fields)
         evolve(self.state, event)
         self.events.append(event)
-        if cls in _ENDS and "/" in fields["node"]:
-            prefix = prefix_of(fields["node"])
-            if prefix in self.state.scopes:
-                self.work.append(prefix)
+        if cls in _ENDS and (prefix := prefix_of(fields["node"])) in self.state.scopes and prefix:
+            self.work.append(prefix)
 
     def scope(  # noqa: PLR0913 - each names one thing that an expression may see
         self,
@@ -162,11 +170,11 @@ class Turn:
             bodies = ((graph.finally_, "", ""), (graph.root, "", ""))
         if around is not None:
             bodies = around.bodies if closed is not None else (*around.bodies, *bodies)
-            extra = {**around.names, **extra}
+            extra = {**around.names, **extra} if extra else around.names
             phase = phase or around.phase or None
         if inner or names:
             bodies = (*inner, *bodies)
-            extra.update(names or {})
+            extra = {**extra, **(names or {})}
         return Scope(
             graph,
             state,
@@ -184,61 +192,57 @@ class Turn:
         return self._seen_from(prefix_of(key)).names if "/" in key else {}
 
     def _seen_from(self, prefix: str) -> Around:
-        """`_around`, kept for the last prefix: it does not change while the body is at work."""
-        if self._last_around[0] != prefix:
-            self._last_around = (prefix, self._around(prefix))
-        return self._last_around[1]
+        """What is around an instance, as far as the workflow goes that it is part of.
+
+        Kept for the last prefix, and for the last one around it: it does not change while the body is at work, and the items of
+        an inner loop have the same around them.
+        """
+        if not prefix:
+            return OUTSIDE
+        if self._around_last[0] == prefix:
+            return self._around_last[1]
+        scope = self.state.scopes.get(prefix)
+        if (
+            scope is None
+        ):  # the place of a stand-in: it sees what the node sees that it stands for, and its error
+            around = self._seen_from(prefix_of(prefix[:-1]))
+            error = self.state.node(key_of(prefix[:-1])).error
+            if error is None:
+                return around
+            return replace(around, names={**around.names, "error": error_value(error)})
+        found = self._around(prefix, scope)
+        self._around_last = (prefix, found)
+        return found
+
+    def _around(self, prefix: str, scope: ScopeState) -> Around:
+        body = self.graph.body_of(prefix)
+        if scope.inlined:
+            closed = self.closed_at(scope.container)
+            last = ((body, prefix, ""),) if scope.phase else ()
+            return Around((*last, *closed.bodies), {}, closed, scope.phase)
+        outer = prefix_of(scope.container)
+        if self._around_outer[0] != outer:
+            self._around_outer = (outer, self._seen_from(outer))
+        around = self._around_outer[1]
+        names = around.names
+        loop = self.state.loops[scope.container]
+        owner = self.graph.find(scope.container).spec
+        if owner.for_each is not None and loop.items is not None:
+            item, index, name = loop.items[scope.index], scope.index, owner.for_each.as_
+            names = {**names, name: item, f"{name}_index": index, "item": item, "index": index}
+        elif owner.while_ is not None:
+            names = {**names, "pass": _pass(scope.index, names.get("pass"))}
+        return Around(((body, prefix, loop.last), *around.bodies), names, around.closed, around.phase)
 
     def look_around(self) -> None:
-        """A container starts: what was seen from a place in it may be another thing now."""
-        self._last_around = ("", Around((), {}))
+        """A container starts, or an inlined workflow ends: what was seen from a place in it may be another thing now."""
+        self._around_last = self._around_outer = ("", OUTSIDE)
         self._closed.clear()
 
     def stood_for(self, key: str) -> e.Error | None:
         """The error that a stand-in stands in for; None for any other node."""
         stands_for = self.state.node(key).stands_for
         return self.state.node(stands_for).error if stands_for else None
-
-    def _around(self, prefix: str) -> Around:
-        """What is around an instance, as far as the workflow goes that it is part of."""
-        state, graph = self.state, self.graph
-        bodies: list[tuple[Body, str, str]] = []
-        names: dict[str, Any] = {}
-        passes: list[int] = []
-        closed: Closed | None = None
-        phase = ""
-        while prefix:
-            scope = state.scopes.get(prefix)
-            if (
-                scope is None
-            ):  # the place of a stand-in: it sees what the node sees that it stands for, and its error
-                stood_for = state.node(key_of(prefix[:-1]))
-                if stood_for.error is not None:
-                    names.setdefault("error", error_value(stood_for.error))
-                prefix = prefix_of(prefix[:-1])
-                continue
-            if scope.inlined:
-                closed, phase = self.closed_at(scope.container), scope.phase
-                if phase:
-                    bodies.append((graph.body_of(prefix), prefix, ""))
-                bodies += closed.bodies
-                break
-            loop = state.loops[scope.container]
-            owner = graph.find(scope.container)
-            bodies.append((graph.body_of(prefix), prefix, loop.last))
-            each = owner.spec.for_each
-            if each is not None and loop.items is not None:
-                item = loop.items[scope.index]
-                for name, value in ((each.as_, item), (f"{each.as_}_index", scope.index)):
-                    names.setdefault(name, value)
-                names.setdefault("item", item)
-                names.setdefault("index", scope.index)
-            elif owner.spec.while_ is not None:
-                passes.append(scope.index)
-            prefix = prefix_of(scope.container)
-        if passes:
-            names["pass"] = _passes(passes)
-        return Around(tuple(bodies), names, closed, phase)
 
     def closed_at(self, key: str) -> Closed:
         """The workflow that a node has begun to run inline."""
@@ -262,10 +266,10 @@ class Turn:
         reason = self.draining()
         if "/" not in key or (reason and FINALLY_SUFFIX not in key):
             return reason
-        state = self.state
+        scopes, nodes = self.state.scopes, self.state.nodes
         prefix = prefix_of(key)
         while prefix:
-            scope = state.scopes.get(prefix)
+            scope = scopes.get(prefix)
             if scope is None:
                 prefix = prefix_of(prefix[:-1])
                 continue
@@ -273,9 +277,9 @@ class Turn:
                 return reasons.BODY_FAILED
             if scope.phase:
                 return self.forced_at(key)
-            if scope.inlined and state.loops[scope.container].finish is not None:
+            if scope.inlined and self.state.loops[scope.container].finish is not None:
                 return reasons.FINISHED
-            container = state.node(scope.container)
+            container = nodes[scope.container]
             if container.status == s.STOPPING:
                 return container.stop
             prefix = prefix_of(scope.container)
@@ -335,9 +339,6 @@ def priority(turn: Turn, node: NodeDef) -> int:
     return turn.state.priority if node.spec.priority is None else node.spec.priority
 
 
-def _passes(indexes: list[int]) -> dict[str, Any]:
-    """`pass`, innermost first, with `parent` outward."""
-    found: dict[str, Any] = {"index": indexes[0]}
-    if len(indexes) > 1:
-        found["parent"] = _passes(indexes[1:])
-    return found
+def _pass(index: int, parent: Any) -> dict[str, Any]:
+    """`pass`, with `parent` outward."""
+    return {"index": index} if parent is None else {"index": index, "parent": parent}

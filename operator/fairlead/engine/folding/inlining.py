@@ -21,6 +21,7 @@ def inline_started(state: State, event: e.InlineStarted) -> None:
     loop = state.loops[key]
     loop.inputs, loop.initial = event.inputs, event.variables
     loop.variables = dict(event.variables)
+    state.counters.stored += event.stored
 
 
 def body_started(state: State, event: e.BodyStarted) -> None:
