@@ -217,3 +217,13 @@ def test_what_a_redrive_runs_again_has_not_ended():
 
     assert ("Succeeded", "Succeeded") == (before["p.left/x"], before["f.left/y"])
     assert {"f.left/y"} == before.keys() - ended_by(driver.events).keys()
+
+
+def test_an_inlined_workflow_in_a_loop_is_drawn():
+    """Its nodes stand in the node inside of the loop's, by place; all can be drawn without a run."""
+    act = {"nodes": [{"name": "x", "run": RUN}]}
+    each = {"items": [1], "nodes": [{"name": "a", "workflow": {"name": "act", "inline": True}}]}
+    view = view_of(nodes=[{"name": "e", "forEach": each}], workflows={"act": act})
+
+    assert {"e": None, "e/a": "e", "e/a/x": "e/a"} == {n.id: n.group for n in view.nodes}
+    assert "x (run)" in to_text(view)

@@ -160,27 +160,22 @@ class _Drawing:
 
     def _inside(self, node: NodeDef, name: str) -> None:
         """The bodies of a container."""
-        spec, flow = node.spec, node.inlines
-        if flow is not None:
-            self.body(self.graph.bodies[f"{name}/"], flow.spec.connections, f"{name}/", name)
-            if flow.spec.finally_:
-                self.groups.append(GraphGroup(f"{name}.{FINALLY_GROUP}", FINALLY_GROUP, name))
-                last = f"{name}{FINALLY_SUFFIX}"
-                self.body(self.graph.bodies[last], (), last, f"{name}.{FINALLY_GROUP}")
-        inner = spec.while_ or spec.for_each
-        if inner is not None:
-            self.body(
-                Body(self.graph, inner.nodes, inner.connections or ()),
-                inner.connections or (),
-                f"{name}/",
-                name,
-            )
+        spec, flow, place = node.spec, node.inlines, f"{node.body.prefix}{node.name}"
+        loop = spec.while_ or spec.for_each
+        if loop is not None:
+            self.body(self.graph.bodies[f"{place}[]/"], loop.connections or (), f"{name}/", name)
         elif spec.parallel is not None:
             for branch in spec.parallel.branches:
-                place = f"{name}.{branch.name}"
-                self.groups.append(GraphGroup(place, branch.name, name))
-                connections = branch.connections or ()
-                self.body(Body(self.graph, branch.nodes, connections), connections, f"{place}/", place)
+                side = f"{name}.{branch.name}"
+                self.groups.append(GraphGroup(side, branch.name, name))
+                body = self.graph.bodies[f"{place}.{branch.name}/"]
+                self.body(body, branch.connections or (), f"{side}/", side)
+        elif flow is not None:
+            self.body(self.graph.bodies[f"{place}/"], flow.spec.connections, f"{name}/", name)
+            if flow.spec.finally_:
+                last = f"{name}.{FINALLY_GROUP}"
+                self.groups.append(GraphGroup(last, FINALLY_GROUP, name))
+                self.body(self.graph.bodies[f"{place}{FINALLY_SUFFIX}"], (), f"{last}/", last)
 
 
 def detail_of(node: NodeState) -> str | None:
