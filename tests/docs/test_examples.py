@@ -139,3 +139,22 @@ def test_fan_out_runs(tmp_path):
     outputs = json.loads(done.stdout)["outputs"]
     weighed = [{"name": "bow", "weight": 300}, None, {"name": "keel", "weight": 500}]
     assert {"weighed": weighed, "failed": 1, "polls": 3, "answer": "near"} == outputs
+
+
+def test_shared_actions_run(tmp_path):
+    """One action in every item of a loop, another after it, each with inputs and outputs of its own."""
+    store = tmp_path / "s.db"
+    done = fairlead(
+        "run",
+        EXAMPLES / "shared-actions.yaml",
+        "-i",
+        'parts=["bow", "keel"]',
+        "-o",
+        "json",
+        cwd=tmp_path,
+        store=store,
+    )
+
+    outputs = json.loads(done.stdout)["outputs"]
+    sealed = [{"part": "bow", "mark": "c177affd"}, {"part": "keel", "mark": "d6dba7e8"}]
+    assert {"sealed": sealed, "said": "sealed 2 parts"} == outputs

@@ -25,7 +25,7 @@ from fairlead.model import commands as c
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.effects import FillCache, LookUp, StartAttempt, StopAttempt
-from fairlead.model.manifests import WorkflowSpec, parse_spec
+from fairlead.model.manifests import Definition, WorkflowSpec, parse_spec
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
 from fairlead.runtime import caching
@@ -51,6 +51,19 @@ KINDS: list[dict[str, Any]] = [
     {"if": "inputs.n > 1"},
     {"if": "inputs.missing"},
 ]
+INLINED: dict[str, Any] = {"workflow": {"name": "act", "inline": True, "inputs": {"n": "${inputs.n}"}}}
+ACT: dict[str, Any] = {
+    "inputs": {"type": "object", "properties": {"n": {"maximum": 2}}},
+    "variables": {"v": 0},
+    "nodes": [
+        {"name": "n0", "run": {"sh": "true"}, "store": {"v": "${vars.v + 1}"}},
+        {"name": "n1", "if": "inputs.n > 1"},
+        {"name": "stop", "after": ["n1.true"], "finish": {"result": "failed"}},
+    ],
+    "finally": [{"name": "f0", "run": {"sh": "true"}, "retry": {"maxAttempts": 2, "initialDelay": "1s"}}],
+    "outputs": {"n": "${vars.v}"},
+}
+"""A workflow that others inline."""
 WHENS = ["true", "false", "inputs.n > 1", "outputs.nothing == 1"]
 
 
@@ -87,7 +100,7 @@ def kind_of(random: Random, prefix: str, depth: int, share: float) -> dict[str, 
     """A node without its name."""
     if depth and random.random() < share:
         return container(random, prefix, depth)
-    return dict(random.choice(KINDS))
+    return dict(random.choice([*KINDS, INLINED]))
 
 
 def nodes_of(
@@ -174,7 +187,7 @@ def workflow(random: Random) -> WorkflowSpec:
         spec["concurrency"] = {"maxNodes": random.randint(1, 3)}
     if random.random() < 0.3:
         spec["timeout"] = "1m"
-    return parse_spec(WorkflowSpec, spec)
+    return parse_spec(Definition, {**spec, "workflows": {"act": ACT}})
 
 
 class World:

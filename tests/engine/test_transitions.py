@@ -195,6 +195,8 @@ def looped() -> None:
     sides = {"parallel": {"branches": [{"name": "x", "nodes": [{"name": "n", **RUN}]}]}}
     run_of(each).create(wish=c.Wish(suspend=True)).wish(suspend=False).end("a[0]/n").check_ended()
     run_of(sides).create().end("a.x/n").check_ended()
+    inlined = {"workflow": {"name": "act", "inline": True}}
+    run_of(inlined, workflows={"act": {"nodes": [{"name": "n", **RUN}]}}).create().end("a/n").check_ended()
 
 
 def called() -> None:

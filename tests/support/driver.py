@@ -33,7 +33,7 @@ from fairlead.model.effects import (
 )
 from fairlead.model.events import Error
 from fairlead.model.ids import key_of
-from fairlead.model.manifests import WorkflowSpec, digest, parse_spec
+from fairlead.model.manifests import Definition, WorkflowSpec, digest, parse_spec
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
 from fairlead.runtime import caching
@@ -43,8 +43,8 @@ START = 1_700_000_000 * SECOND
 
 
 def spec_of(**fields: Any) -> WorkflowSpec:
-    """A workflow spec from its manifest fields."""
-    return parse_spec(WorkflowSpec, fields)
+    """A workflow spec from its manifest fields; `workflows` are those that it inlines, by name."""
+    return parse_spec(Definition, fields)
 
 
 class Driver:
@@ -67,7 +67,7 @@ class Driver:
         self.cache = MemoryCache() if cache is None else cache
         self.slow = slow
         self.asked: dict[int, LookUp] = {}
-        self.spec = spec if isinstance(spec, WorkflowSpec) else parse_spec(WorkflowSpec, spec)
+        self.spec = spec if isinstance(spec, WorkflowSpec) else parse_spec(Definition, spec)
         self.graph: Graph = compile_workflow(self.spec, "flow")
         self.engine = Engine(self.graph)
         self.log: list[bytes] = []

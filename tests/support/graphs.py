@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from fairlead.model.manifests import WorkflowSpec, parse_spec
+from fairlead.model.manifests import Definition, WorkflowSpec, parse_spec
 
 INPUTS = st.fixed_dictionaries({"flag": st.booleans(), "n": st.integers(0, 8)})
 
@@ -25,9 +25,14 @@ def bodies(draw: st.DrawFn, name: str) -> dict[str, Any]:
         kind = draw(st.sampled_from(["forEach", "forEach", "while", "parallel"]))
         after = {"after": nodes[-1]["after"]} if "after" in nodes[-1] else {}
         nodes[-1] = {"name": nodes[-1]["name"], **draw(containers(0, kind, name + "i")), **after}
+    elif not name.startswith("w") and draw(st.integers(0, 3)) == 0:
+        after = {"after": nodes[-1]["after"]} if "after" in nodes[-1] else {}
+        nodes[-1] = {"name": nodes[-1]["name"], **draw(st.sampled_from(INLINED)), **after}
     if draw(st.integers(0, 3)) == 0:
         spare = (
-            draw(st.sampled_from(BODY_NODES)) if len(name) > 4 else draw(containers(0, "forEach", name + "s"))
+            draw(st.sampled_from(BODY_NODES if name.startswith("w") else [*BODY_NODES, *INLINED]))
+            if len(name) > 4 or draw(st.booleans())
+            else draw(containers(0, "forEach", name + "s"))
         )
         nodes[0]["fallback"] = f"{name}spare"
         nodes.append({"name": f"{name}spare", **spare})
@@ -84,6 +89,53 @@ def repeatable(
             }
             if region and not ways_in:
                 yield first, last, region
+
+
+INLINED: list[dict[str, Any]] = [
+    {"workflow": {"name": "w0", "inline": True, "inputs": {"n": "${inputs.n}"}}},
+    {
+        "workflow": {"name": "w0", "inline": True, "inputs": {"n": 3}},
+        "timeout": "40s",
+        "retry": {"maxAttempts": 2, "initialDelay": "1s"},
+    },
+    {"workflow": {"name": "w1", "inline": True}},
+    {"workflow": {"name": "w1", "inline": True, "inputs": {"n": "${inputs.flag}"}}, "timeout": "25s"},
+]
+"""Nodes that inline a shared workflow; the last one's inputs do not fit."""
+
+
+@st.composite
+def shared(draw: st.DrawFn) -> dict[str, Any]:
+    """Two workflows to be inlined, the second of which may inline the first, with finish and finally of all sorts."""
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "default": 1}}}
+    found: dict[str, Any] = {}
+    for name in ("w0", "w1"):
+        body = draw(bodies(f"{name}x"))
+        nodes = [{"name": "first", "set": {"v": "${vars.v + inputs.n}"}}, *body["nodes"]]
+        if name == "w1" and draw(st.booleans()):
+            nodes.append({"name": "deep", **draw(st.sampled_from(INLINED[:2]))})
+        if draw(st.integers(0, 2)) == 0:
+            result = draw(st.sampled_from(["enough", "failed"]))
+            nodes.append({"name": "stop", "after": [f"{name}xa.ended"], "finish": {"result": result}})
+        spec: dict[str, Any] = {
+            "inputs": schema,
+            "variables": {"v": "${inputs.n}"},
+            "computed": {"c": "vars.v + 1"},
+            "defaults": {"retry": {"maxAttempts": 2, "initialDelay": "1s"}},
+            "failFast": draw(st.booleans()),
+            "nodes": nodes,
+            "outputs": {"n": "${computed.c}", "a": f"${{nodes.{name}xa.outputs}}"},
+            **draw(st.sampled_from([{}, {}, {"timeout": "50s"}])),
+        }
+        if draw(st.booleans()):
+            spec["finally"] = [
+                {"name": "undo", "run": {"sh": "true"}},
+                {"name": "told", "after": ["undo.ended"], "log": {"message": "${execution.phase}"}},
+                {"name": "late", "wait": {"for": "5s"}},
+            ]
+            spec["finallyTimeout"] = draw(st.sampled_from(["3s", "10m"]))
+        found[name] = spec
+    return found
 
 
 BODY_NODES: list[dict[str, Any]] = [
@@ -148,11 +200,13 @@ def containers(draw: st.DrawFn, index: int, kind: str, name: str = "") -> dict[s
 @st.composite
 def kinds(draw: st.DrawFn, index: int) -> dict[str, Any]:
     """The kind of a node and the policies that go with it."""
-    kind = draw(
-        st.sampled_from(
-            ["run", "run", "workflow", "set", "log", "if", "switch", "wait", "while", "forEach", "parallel"]
-        )
-    )
+    plain = ["run", "run", "set", "log", "if", "switch", "wait"]
+    kind = draw(st.sampled_from([*plain, "workflow", "inline", "while", "forEach", "parallel"]))
+    if kind == "inline":
+        return {
+            **draw(st.sampled_from(INLINED)),
+            **draw(st.sampled_from([{}, {"store": {f"v{index}": "${outputs}"}}])),
+        }
     if kind == "wait":
         return {
             "wait": {
@@ -244,9 +298,10 @@ def workflows(draw: st.DrawFn) -> WorkflowSpec:
         spec["finally"] = [
             {"name": "f0", "run": {"sh": "true"}},
             {"name": "f1", "after": ["f0.ended"], "set": {"f": 1}},
+            *([{"name": "f2", **INLINED[1]}] if draw(st.integers(0, 2)) == 0 else []),
         ]
     if draw(st.booleans()):
         spec["concurrency"] = {"maxNodes": draw(st.integers(1, 3))}
     if draw(st.integers(0, 3)) == 0:
         spec["timeout"] = "2m"
-    return parse_spec(WorkflowSpec, spec)
+    return parse_spec(Definition, {**spec, "workflows": draw(shared())})

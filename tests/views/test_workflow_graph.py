@@ -6,7 +6,7 @@ from tests.support.driver import Driver, spec_of
 
 from fairlead.apps.views import nodes as node_views
 from fairlead.apps.views.graphs import GraphGroup, to_dot, to_mermaid, to_svg, to_text
-from fairlead.apps.views.workflow_graph import graph_view, settled_by
+from fairlead.apps.views.workflow_graph import ended_by, graph_view, settled_by
 from fairlead.engine.graph import compile_workflow
 from fairlead.model.times import SECOND
 
@@ -217,3 +217,55 @@ def test_rows_say_why():
     assert [item["status"] for item in node_views.data(driver.graph, driver.state)] == [
         status for status, _ in why.values()
     ]
+
+
+def test_an_inlined_workflow_is_a_container_with_its_nodes():
+    """Its graph stands in the node, its finally in a frame of its own; once it has ended the log says how its nodes did."""
+    act = {
+        "nodes": [{"name": "x", "run": RUN}, {"name": "y", "run": RUN, "after": ["x.failed"]}],
+        "finally": [{"name": "z", "run": RUN}],
+    }
+    node = {"name": "a", "workflow": {"name": "act", "inline": True}}
+    driver = Driver({"nodes": [node], "workflows": {"act": act}}).create().end("a/x").end("a.finally/z")
+
+    view = graph_view(driver.graph, "flow", driver.state, settled_by(driver.events), ended_by(driver.events))
+
+    assert {"a": None, "a/x": "a", "a/y": "a", "a.finally/z": "a.finally"} == {
+        n.id: n.group for n in view.nodes
+    }
+    assert [GraphGroup("a.finally", "finally", "a")] == view.groups
+    statuses = {n.id: n.status for n in view.nodes}
+    assert ("Succeeded", "Skipped", "Succeeded") == (
+        statuses["a/x"],
+        statuses["a/y"],
+        statuses["a.finally/z"],
+    )
+    assert "dead" == edges(view)[("a/x", "failed", "a/y")].state
+    for draw in (to_text, to_svg, to_mermaid, to_dot):
+        assert "finally" in draw(view)
+
+
+def test_what_a_redrive_runs_again_has_not_ended():
+    """Of a body that runs once more the end of the last time is forgotten, of others it is not."""
+    sides = [{"name": "left", "nodes": [{"name": "x", "run": RUN}]}]
+    last = [{"name": "y", "run": RUN}]
+    spec = {
+        "nodes": [{"name": "p", "parallel": {"branches": sides}}, {"name": "b", "run": RUN}],
+        "finally": [{"name": "f", "parallel": {"branches": [{"name": "left", "nodes": last}]}}],
+    }
+    driver = Driver(spec).create().end("p.left/x").fail("b").end("f.left/y")
+    before = ended_by(driver.events)
+    driver.wish(redrive=1)
+
+    assert ("Succeeded", "Succeeded") == (before["p.left/x"], before["f.left/y"])
+    assert {"f.left/y"} == before.keys() - ended_by(driver.events).keys()
+
+
+def test_an_inlined_workflow_in_a_loop_is_drawn():
+    """Its nodes stand in the node inside of the loop's, by place; all can be drawn without a run."""
+    act = {"nodes": [{"name": "x", "run": RUN}]}
+    each = {"items": [1], "nodes": [{"name": "a", "workflow": {"name": "act", "inline": True}}]}
+    view = view_of(nodes=[{"name": "e", "forEach": each}], workflows={"act": act})
+
+    assert {"e": None, "e/a": "e", "e/a/x": "e/a"} == {n.id: n.group for n in view.nodes}
+    assert "x (run)" in to_text(view)

@@ -109,6 +109,8 @@ def complete(
         **said,
     )
     turn.checkpoint_wanted |= node.spec.checkpoint
+    if said.get("result") is not None and (home := turn.state.home_of(key)):
+        turn.work.extend(turn.state.loops[home].open)  # it ends the inlined workflow that it belongs to
     if state.stands_for:
         # A fallback that is a `finish` has no port, and then the node that it stood for takes none.
         complete(turn, state.stands_for, path, port="done" if port else "", outputs=outputs, via="fallback")

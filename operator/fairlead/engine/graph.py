@@ -7,6 +7,8 @@ Rules of this file
 - A body is a graph of its own: the workflow's, `finally`, those of while, forEach and parallel, and (as one-node bodies) the
   fallbacks. `Graph.bodies` has them by their prefix without numbers: `lines[]/`, `par.left/`. What is inside of a fallback is
   there once (`spare[]/`), whatever it stands in for (`charge/spare[3]/`).
+- A node that inlines a workflow has that one's graph as its body, `ship/`, and its `finally` as another, `ship.finally/`. What
+  belongs to the workflow as a whole (computed, outputs, defaults) is found at the `Flow` of each body.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from fairlead.engine.expressions import (
     compile_template,
 )
 from fairlead.engine.regions import Region, find_regions
-from fairlead.model.ids import connection_id, key_of
-from fairlead.model.manifests import BODY_KINDS, Connection, Node, Retry, WorkflowSpec, node_digest
+from fairlead.model.ids import FINALLY_SUFFIX, connection_id, key_of
+from fairlead.model.manifests import Connection, Definition, Node, Retry, WorkflowSpec, node_digest
 from fairlead.model.manifests.policies import AtLeast
 
 POD_KINDS = frozenset({"run", "http", "notify", "resource"})
@@ -73,6 +75,41 @@ class Edge:
         if self._when is None and self.when_source is not None:
             self._when = compile_condition(self.when_source, locals=self._names)
         return self._when
+
+
+class Flow:
+    """One workflow of a graph, the run's own or one that is inlined: what only its own nodes see."""
+
+    def __init__(self, spec: WorkflowSpec, name: str) -> None:
+        self.spec = spec
+        self.name = name
+
+    @cached_property
+    def computed(self) -> dict[str, Expression]:
+        """The computed fields, compiled."""
+        return {name: compile_expression(text) for name, text in (self.spec.computed or {}).items()}
+
+    @cached_property
+    def outputs(self) -> dict[str, Template]:
+        """The workflow's outputs, one template a key."""
+        return compile_template(self.spec.outputs or {}).entries()
+
+    @cached_property
+    def variables(self) -> dict[str, Template]:
+        """The initial variables, one template a key."""
+        return compile_template(self.spec.variables or {}).entries()
+
+    def behind(self, reads: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        """What the computed fields among some reads read themselves, those that they name in turn included."""
+        found: list[tuple[str, ...]] = []
+        pending, known = list(reads), set[str]()
+        while pending:
+            path = pending.pop()
+            if path[0] == "computed" and len(path) > 1 and path[1] in self.computed and path[1] not in known:
+                known.add(path[1])
+                pending += self.computed[path[1]].reads
+                found += self.computed[path[1]].reads
+        return found
 
 
 class NodeDef:
@@ -125,22 +162,29 @@ class NodeDef:
     @property
     def in_body(self) -> bool:
         """Whether the node is a container: its work is done by bodies."""
-        return self.kind in BODY_KINDS
+        return self.spec.in_body
+
+    @property
+    def inlines(self) -> Flow | None:
+        """The workflow whose graph runs as the node's body."""
+        return self.body.graph.workflows[self.spec.inlined] if self.spec.inlined else None
 
     @property
     def retry(self) -> Retry | None:
         """The retry policy that applies."""
         if self.spec.retry is not None:
             return self.spec.retry
-        defaults = self.body.graph.spec.defaults
+        defaults = self.body.flow.spec.defaults
         return defaults.retry if defaults is not None and self.in_pod else None
 
     @property
     def timeout(self) -> int | None:
-        """Microseconds an attempt may run."""
+        """Microseconds an attempt may run; a node that inlines a workflow has that one's, unless it has its own."""
         if self.spec.timeout is not None:
             return self.spec.timeout
-        defaults = self.body.graph.spec.defaults
+        if self.inlines is not None:
+            return self.inlines.spec.timeout
+        defaults = self.body.flow.spec.defaults
         return defaults.timeout if defaults is not None and self.in_pod else None
 
     def template(self, field: str, value: Any) -> Template:
@@ -165,7 +209,7 @@ class NodeDef:
 
 
 class Body:
-    """A graph of nodes: the workflow's own, `finally`, or one of a container."""
+    """A graph of nodes: a workflow's own, its `finally`, or one of a container; `flow` is the workflow that it is part of."""
 
     def __init__(
         self,
@@ -176,8 +220,10 @@ class Body:
         prefix: str = "",
         owner: NodeDef | None = None,
         outputs: dict[str, Any] | None = None,
+        flow: Flow | None = None,
     ) -> None:
         self.graph = graph
+        self.flow: Flow = flow or (graph if owner is None else owner.body.flow)
         self.prefix = prefix
         self.owner = owner
         self.names_of_items = _names_of_items(owner)
@@ -230,12 +276,13 @@ class Body:
             self.nodes[target].incoming.append(edge)
 
 
-class Graph:
-    """A compiled workflow."""
+class Graph(Flow):
+    """A compiled workflow, with those that it inlines: their graphs are bodies of it, one for each node that names them."""
 
     def __init__(self, spec: WorkflowSpec, name: str = "") -> None:
-        self.spec = spec
-        self.name = name
+        super().__init__(spec, name)
+        inlined = spec.workflows if isinstance(spec, Definition) else {}
+        self.workflows = {other: Flow(found, other) for other, found in inlined.items()}
         self.bodies: dict[str, Body] = {}
         self._places: dict[
             str, Body
@@ -245,33 +292,6 @@ class Graph:
         self._known: dict[str, Body] = {}  # bodies by the prefixes asked for of late: questions come in runs
         concurrency = spec.concurrency
         self.max_nodes: int | None = concurrency.max_nodes if concurrency is not None else None
-
-    @cached_property
-    def computed(self) -> dict[str, Expression]:
-        """The computed fields, compiled."""
-        return {name: compile_expression(text) for name, text in (self.spec.computed or {}).items()}
-
-    @cached_property
-    def outputs(self) -> dict[str, Template]:
-        """The workflow's outputs, one template a key."""
-        return compile_template(self.spec.outputs or {}).entries()
-
-    @cached_property
-    def variables(self) -> dict[str, Template]:
-        """The initial variables, one template a key."""
-        return compile_template(self.spec.variables or {}).entries()
-
-    def behind(self, reads: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
-        """What the computed fields among some reads read themselves, those that they name in turn included."""
-        found: list[tuple[str, ...]] = []
-        pending, known = list(reads), set[str]()
-        while pending:
-            path = pending.pop()
-            if path[0] == "computed" and len(path) > 1 and path[1] in self.computed and path[1] not in known:
-                known.add(path[1])
-                pending += self.computed[path[1]].reads
-                found += self.computed[path[1]].reads
-        return found
 
     def find(self, instance: str) -> NodeDef:
         """The definition of an instance. Raises KeyError for one that the graph does not have."""
@@ -283,6 +303,8 @@ class Graph:
         else:
             body = self.body_of(key[: slash + 1])
             found = body.nodes.get(name) or body.fallbacks.get(name)
+            if found is None and body.owner is not None and body.owner.spec.inlined:
+                found = body.owner.body.fallbacks.get(name)  # it stands in for the node
         if found is None:
             raise KeyError(instance)
         return found
@@ -310,17 +332,24 @@ class Graph:
     def _find_place(self, place: str) -> Body:
         """The body at a prefix in which some segment names a node whose fallback is meant. Raises KeyError for no place."""
         segments = place[:-1].split("/")
-        body = (
-            self.finally_
-            if _name(segments[0]) in (*self.finally_.nodes, *self.finally_.fallbacks)
-            else self.root
-        )
-        for segment in segments:
-            inner = self.bodies.get(f"{body.prefix}{segment}/")
-            if inner is None and segment not in body.nodes:
-                raise KeyError(place)
-            body = inner or body
-        return body
+        names = (*self.finally_.nodes, *self.finally_.fallbacks)
+        found = self._below(self.finally_ if _name(segments[0]) in names else self.root, segments)
+        if found is None:
+            raise KeyError(place)
+        return found
+
+    def _below(self, body: Body, segments: list[str]) -> Body | None:
+        """The body at the end of some segments, each of which names a body or a node whose fallback is meant.
+
+        The name of a node that inlines a workflow may be either.
+        """
+        if not segments:
+            return body
+        inner = self.bodies.get(f"{body.prefix}{segments[0]}/")
+        found = self._below(inner, segments[1:]) if inner is not None else None
+        if found is None and segments[0] in body.nodes:
+            found = self._below(body, segments[1:])
+        return found
 
     def named(self, name: str) -> bool:
         """Whether a node of that name, or an instance of that id, is anywhere in the graph."""
@@ -336,7 +365,7 @@ class Graph:
 
 
 def compile_workflow(spec: WorkflowSpec, name: str = "") -> Graph:
-    """The graph of a valid workflow spec."""
+    """The graph of a valid workflow spec; a spec that inlines others is a `Definition`, which brings them."""
     return Graph(spec, name)
 
 
@@ -356,6 +385,8 @@ def _names_of_items(owner: NodeDef | None) -> frozenset[str]:
     """The names that forEach containers around a body give to their items."""
     names: set[str] = set()
     while owner is not None:
+        if owner.spec.inlined:
+            break  # what is inlined sees nothing of what is around it
         if owner.spec.for_each is not None:
             names |= {owner.spec.for_each.as_, f"{owner.spec.for_each.as_}_index"}
         owner = owner.body.owner
@@ -381,6 +412,10 @@ def _add_bodies(graph: Graph, node: NodeDef, prefix: str) -> None:
         for branch in spec.parallel.branches:
             inner = f"{prefix}{node.name}.{branch.name}/"
             Body(graph, branch.nodes, branch.connections, prefix=inner, owner=node, outputs=branch.outputs)
+    elif (flow := node.inlines) is not None:
+        inner = f"{prefix}{node.name}"
+        Body(graph, flow.spec.nodes, flow.spec.connections, prefix=f"{inner}/", owner=node, flow=flow)
+        Body(graph, flow.spec.finally_, (), prefix=f"{inner}{FINALLY_SUFFIX}", owner=node, flow=flow)
 
 
 def _default_port(spec: Node) -> str:

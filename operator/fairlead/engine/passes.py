@@ -89,5 +89,6 @@ def _begin(turn: Turn, prefix: str, region: Region, held: RegionState) -> None:
         nodes=len(region.names),
         loopback=loopback,
     )
-    turn.queue.drop({prefix + name for name in region.names})
+    replaced = {prefix + name for name in region.names}
+    turn.queue.keep(lambda key: key not in replaced)
     turn.work.append(first)

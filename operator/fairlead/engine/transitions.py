@@ -33,6 +33,7 @@ PATH: Table = {
         "PathJoined": s.ACTIVE,
         "LoopIteration": s.ACTIVE,
         "BranchStarted": s.ACTIVE,
+        "BodyStarted": s.ACTIVE,
     },
     s.ACTIVE: {
         "PathJoined": s.JOINED,

@@ -410,6 +410,41 @@ class BranchStarted(Event, frozen=True, kw_only=True, gc=False):
     entry: str = ""
 
 
+class InlineStarted(Event, frozen=True, kw_only=True, gc=False):
+    """The node runs the graph of `workflow`, closed: with these inputs, and variables of its own."""
+
+    node: str
+    path: str
+    workflow: str
+    inputs: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
+    stored: int = 0
+
+
+class BodyStarted(Event, frozen=True, kw_only=True, gc=False):
+    """The graph of an inlined workflow begins; with `phase`, its `finally`: the phase that the rest ended with.
+
+    `patient`: a failure lets the other paths end first. `deadline` is when a `finally` is given up.
+    """
+
+    node: str
+    path: str
+    scope: str
+    nodes: int
+    entry: str = ""
+    patient: bool = False
+    phase: str = ""
+    deadline: int | None = None
+
+
+class BodyTimedOut(Event, frozen=True, kw_only=True, gc=False):
+    """The `finally` of an inlined workflow took longer than its `finallyTimeout` and is being ended."""
+
+    node: str
+    scope: str
+    timeout: int
+
+
 class BodyReopened(Event, frozen=True, kw_only=True, gc=False):
     """A pass, an item or a branch that ended badly goes on: the instances `reset` run again, the others stay as they are."""
 
@@ -637,6 +672,9 @@ AnyEvent = (
     | LoopStarted
     | LoopIteration
     | BranchStarted
+    | InlineStarted
+    | BodyStarted
+    | BodyTimedOut
     | BodyReopened
     | BodyEnded
     | LoopCompleted

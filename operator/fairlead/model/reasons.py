@@ -151,6 +151,7 @@ NOT_RETRIED = frozenset(
         STORAGE_FULL,
         MAX_ITERATIONS_EXCEEDED,
         JOIN_UNREACHABLE,
+        INPUTS_INVALID,
         HTTP_REFUSED,
         NOTIFY_REFUSED,
         FORBIDDEN,

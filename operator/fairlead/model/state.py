@@ -179,6 +179,18 @@ class ScopeState(msgspec.Struct, omit_defaults=True, gc=False):
     failure: Failure | None = None
     regions: dict[str, RegionState] | None = None  # loops closed by loopbacks, by `last>first`
     looping: int = 0  # how many of them wait for their next pass
+    inlined: bool = False  # the graph of an inlined workflow, or its `finally`: nothing around is seen in it
+    patient: bool = False  # a failure in it lets its other paths end first
+    phase: str = ""  # of the `finally` of an inlined workflow: what the rest ended with
+    overdue: bool = False  # it has passed its finallyTimeout
+
+
+class Finish(msgspec.Struct, omit_defaults=True, gc=False):
+    """The first finish node reached."""
+
+    node: str
+    result: str
+    reason: str = ""
 
 
 class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
@@ -190,7 +202,7 @@ class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
     results: dict[str, dict[str, Any]] = {}  # outputs by index, of those that succeeded
     succeeded: int = 0
     failed: int = 0
-    last: str = ""  # prefix of the last pass of a while that succeeded, whose nodes the next one still sees
+    last: str = ""  # prefix of what succeeded and is still seen: a while's last pass, or what an inlined `finally` reads
     failure: Failure | None = None
     lost: dict[
         str, ScopeState
@@ -198,14 +210,10 @@ class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
     again: dict[str, ScopeState] = {}  # those of them that are to be run again
     attempts: int = 0  # where the attempts of all instances in its bodies go on from
     opened_before: int = 0  # passes of earlier epochs
-
-
-class Finish(msgspec.Struct, omit_defaults=True, gc=False):
-    """The first finish node reached."""
-
-    node: str
-    result: str
-    reason: str = ""
+    inputs: dict[str, Any] | None = None  # those of an inlined workflow, the same for all attempts
+    initial: dict[str, Any] | None = None  # its variables as they were first
+    variables: dict[str, Any] | None = None
+    finish: Finish | None = None  # what ended it
 
 
 class Timers(msgspec.Struct):
@@ -377,6 +385,19 @@ class State(msgspec.Struct):
             paused += self.suspended_total
         times = [t for t in (wall, paused) if t is not None]
         return min(times) if times else None
+
+    def home_of(self, key: str) -> str:
+        """The key of the node whose inlined workflow an instance belongs to; empty for the run's own."""
+        prefix = prefix_of(key)
+        while prefix:
+            scope = self.scopes.get(prefix)
+            if scope is None:  # the place of a stand-in
+                prefix = prefix_of(prefix[:-1])
+            elif scope.inlined:
+                return scope.container
+            else:
+                prefix = prefix_of(scope.container)
+        return ""
 
     def scope_of(self, key: str) -> ScopeState:
         """The body that an instance belongs to."""

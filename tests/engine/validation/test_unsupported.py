@@ -29,7 +29,6 @@ FIELDS = {
     "nodes[0].wait.event": "nodes: [{name: n, wait: {event: {type: t}}}]",
     "nodes[0].approval": "nodes: [{name: n, approval: {roles: [r]}}]",
     "nodes[0].emit": "nodes: [{name: n, emit: {type: t}}]",
-    "nodes[0].workflow.inline": "nodes: [{name: n, workflow: {name: w, inline: true}}]",
     "finally[0].emit": NODE + "finally: [{name: f, emit: {type: t}}]",
     "nodes[0].while.nodes[0].emit": "nodes: [{name: n, while: {condition: 'true', nodes: [{name: m, emit: {type: t}}]}}]",
 }

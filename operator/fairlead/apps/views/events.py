@@ -127,6 +127,11 @@ _WORDS: dict[str, Any] = {
     "LoopCompleted": lambda f: (
         f"after {f['iterations']}" + (f", {f['failed']} failed" if f.get("failed") else "")
     ),
+    "InlineStarted": lambda f: f"workflow {f['workflow']} {_value(f.get('inputs', {}))}",
+    "BodyStarted": lambda f: (
+        f"{f['scope']} {words.count(f['nodes'], 'node')}" + (f" after {f['phase']}" if f.get("phase") else "")
+    ),
+    "BodyTimedOut": lambda f: f"{f['scope']} after {f['timeout']}",
     "NodeReady": lambda f: f"held: {f['reason']}",
     "ChildScheduled": lambda f: f"{_attempt(f)}, execution {f['child']} of {f['workflow']}",
     "ChildStarted": lambda f: f"{_attempt(f)}, execution {f['child']}",

@@ -18,8 +18,8 @@ from fairlead.apps.views.graphs.views import EdgeState, Status
 from fairlead.engine.graph import Body, Graph, NodeDef
 from fairlead.model import events as e
 from fairlead.model import state as s
-from fairlead.model.ids import connection_id, connection_target, key_of, prefix_of
-from fairlead.model.manifests import Connection, Node
+from fairlead.model.ids import FINALLY_SUFFIX, connection_id, connection_target, key_of, prefix_of
+from fairlead.model.manifests import Connection
 from fairlead.model.state import NodeState, State
 
 STATUS: dict[str, Status] = {
@@ -39,10 +39,14 @@ Settled = Mapping[str, EdgeState]
 
 
 def graph_view(
-    graph: Graph, title: str, state: State | None = None, settled: Settled | None = None
+    graph: Graph,
+    title: str,
+    state: State | None = None,
+    settled: Settled | None = None,
+    ended: Mapping[str, Status] | None = None,
 ) -> GraphView:
-    """The view of a graph; `settled` comes from `settled_by` over the log of the execution."""
-    drawing = _Drawing(graph, state, settled or {})
+    """The view of a graph; `settled` and `ended` come from `settled_by` and `ended_by` over the log of the execution."""
+    drawing = _Drawing(graph, state, settled or {}, ended or {})
     drawing.body(graph.root, graph.spec.connections or (), "", None)
     if graph.finally_.nodes:
         drawing.groups.append(GraphGroup(FINALLY_GROUP, "finally"))
@@ -85,16 +89,41 @@ def _reopen(settled: dict[str, EdgeState], scope: str, region: list[str], loopba
             del settled[known]
 
 
+def ended_by(events: Iterable[e.Event]) -> dict[str, Status]:
+    """How each instance ended last, by the log: of bodies that have ended the state knows nothing any more."""
+    ended: dict[str, Status] = {}
+    for event in events:
+        if isinstance(event, e.Redriven):
+            reset = [*event.finally_nodes, *(item.node for item in event.reset)]
+            again = tuple(f"{key_of(node)}{mark}" for node in reset for mark in "/.")
+            for key in [known for known in ended if known.startswith(again)]:
+                del ended[key]
+        elif isinstance(event, (e.NodeCompleted, e.NodeFailed, e.NodeSkipped, e.NodeCancelled)):
+            ended[key_of(event.node)] = _ENDS[type(event)]
+    return ended
+
+
+_ENDS: dict[type[e.Event], Status] = {
+    e.NodeCompleted: "Succeeded",
+    e.NodeFailed: "Failed",
+    e.NodeSkipped: "Skipped",
+    e.NodeCancelled: "Cancelled",
+}
+
+
 def status_of(node: NodeState) -> Status:
     """The status as a graph shows it."""
     return STATUS.get(node.status, cast("Status", node.status))
 
 
 class _Drawing:
-    def __init__(self, graph: Graph, state: State | None, settled: Settled) -> None:
+    def __init__(
+        self, graph: Graph, state: State | None, settled: Settled, ended: Mapping[str, Status]
+    ) -> None:
         self.graph = graph
         self.state = state
         self.settled = settled
+        self.ended = ended
         self.nodes: list[GraphNode] = []
         self.edges: list[GraphEdge] = []
         self.groups: list[GraphGroup] = []
@@ -150,27 +179,31 @@ class _Drawing:
             iteration = self.state.iterations.get(name, 0)
             if iteration:
                 detail = ", ".join(filter(None, [f"#{iteration}", detail]))
+            if key not in self.state.nodes:
+                status = self.ended.get(key, status)
         if node.spec.workflow is not None:
             detail = ", ".join(filter(None, (f"runs {node.spec.workflow.name}", detail)))
         self.nodes.append(GraphNode(name, node.name, node.kind, status, detail, group))
-        self._inside(node.spec, name)
+        self._inside(node, name)
 
-    def _inside(self, spec: Node, name: str) -> None:
+    def _inside(self, node: NodeDef, name: str) -> None:
         """The bodies of a container."""
-        inner = spec.while_ or spec.for_each
-        if inner is not None:
-            self.body(
-                Body(self.graph, inner.nodes, inner.connections or ()),
-                inner.connections or (),
-                f"{name}/",
-                name,
-            )
+        spec, flow, place = node.spec, node.inlines, f"{node.body.prefix}{node.name}"
+        loop = spec.while_ or spec.for_each
+        if loop is not None:
+            self.body(self.graph.bodies[f"{place}[]/"], loop.connections or (), f"{name}/", name)
         elif spec.parallel is not None:
             for branch in spec.parallel.branches:
-                place = f"{name}.{branch.name}"
-                self.groups.append(GraphGroup(place, branch.name, name))
-                connections = branch.connections or ()
-                self.body(Body(self.graph, branch.nodes, connections), connections, f"{place}/", place)
+                side = f"{name}.{branch.name}"
+                self.groups.append(GraphGroup(side, branch.name, name))
+                body = self.graph.bodies[f"{place}.{branch.name}/"]
+                self.body(body, branch.connections or (), f"{side}/", side)
+        elif flow is not None:
+            self.body(self.graph.bodies[f"{place}/"], flow.spec.connections, f"{name}/", name)
+            if flow.spec.finally_:
+                last = f"{name}.{FINALLY_GROUP}"
+                self.groups.append(GraphGroup(last, FINALLY_GROUP, name))
+                self.body(self.graph.bodies[f"{place}{FINALLY_SUFFIX}"], (), f"{last}/", last)
 
 
 def detail_of(node: NodeState) -> str | None:

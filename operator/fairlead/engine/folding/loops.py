@@ -74,7 +74,7 @@ def body_ended(state: State, event: e.BodyEnded) -> None:
     scope = state.scopes.pop(event.scope)
     state.looping -= scope.looping
     del loop.open[event.scope]
-    is_while = loop.items is None and not event.branch
+    is_while = loop.items is None and not event.branch and not scope.inlined
     gone = event.scope
     if event.error is None:
         loop.succeeded += 1
@@ -83,6 +83,8 @@ def body_ended(state: State, event: e.BodyEnded) -> None:
         else:
             loop.results[event.scope] = event.outputs
             state.counters.stored += event.stored
+        if scope.inlined and not scope.phase:
+            gone, loop.last = "", event.scope  # its `finally` reads it, and a redrive of that alone
         forget_paths(state, scope.path)
     else:
         loop.failed += 1

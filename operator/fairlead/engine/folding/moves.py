@@ -57,6 +57,7 @@ def move_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
         state.children.pop(key, None)
         state.timers.clear(f"attempt/{key}")
         state.paused_timers.clear(f"body/{key}")
+        state.paused_timers.clear(f"finally/{key}")
     elif before in (s.RETRYING, s.LOST):
         state.waiting.pop(key, None)
         state.paused_timers.clear(f"retry/{key}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fairlead.engine.folding.connections import settle, settle_dead
+from fairlead.engine.folding.inlining import finished, variables_at
 from fairlead.engine.folding.keeping import end_loop, retry_loop, start_loop
 from fairlead.engine.folding.loops import collected_outputs
 from fairlead.engine.folding.moves import end_node, move_node, node_at, pausable, uncount
@@ -197,15 +198,11 @@ def node_completed(state: State, event: e.NodeCompleted) -> None:
     if event.cached_from:
         node.cached = s.Cached(execution=event.cached_from, at=event.cached_at)
     if event.variables:
-        state.variables.update(event.variables)
+        variables_at(state, key).update(event.variables)
     if event.result == "failed":
         node.handled = FINISHED_FAILED
-    if event.result is not None and state.finish is None and state.stage == s.FORWARD:
-        state.finish = s.Finish(node=event.node, result=event.result, reason=event.reason or "")
-        if event.result == "failed" and state.failure is None:
-            message = event.reason or f"node {event.node!r} finished the run with result failed"
-            error = e.Error(reason=FINISHED_FAILED, message=message)
-            state.failure = s.Failure(error=error, node=event.node, path=event.path)
+    if event.result is not None:
+        finished(state, event, event.result)
     settle(state, key, event)
 
 
