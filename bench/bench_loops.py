@@ -6,16 +6,23 @@ while of 10,000 passes is linear. The baselines are measured in the same run; th
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sqlite3
 import statistics
 import sys
+import tempfile
 import time
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from fairlead.engine.engine import Engine
 from fairlead.engine.graph import compile_workflow
 from fairlead.engine.summary import status
+from fairlead.local.store import Store
 from fairlead.model import commands as c
+from fairlead.model import state as states
 from fairlead.model.events import encode
 from fairlead.model.manifests import WorkflowSpec, parse_spec
 from fairlead.runtime.collector import tune_collector
@@ -72,6 +79,34 @@ def run(spec: WorkflowSpec) -> float:
     return took
 
 
+def _log_bytes(path: Path) -> int:
+    """What the log takes, packed and not."""
+    with closing(sqlite3.connect(path)) as connection:
+        return sum(
+            connection.execute(
+                f"SELECT coalesce(sum(length(data) + length(chain)), 0) FROM {table}"
+            ).fetchone()[0]
+            for table in ("events", "segments")
+        )
+
+
+def grown(count: int) -> tuple[int, float]:
+    """Bytes of the state near the end of a while of `count` passes, and bytes of its log in a store for each pass."""
+    engine = Engine(compile_workflow(parse_spec(WorkflowSpec, passes(count)), "bench"))
+    events = engine.decide(c.Create(name="bench", uid="u", digest="d", runtime="bench"), 1)
+    size, after = 0, 0
+    with tempfile.TemporaryDirectory() as name, Store(Path(name) / "store.db") as store:
+        while True:
+            asyncio.run(store.append("u", after, events))
+            after = events[-1].seq
+            if not engine.unfinished:
+                break
+            size = len(states.encode(engine.state))
+            events = engine.decide_more(1)
+        stored = _log_bytes(Path(name) / "store.db")
+    return size, stored / count
+
+
 def main() -> int:
     """Measure all shapes."""
     tune_collector()
@@ -86,6 +121,9 @@ def main() -> int:
     )
     large = statistics.median(run(parse_spec(WorkflowSpec, passes(ITEMS))) for _ in range(3)) / ITEMS
     print(f"a pass of 10,000 costs x{large / small:.2f} of one of 1,000")
+    for count in (ITEMS // 10, ITEMS):
+        state, log = grown(count)
+        print(f"a while of {count:>6} passes: state {state:,} bytes, log {log:,.0f} bytes a pass")
     return 0
 
 

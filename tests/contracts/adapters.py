@@ -7,14 +7,16 @@ have a connection, those in memory as tasks of one loop.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
 from fairlead.local.store import Store
-from fairlead.runtime.memory import MemoryCache, MemoryCheckpoints, MemoryLog
-from fairlead.runtime.ports import Cache, Checkpoints, EventLog
+from fairlead.runtime.memory import MemoryBlobs, MemoryCache, MemoryCheckpoints, MemoryLog
+from fairlead.runtime.ports import Blobs, Cache, Checkpoints, EventLog
 
 Writer = Callable[[EventLog], Awaitable[None]]
 Filler = Callable[[Cache], Awaitable[None]]
@@ -35,11 +37,18 @@ class Adapter(Protocol):
     def cache(self) -> Cache:
         """Its cache."""
 
+    @property
+    def blobs(self) -> Blobs:
+        """Its large values."""
+
     def race(self, *writers: Writer) -> None:
         """Run writers at the same time, each with a log of its own on this home."""
 
     def race_to_fill(self, *fillers: Filler) -> None:
         """The same with caches."""
+
+    def spoil(self, uid: str, digest: str, data: bytes | None) -> None:
+        """Put other bytes in place of a blob, or take it away."""
 
     def close(self) -> None:
         """Let go of it."""
@@ -52,6 +61,14 @@ class Memory:
         self.log = MemoryLog()
         self.checkpoints = MemoryCheckpoints()
         self.cache = MemoryCache()
+        self.blobs = MemoryBlobs()
+        self.cache = MemoryCache()
+
+    def spoil(self, uid: str, digest: str, data: bytes | None) -> None:
+        if data is None:
+            del self.blobs.stored[uid][digest]
+        else:
+            self.blobs.stored[uid][digest] = data
 
     def race(self, *writers: Writer) -> None:
         asyncio.run(_all_of_them(writer(self.log) for writer in writers))
@@ -68,8 +85,14 @@ class SQLite:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "store.db"
-        self.log = self.checkpoints = Store(self._path)
+        self.log = self.checkpoints = self.blobs = Store(self._path)
         self.cache = self.log.cache
+
+    def spoil(self, uid: str, digest: str, data: bytes | None) -> None:
+        with closing(sqlite3.connect(self._path)) as connection, connection:
+            connection.execute("DELETE FROM blobs WHERE uid = ? AND digest = ?", (uid, digest))
+            if data is not None:
+                connection.execute("INSERT INTO blobs VALUES (?, ?, ?)", (uid, digest, data))
 
     def race(self, *writers: Writer) -> None:
         self._race(writers)

@@ -14,7 +14,7 @@ from fairlead.model import events as e
 NUMBERS = {
     "attempt", "attemptsBefore", "delivery", "depth", "part", "deliveries", "done", "epoch", "failed", "index",
     "iterations", "exitCode", "generation", "nodes",
-    "percent", "priority", "redrive", "schema", "seq", "total",
+    "percent", "priority", "redrive", "schema", "seq", "total", "stored",
 }  # fmt: skip
 
 

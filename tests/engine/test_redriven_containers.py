@@ -217,7 +217,7 @@ def test_a_timeout_and_retries_of_a_container_count_anew():
 
 def test_a_finish_with_result_failed_in_an_item_runs_again():
     """It is an unhandled failure, wherever it stands (semantics 25)."""
-    nodes = [*NODE, {"name": "end", "after": ["n"], "when": None, "finish": {"result": "failed"}}]
+    nodes = [*NODE, {"name": "end", "after": ["n"], "finish": {"result": "failed"}}]
     run = one("forEach", {"items": [0, 1], "nodes": nodes}).end("c[0]/n").fail("c[1]/n", "Signalled")
 
     assert "FinishedFailed" == run.failure.error.reason

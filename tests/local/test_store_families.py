@@ -54,6 +54,8 @@ def test_a_tree_is_known_by_what_its_executions_came_from(store):
     below = [(found.name, ended) for found, ended in store.below("uid-root")]
     assert [("kept", True), ("loose", True), ("grandchild", True), ("other", False)] == below
     assert ["grandchild"] == [found.name for found, _ in store.below("uid-kept")]
+    assert {"Succeeded": 2} == store.children_by_phase("uid-root")
+    assert {"Running": 1} == store.children_by_phase("uid-loose")
     assert (5, 1) == (store.tree_size("uid-root"), store.tree_size("uid-nobody"))
     assert {"root": "", "kept": "root", "loose": "root", "grandchild": "kept", "other": "loose"} == {
         row.name: row.parent for row in store.list()

@@ -28,7 +28,8 @@ from fairlead.model.manifests import WorkflowSpec, digest
 from fairlead.model.state import State
 from fairlead.runtime.actor import Actor
 from fairlead.runtime.caching import Caching
-from fairlead.runtime.memory import MemoryCache, MemoryCheckpoints, MemoryLog, MemoryStatus
+from fairlead.runtime.journal import Journal
+from fairlead.runtime.memory import MemoryBlobs, MemoryCache, MemoryCheckpoints, MemoryLog, MemoryStatus
 
 pytestmark = pytest.mark.simulation
 
@@ -111,7 +112,7 @@ class World:
         self.dice = dice
         self.time = START
         self.log = FaultyLog(dice)
-        self.checkpoints = MemoryCheckpoints()
+        self.checkpoints, self.blobs = MemoryCheckpoints(), MemoryBlobs()
         self.cache = MemoryCache()
         self.running: dict[Key, StartAttempt] = {}
         self.results: dict[Key, c.AttemptEnded] = {}
@@ -136,10 +137,8 @@ class World:
 
     def new_actor(self) -> Actor:
         return Actor(
-            "uid-1",
+            Journal("uid-1", self.log, self.checkpoints, self.blobs),
             self.graph,
-            log=self.log,
-            checkpoints=self.checkpoints,
             runner=self,
             children=self.children,
             status=MemoryStatus(),

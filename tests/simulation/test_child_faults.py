@@ -28,7 +28,15 @@ from fairlead.model.manifests import WorkflowSpec, digest
 from fairlead.runtime.actor import Actor
 from fairlead.runtime.caching import Caching
 from fairlead.runtime.children import Child, RegistryChildren, end_of
-from fairlead.runtime.memory import MemoryCache, MemoryCheckpoints, MemoryLog, MemoryRegistry, MemoryStatus
+from fairlead.runtime.journal import Journal
+from fairlead.runtime.memory import (
+    MemoryBlobs,
+    MemoryCache,
+    MemoryCheckpoints,
+    MemoryLog,
+    MemoryRegistry,
+    MemoryStatus,
+)
 
 pytestmark = pytest.mark.simulation
 
@@ -56,8 +64,8 @@ Wishes = dict[int, dict[str, Any]]
 class FaultyRegistry(MemoryRegistry):
     """A registry that sometimes refuses, and sometimes does what it is asked and says that it did not."""
 
-    def __init__(self, log: MemoryLog, dice: Dice) -> None:
-        super().__init__(log, CALLED)
+    def __init__(self, log: MemoryLog, blobs: MemoryBlobs, dice: Dice) -> None:
+        super().__init__(log, CALLED, blobs)
         self._dice = dice
 
     async def create(
@@ -84,8 +92,8 @@ class Family:
     def __init__(self, spec: WorkflowSpec, inputs: dict[str, Any], dice: Dice, wishes: Wishes) -> None:
         self.spec, self.inputs, self.dice, self.wishes = spec, inputs, dice, wishes
         self.time = START
-        self.log = FaultyLog(dice)
-        self.registry = FaultyRegistry(self.log, dice)
+        self.log, self.blobs = FaultyLog(dice), MemoryBlobs()
+        self.registry = FaultyRegistry(self.log, self.blobs, dice)
         self.running: dict[tuple[str, str, int, int], None] = {}
         self.results: dict[tuple[str, str, int, int], c.AttemptEnded] = {}
         self.wish = c.Wish()
@@ -132,10 +140,8 @@ class Family:
         spec = self.spec if uid == ROOT else CALLED[birth.workflow]
         assert not isinstance(spec, str)
         actor = self.actors[uid] = Actor(
-            uid,
+            Journal(uid, self.log, MemoryCheckpoints(), self.blobs),
             compile_workflow(spec, birth.workflow),
-            log=self.log,
-            checkpoints=MemoryCheckpoints(),
             runner=self,
             children=RegistryChildren(self.registry, self.tell, self.host),
             status=MemoryStatus(),

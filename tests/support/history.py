@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from fairlead.engine.evolve import evolve
 from fairlead.model import events as e
 from fairlead.model.ids import key_of
+from fairlead.model.state import State
 
 ENDS = (e.NodeCompleted, e.NodeFailed, e.NodeSkipped, e.NodeCancelled)
 OPENS = (e.LoopIteration, e.BranchStarted, e.BodyReopened)
@@ -30,9 +32,11 @@ class _History:
         self.lost: set[str] = set()
         self.items: dict[str, int] = {}
         self.started: set[tuple[str, int, int]] = set()
+        self.state = State()
 
     def take(self, event: e.Event) -> None:
         """One event after those before it."""
+        evolve(self.state, event)
         if isinstance(event, ENDS):
             self._end(event)
         elif isinstance(event, OPENS):
@@ -59,7 +63,10 @@ class _History:
         self.ended.add(key)
         if isinstance(event, e.NodeCompleted) and not event.via and key in self.items:
             found = [self.succeeded.get(f"{key}[{index}]/") for index in range(self.items[key])]
-            assert found == event.outputs["items"], f"{key}: outputs are not those of its items, in order"
+            outputs = self.state.node(key).outputs
+            assert ({}, found) == (event.outputs, outputs["items"]), (
+                f"{key}: outputs are not those of its items, in order"
+            )
 
     def _begin_again(self, event: e.Event) -> None:
         if isinstance(event, (e.Redriven, e.BodyReopened)):

@@ -4,7 +4,8 @@ Rules of this file
 - The log has one event for the end of an engine node; VariableChanged and ConditionEvaluated are made from it for subscribers,
   for `events --type` and for `expect.events`. They carry the `seq` of their source and are not in the log.
 - The reader's form is the stored one with RFC 3339 times and Go durations; `event_of` takes it back without loss, so that an
-  exported log can be folded again.
+  exported log can be folded again. A value that the reader did not ask for whole is shown as `{digest, size}`, and `large`
+  says where such stand.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import msgspec
 
 from fairlead.model import events as e
+from fairlead.model.large import put_at, take_out
 from fairlead.model.times import format_duration, format_time, parse_duration, parse_time
 
 Json = dict[str, Any]
@@ -30,6 +32,8 @@ _FIRST = ("seq", "at", "type", "path", "node", "attempt")
 def readable(event: e.Event) -> Json:
     """The reader's form: seq, at, type, where it applies path, node and attempt, then the fields of its type."""
     stored: Json = {"seq": event.seq, "at": event.at, **msgspec.to_builtins(event)}
+    for large in event.large or ():
+        put_at(stored, large)
     found = {name: stored.pop(name) for name in _FIRST if name in stored}
     found.update(stored)
     for name in found.keys() & TIMES:
@@ -48,6 +52,11 @@ def event_of(form: Json) -> e.AnyEvent:
             if not isinstance(text, str):
                 raise ValueError(f"{name} is {text!r}; expected text, as `fairlead events -o json` prints it")
             stored[name] = parse(text)
+    try:
+        for large in stored.get("large") or ():
+            take_out(stored, large["path"])
+    except (LookupError, TypeError) as error:
+        raise ValueError(f"large speaks of a value that is not there: {error!r}") from error
     event: e.AnyEvent = msgspec.convert(stored, e.AnyEvent)
     return event
 

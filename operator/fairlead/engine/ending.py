@@ -17,9 +17,11 @@ from typing import Any
 
 from fairlead.engine import joins
 from fairlead.engine.expressions import ExpressionError
+from fairlead.engine.folding.loops import collected_outputs
 from fairlead.engine.graph import Edge, NodeDef
 from fairlead.engine.retry import delay_after, may_retry
 from fairlead.engine.scope import Scope
+from fairlead.engine.sizes import TooLarge
 from fairlead.engine.turn import Turn
 from fairlead.model import events as e
 from fairlead.model import reasons
@@ -56,11 +58,17 @@ def complete(
     port: str,
     outputs: dict[str, Any] | None = None,
     variables: dict[str, Any] | None = None,
+    collected: list[str] | None = None,
     **said: Any,
 ) -> None:
-    """The instance succeeded: apply `store`, settle its connections. An error in either fails it with ExpressionError."""
+    """The instance succeeded: apply `store`, settle its connections. An error in either fails it with ExpressionError.
+
+    `collected` says that its outputs are what its bodies gave (see NodeCompleted), which the event does not say again.
+    """
     node, state = turn.node(key)
-    outputs = outputs or {}
+    outputs = (
+        (outputs or {}) if collected is None else collected_outputs(turn.state.loops[key], key, collected)
+    )
     variables = dict(variables or {})
     try:
         variables.update(_stored(turn, node, key, outputs))
@@ -72,8 +80,15 @@ def complete(
         )
         ports = (port, "ended") if port else ()  # a finish takes nothing: the run is over
         taken, dead = choose(node, ports, scope, turn.seed(key, ""))
+        if variables or outputs:
+            again = collected is not None or said.get("via") == "fallback"  # they stand in the state already
+            given = {} if again else outputs
+            said["stored"] = turn.sizes.outputs(given, variables, turn.state.counters.stored)
     except ExpressionError as error:
         attempt_failed(turn, key, path, expression_failure(error))
+        return
+    except TooLarge as large:
+        attempt_failed(turn, key, path, large.error)
         return
     turn.emit(
         e.NodeCompleted,
@@ -83,8 +98,9 @@ def complete(
         port=port,
         taken=taken,
         dead=dead,
-        outputs=outputs,
+        outputs=outputs if collected is None else {},
         variables=variables,
+        collected=collected,
         cache="" if "via" in said else state.cache_key,
         **said,
     )

@@ -32,6 +32,8 @@ def fold(events: Iterable[e.Event], state: State | None = None) -> State:
     """The state after all events, from the beginning or from a checkpoint's state."""
     result = State() if state is None else state
     for event in events:
+        if event.large:
+            raise Bug(f"event {event.seq} is as it is stored, without its large values; expected it whole")
         evolve(result, event)
     return result
 

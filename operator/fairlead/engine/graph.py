@@ -217,7 +217,7 @@ class Graph:
         ] = {}  # of stand-ins and what is inside of them, once they have been asked for
         self.root = Body(self, spec.nodes, spec.connections or ())
         self.finally_ = Body(self, spec.finally_ or (), ())
-        self._last = ("", self.root)  # the last body asked for: questions come in runs
+        self._known: dict[str, Body] = {}  # bodies by the prefixes asked for of late: questions come in runs
         concurrency = spec.concurrency
         self.max_nodes: int | None = concurrency.max_nodes if concurrency is not None else None
 
@@ -267,17 +267,19 @@ class Graph:
 
         Raises KeyError for a prefix that the graph does not have.
         """
-        if prefix == self._last[0]:
-            return self._last[1]
-        place = _INDEX.sub("[]", prefix)
-        if "#" in place:
-            place = _PASS.sub("", place)
-        found = self.bodies.get(place) if prefix else self.root
+        found = self._known.get(prefix)
         if found is None:
-            found = self._places.get(place)
-        if found is None:
-            found = self._places[place] = self._find_place(place)
-        self._last = (prefix, found)
+            place = _INDEX.sub("[]", prefix)
+            if "#" in place:
+                place = _PASS.sub("", place)
+            found = self.bodies.get(place) if prefix else self.root
+            if found is None:
+                found = self._places.get(place)
+            if found is None:
+                found = self._places[place] = self._find_place(place)
+            if len(self._known) >= KNOWN_PREFIXES:
+                self._known.clear()
+            self._known[prefix] = found
         return found
 
     def _find_place(self, place: str) -> Body:
@@ -312,6 +314,9 @@ def compile_workflow(spec: WorkflowSpec, name: str = "") -> Graph:
     """The graph of a valid workflow spec."""
     return Graph(spec, name)
 
+
+KNOWN_PREFIXES = 1_024
+"""How many prefixes are kept with their bodies; the items of a forEach come in parts of far fewer."""
 
 _INDEX = re.compile(r"\[\d+\]")
 _PASS = re.compile(r"#\d+")

@@ -22,6 +22,7 @@ from fairlead.engine.expressions import ExpressionError
 from fairlead.engine.expressions.errors import cut
 from fairlead.engine.expressions.values import compact, type_name
 from fairlead.engine.graph import Body, NodeDef
+from fairlead.engine.sizes import TooLarge
 from fairlead.engine.turn import Turn
 from fairlead.model import events as e
 from fairlead.model import reasons
@@ -35,9 +36,13 @@ AT_ONCE = 64
 
 
 def begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
-    """Start a container, or go on with what it has. Raises ExpressionError for items that are no list, or too many."""
+    """Start a container, or go on with what it has.
+
+    Raises ExpressionError for items that are no list, or too many, TooLarge where they do not fit.
+    """
     goes_on = key in turn.state.kept
     items = None if goes_on or node.spec.for_each is None else _items(turn, node, key)
+    stored = turn.sizes.items(items, turn.state.counters.stored)
     state = turn.state.node(key)
     instance = turn.state.instance(key)
     deadline = None if node.timeout is None else turn.now + node.timeout
@@ -52,7 +57,7 @@ def begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
     )
     turn.look_around()
     if node.spec.parallel is None and not goes_on:
-        turn.emit(e.LoopStarted, node=instance, path=path, items=items)
+        turn.emit(e.LoopStarted, node=instance, path=path, items=items, stored=stored)
     turn.work.append(key)
 
 
@@ -155,9 +160,8 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         _stop(turn, key, state, reasons.BODY_FAILED)
         return
     total = len(loop.items)
-    body = turn.graph.body_of(f"{key}[0]/")
     opened = 0
-    again = list(islice(loop.again, AT_ONCE))
+    again = list(islice(loop.again, AT_ONCE)) if loop.again else []
     while (loop.again or loop.opened < total) and (
         not each.max_parallel or len(loop.open) < each.max_parallel
     ):
@@ -168,11 +172,11 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         if again:
             redriving.reopen(turn, key, again.pop(0))
             continue
-        _open(turn, key, state, body, f"{key}[{loop.opened}]/", loop.opened)
+        prefix = f"{key}[{loop.opened}]/"
+        _open(turn, key, state, turn.graph.body_of(prefix), prefix, loop.opened)
     if loop.opened == total and not loop.open and not loop.again:
         _loop_completed(turn, key, state, loop)
-        results = [loop.results.get(f"{key}[{index}]/") for index in range(total)]
-        ending.complete(turn, key, state.path, port="done", outputs={"items": results, "failed": loop.failed})
+        ending.complete(turn, key, state.path, port="done", collected=[])
 
 
 # --- parallel --------------------------------------------------------------------------------------------------------
@@ -217,9 +221,8 @@ def _verdict(node: NodeDef, loop: LoopState) -> str:
 def _branches_done(turn: Turn, key: str, state: NodeState, node: NodeDef, loop: LoopState) -> None:
     parallel = node.spec.parallel
     assert parallel is not None
-    results = {branch.name: loop.results.get(f"{key}.{branch.name}/") for branch in parallel.branches}
-    outputs = {name: result for name, result in results.items() if result is not None}
-    ending.complete(turn, key, state.path, port="done", outputs=outputs)
+    names = [branch.name for branch in parallel.branches if f"{key}.{branch.name}/" in loop.results]
+    ending.complete(turn, key, state.path, port="done", collected=names)
 
 
 # --- bodies ----------------------------------------------------------------------------------------------------------
@@ -251,11 +254,13 @@ def _open(
         turn.emit(e.BranchStarted, branch=branch, **common)
     else:
         turn.emit(e.LoopIteration, condition=condition, **common)
-    if not entry:
-        for node in body.entries:
-            child = joins.next_child(turn.state, path)
-            turn.emit(e.PathStarted, path=child, parent=path, node=prefix + node.name)
-        turn.emit(e.PathCompleted, path=path, node=turn.state.instance(key), reason=reasons.FORKED)
+    if entry:
+        turn.work.append(entry)
+        return
+    for node in body.entries:
+        child = joins.next_child(turn.state, path)
+        turn.emit(e.PathStarted, path=child, parent=path, node=prefix + node.name)
+    turn.emit(e.PathCompleted, path=path, node=turn.state.instance(key), reason=reasons.FORKED)
     turn.work.extend(prefix + node.name for node in body.entries)
 
 
@@ -280,10 +285,13 @@ def close(turn: Turn, prefix: str) -> None:
     elif scope.ended >= scope.total:
         try:
             outputs = _outputs(turn, prefix)
+            stored = turn.sizes.items(outputs, turn.state.counters.stored)
         except ExpressionError as wrong:
             _body_ended(turn, prefix, scope, error=ending.expression_failure(wrong), failed=True)
-            return
-        _body_ended(turn, prefix, scope, outputs=outputs)
+        except TooLarge as large:
+            _body_ended(turn, prefix, scope, error=large.error, failed=True)
+        else:
+            _body_ended(turn, prefix, scope, outputs=outputs, stored=stored)
 
 
 def _body_ended(turn: Turn, prefix: str, scope: ScopeState, *, failed: bool = False, **how: Any) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 from fairlead.engine import caching, children, ending, joins, loops, waits
 from fairlead.engine.documents import templates_of, text_of
-from fairlead.engine.expressions import ExpressionError, compile_condition
+from fairlead.engine.expressions import ExpressionError, ExpressionResultTooLarge, compile_condition
 from fairlead.engine.graph import NodeDef
+from fairlead.engine.sizes import TooLarge
 from fairlead.engine.turn import Turn, priority
 from fairlead.model import events as e
 from fairlead.model import reasons
@@ -83,6 +84,8 @@ def start(turn: Turn, node: NodeDef, key: str, state: NodeState, path: str) -> N
             _do(turn, node, key, path)
     except ExpressionError as error:
         ending.stand_in_or_fail(turn, key, path, ending.expression_failure(error))
+    except TooLarge as large:
+        ending.stand_in_or_fail(turn, key, path, large.error)
 
 
 def again(turn: Turn, key: str) -> None:
@@ -201,10 +204,18 @@ def _path(state: NodeState) -> str:
 def schedule(turn: Turn, node: NodeDef, key: str, state: NodeState) -> None:
     """Write down the intent to run the next attempt, or the next delivery of a lost one."""
     path = _path(state)
-    values = None
+    values, stored = None, 0
     if state.values is None:
         try:
             values = evaluate_document(turn, node, key, state)
+            stored = turn.sizes.inputs(values, turn.state.counters.stored)
+        except ExpressionResultTooLarge as error:
+            failure = e.Error(reason=reasons.INPUT_TOO_LARGE, message=str(error))
+            ending.stand_in_or_fail(turn, key, path, failure)
+            return
+        except TooLarge as large:
+            ending.stand_in_or_fail(turn, key, path, large.error)
+            return
         except ExpressionError as error:
             ending.stand_in_or_fail(turn, key, path, ending.expression_failure(error))
             return
@@ -218,6 +229,7 @@ def schedule(turn: Turn, node: NodeDef, key: str, state: NodeState) -> None:
         delivery=delivery,
         values=values,
         start_deadline=deadline,
+        stored=stored,
     )
 
 

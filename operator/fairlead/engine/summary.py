@@ -2,15 +2,16 @@
 
 Rules of this file
 - A projection and nothing else: it is made from the state alone, may be lost, and decides nothing.
-- Pure: `now` is an argument. Times are RFC 3339, sizes are bounded: 50 paths, 50 things waited for, values up to 4 KiB each and
-  32 KiB in all (semantics 37).
+- Pure: `now` is an argument. Times are RFC 3339.
+- A status has at most 64 KiB whatever the state: values up to 4 KiB each and 32 KiB in all (semantics 37), 50 paths and 50
+  things waited for within 10 KiB each, texts cut. `more` counts what was left out of each.
 - What is not known is left out; what is known to be nothing (no output, no path) is there and empty.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -29,6 +30,12 @@ from fairlead.model.times import SECOND, format_time
 PATHS_SHOWN = 50
 VALUE_SHOWN = 4 * 1024
 ALL_SHOWN = 32 * 1024
+ENTRIES_SHOWN = 10 * 1024
+"""Bytes that the paths may take, and as many what is waited for."""
+TEXT_SHOWN = 1024
+"""Bytes of a message, as JSON, in the error and the conditions; in an entry of a list a quarter of it."""
+CAUSES_SHOWN = 4
+"""Causes of an error, in all levels together."""
 
 Json = dict[str, Any]
 
@@ -49,21 +56,40 @@ def status(graph: Graph, state: State, now: int, *, generation: int = 1) -> Json
     """The `status` of a WorkflowExecution; `generation` is that of the spec which the state has taken up."""
     room = _Room()
     outputs, variables = room.shown(state.outputs), room.shown(state.variables)
+    paths = _fitting(islice(_paths(graph, state), PATHS_SHOWN))
+    waiting = _fitting(waiting_for(graph, state))
     found: Json = {
         "phase": state.phase or s.PENDING,
-        "conditions": conditions(state, generation),
+        "conditions": [
+            {
+                **condition,
+                "reason": cut(condition["reason"], TEXT_SHOWN // 4),
+                "message": cut(condition["message"], TEXT_SHOWN),
+            }
+            for condition in conditions(state, generation)
+        ],
         "progress": progress(state, now),
-        "paths": list(islice(_paths(graph, state), PATHS_SHOWN)),
-        "waitingFor": waiting_for(graph, state),
+        "paths": paths,
+        "waitingFor": waiting,
         "variables": variables,
         "outputs": outputs,
     }
     result = state.result if state.result is not None or state.finish is None else state.finish.result
     if result is not None:
-        found["result"] = result
+        found["result"] = cut(result, TEXT_SHOWN)
     if state.failure is not None:
         failure = state.failure
-        found["error"] = _error(failure.error, failure.node, failure.path, failure.attempt)
+        found["error"] = _error(
+            failure.error, failure.node, failure.path, failure.attempt, most=TEXT_SHOWN, causes=[CAUSES_SHOWN]
+        )
+    left_out = {
+        "paths": max(0, len(state.paths) - len(state.ended_paths) - len(paths)),
+        "waitingFor": max(0, _waits(state) - len(waiting)),
+        "variables": len(state.variables) - len(variables),
+        "outputs": len(state.outputs) - len(outputs),
+    }
+    if any(left_out.values()):
+        found["more"] = {name: count for name, count in left_out.items() if count}
     found["observedGeneration"] = generation
     for name, at in (
         ("createdAt", state.created_at),
@@ -175,11 +201,14 @@ def _path(state: State, path: str, found: PathState, status_: str, node: str) ->
     if found.finished_at:
         entry["finishedAt"] = format_time(found.finished_at)
     if found.error is not None:
-        entry["error"] = _error(found.error, entry.get("node", ""), path)
+        entry["error"] = _error(found.error, entry.get("node", ""), path, most=TEXT_SHOWN // 4, causes=[0])
     return entry
 
 
-def _error(error: Error, node: str = "", path: str = "", attempt: int = 0) -> Json:
+def _error(
+    error: Error, node: str = "", path: str = "", attempt: int = 0, *, most: int, causes: list[int]
+) -> Json:
+    """An error with messages of at most `most` bytes; `causes[0]` is how many more causes may be shown, and counts down."""
     found: Json = {}
     if node:
         found["node"] = node
@@ -187,14 +216,55 @@ def _error(error: Error, node: str = "", path: str = "", attempt: int = 0) -> Js
         found["path"] = path
     if attempt:
         found["attempt"] = attempt
-    found["reason"] = error.reason
+    found["reason"] = cut(error.reason, most)
     if error.message:
-        found["message"] = error.message
+        found["message"] = cut(error.message, most)
     if error.exit_code is not None:
         found["exitCode"] = error.exit_code
-    if error.causes:
-        found["causes"] = [_error(cause) for cause in error.causes]
+    shown: list[Json] = []
+    for cause in error.causes:
+        if causes[0] > 0:
+            causes[0] -= 1
+            shown.append(_error(cause, most=most, causes=causes))
+    if shown:
+        found["causes"] = shown
     return found
+
+
+def cut(text: str, most: int) -> str:
+    """A text of at most `most` bytes as JSON; one that is cut ends with an ellipsis."""
+    if len(text) * 6 <= most or len(msgspec.json.encode(text)) <= most:
+        return text
+    low, high = 0, min(len(text), most)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if len(msgspec.json.encode(text[:middle])) + len("…".encode()) <= most:
+            low = middle
+        else:
+            high = middle - 1
+    return text[:low] + "…"
+
+
+def _fitting(entries: Iterable[Json]) -> list[Json]:
+    """The first entries, as far as they fit."""
+    shown: list[Json] = []
+    left = ENTRIES_SHOWN
+    for entry in entries:
+        if "message" in entry:
+            entry = {**entry, "message": cut(entry["message"], TEXT_SHOWN // 4)}  # noqa: PLW2901
+        left -= len(msgspec.json.encode(entry)) + 1
+        if left < 0:
+            break
+        shown.append(entry)
+    return shown
+
+
+def _waits(state: State) -> int:
+    """How many things the run waits for."""
+    if state.ended:
+        return 0
+    unstarted = sum(1 for key in state.active if state.node(key).status == s.SCHEDULED)
+    return bool(state.suspended_at) + len(state.waiting) + len(state.ready) + unstarted
 
 
 def _pinned(state: State) -> Json:
@@ -213,13 +283,16 @@ class _Room:
         self._left = ALL_SHOWN
 
     def shown(self, values: Json) -> Json:
-        """The values of a mapping, in its order."""
-        return {name: self._value(value) for name, value in values.items()}
-
-    def _value(self, value: Any) -> Any:
-        form = msgspec.json.encode(value, order="sorted")
-        size = len(form)
-        if size <= VALUE_SHOWN and size <= self._left:
-            self._left -= size
-            return value
-        return {"digest": "sha256:" + hashlib.sha256(form).hexdigest(), "size": size}
+        """The values of a mapping in its order, as far as there is room even for their names."""
+        found: Json = {}
+        for name, value in values.items():
+            form = msgspec.json.encode(value, order="sorted")
+            size, key = len(form), len(msgspec.json.encode(name)) + 2
+            if size > VALUE_SHOWN or size + key > self._left:
+                value = {"digest": "sha256:" + hashlib.sha256(form).hexdigest(), "size": size}  # noqa: PLW2901
+                size = len(msgspec.json.encode(value))
+            if size + key > self._left:
+                break
+            self._left -= size + key
+            found[name] = value
+        return found

@@ -17,6 +17,7 @@ from typing import Any
 from fairlead.engine.evolve import evolve
 from fairlead.engine.graph import Body, Graph, NodeDef, underscored
 from fairlead.engine.scope import Computed, NodeView, Scope, error_value
+from fairlead.engine.sizes import Sizes
 from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model import state as s
@@ -26,6 +27,11 @@ from fairlead.model.state import NodeState, State
 STREAK = 16
 """How many nodes of one path are looked at before others have their turn: what was just touched is still in the CPU's cache."""
 
+
+Seen = tuple[Body, str, str]
+"""A body that expressions see: the body, its prefix, and that of the pass before."""
+Around = tuple[tuple[Seen, ...], dict[str, Any]]
+"""The bodies around an instance, innermost first, and the names of items and passes there."""
 
 _ENDS = frozenset({e.NodeCompleted, e.NodeFailed, e.NodeSkipped, e.NodeCancelled})
 
@@ -83,8 +89,10 @@ class Turn:
         self.events: list[e.Event] = []
         self.work: deque[str] = deque()
         self.queue = Queue()
+        self.sizes = Sizes()
         self.checkpoint_wanted = False
-        self._last_around: tuple[str, tuple[list[tuple[Body, str, str]], dict[str, Any]]] = ("", ([], {}))
+        self._around_last: tuple[str, Around] = ("", ((), {}))
+        self._around_outer: tuple[str, Around] = ("", ((), {}))
         self.drained = ""  # the reason for which running attempts have been told to stop
 
     def begin(self, now: int) -> None:
@@ -98,10 +106,8 @@ class Turn:
         event = cls(seq=self.state.seq + 1, at=self.now, **fields)
         evolve(self.state, event)
         self.events.append(event)
-        if cls in _ENDS and "/" in fields["node"]:
-            prefix = prefix_of(fields["node"])
-            if prefix in self.state.scopes:
-                self.work.append(prefix)
+        if cls in _ENDS and (prefix := prefix_of(fields["node"])) in self.state.scopes and prefix:
+            self.work.append(prefix)
 
     def scope(  # noqa: PLR0913 - each names one thing that an expression may see
         self,
@@ -139,10 +145,10 @@ class Turn:
         if "/" in key:
             around, items = self._seen_from(prefix_of(key))
             bodies = (*around, *bodies)
-            extra = {**items, **extra}
+            extra = {**items, **extra} if extra else items
         if inner or names:
             bodies = (*inner, *bodies)
-            extra.update(names or {})
+            extra = {**extra, **(names or {})}
         return Scope(
             graph,
             state,
@@ -158,69 +164,62 @@ class Turn:
         """What `item`, `index`, `pass` and the `as` names are where an instance is."""
         return self._seen_from(prefix_of(key))[1] if "/" in key else {}
 
-    def _seen_from(self, prefix: str) -> tuple[list[tuple[Body, str, str]], dict[str, Any]]:
-        """`_around`, kept for the last prefix: it does not change while the body is at work."""
-        if self._last_around[0] != prefix:
-            self._last_around = (prefix, self._around(prefix))
-        return self._last_around[1]
+    def _seen_from(self, prefix: str) -> Around:
+        """The bodies around an instance, innermost first, and what `item`, `index`, `pass` and the `as` names are there.
+
+        Kept for the last prefix, and for the last one around it: it does not change while the body is at work, and the items of
+        an inner loop have the same around them.
+        """
+        if not prefix:
+            return (), {}
+        if self._around_last[0] == prefix:
+            return self._around_last[1]
+        scope = self.state.scopes.get(prefix)
+        if (
+            scope is None
+        ):  # the place of a stand-in: it sees what the node sees that it stands for, and its error
+            bodies, names = self._seen_from(prefix_of(prefix[:-1]))
+            error = self.state.node(key_of(prefix[:-1])).error
+            return bodies, names if error is None else {**names, "error": error_value(error)}
+        outer = prefix_of(scope.container)
+        if self._around_outer[0] != outer:
+            self._around_outer = (outer, self._seen_from(outer))
+        bodies, names = self._around_outer[1]
+        loop = self.state.loops[scope.container]
+        owner = self.graph.find(scope.container).spec
+        if owner.for_each is not None and loop.items is not None:
+            item, index, name = loop.items[scope.index], scope.index, owner.for_each.as_
+            names = {**names, name: item, f"{name}_index": index, "item": item, "index": index}
+        elif owner.while_ is not None:
+            names = {**names, "pass": _pass(scope.index, names.get("pass"))}
+        found = ((self.graph.body_of(prefix), prefix, loop.last), *bodies), names
+        self._around_last = (prefix, found)
+        return found
 
     def look_around(self) -> None:
         """A container starts: what was seen from a place in it may be another thing now."""
-        self._last_around = ("", ([], {}))
+        self._around_last = self._around_outer = ("", ((), {}))
 
     def stood_for(self, key: str) -> e.Error | None:
         """The error that a stand-in stands in for; None for any other node."""
         stands_for = self.state.node(key).stands_for
         return self.state.node(stands_for).error if stands_for else None
 
-    def _around(self, prefix: str) -> tuple[list[tuple[Body, str, str]], dict[str, Any]]:
-        """The bodies around an instance, innermost first, and what `item`, `index`, `pass` and the `as` names are there."""
-        state, graph = self.state, self.graph
-        bodies: list[tuple[Body, str, str]] = []
-        names: dict[str, Any] = {}
-        passes: list[int] = []
-        while prefix:
-            scope = state.scopes.get(prefix)
-            if (
-                scope is None
-            ):  # the place of a stand-in: it sees what the node sees that it stands for, and its error
-                stood_for = state.node(key_of(prefix[:-1]))
-                if stood_for.error is not None:
-                    names.setdefault("error", error_value(stood_for.error))
-                prefix = prefix_of(prefix[:-1])
-                continue
-            loop = state.loops[scope.container]
-            owner = graph.find(scope.container)
-            bodies.append((graph.body_of(prefix), prefix, loop.last))
-            each = owner.spec.for_each
-            if each is not None and loop.items is not None:
-                item = loop.items[scope.index]
-                for name, value in ((each.as_, item), (f"{each.as_}_index", scope.index)):
-                    names.setdefault(name, value)
-                names.setdefault("item", item)
-                names.setdefault("index", scope.index)
-            elif owner.spec.while_ is not None:
-                passes.append(scope.index)
-            prefix = prefix_of(scope.container)
-        if passes:
-            names["pass"] = _passes(passes)
-        return bodies, names
-
     def draining_at(self, key: str) -> str:
         """Why nothing new starts where an instance is: the run is ending, or a body around it."""
         reason = self.draining()
         if reason or "/" not in key:
             return reason
-        state = self.state
+        scopes, nodes = self.state.scopes, self.state.nodes
         prefix = prefix_of(key)
         while prefix:
-            scope = state.scopes.get(prefix)
+            scope = scopes.get(prefix)
             if scope is None:
                 prefix = prefix_of(prefix[:-1])
                 continue
             if scope.failure is not None:
                 return reasons.BODY_FAILED
-            container = state.node(scope.container)
+            container = nodes[scope.container]
             if container.status == s.STOPPING:
                 return container.stop
             prefix = prefix_of(scope.container)
@@ -265,9 +264,6 @@ def priority(turn: Turn, node: NodeDef) -> int:
     return turn.state.priority if node.spec.priority is None else node.spec.priority
 
 
-def _passes(indexes: list[int]) -> dict[str, Any]:
-    """`pass`, innermost first, with `parent` outward."""
-    found: dict[str, Any] = {"index": indexes[0]}
-    if len(indexes) > 1:
-        found["parent"] = _passes(indexes[1:])
-    return found
+def _pass(index: int, parent: Any) -> dict[str, Any]:
+    """`pass`, with `parent` outward."""
+    return {"index": index} if parent is None else {"index": index, "parent": parent}

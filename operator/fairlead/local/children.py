@@ -12,13 +12,13 @@ from typing import Any
 
 import msgspec
 
+from fairlead.local.journals import journal_of
 from fairlead.local.store import ExecutionRecord, Store
 from fairlead.local.store.executions import digest_of
 from fairlead.model.commands import Wish
 from fairlead.model.effects import StartChild
 from fairlead.model.manifests import GROUP, WorkflowSpec, canonical_json, digest, parse_spec, plain
 from fairlead.model.state import State
-from fairlead.runtime.actor import load_state
 from fairlead.runtime.children import Child, demand_room, workflow_among
 from fairlead.runtime.ports import Clock
 
@@ -109,7 +109,7 @@ class StoreRegistry:
         self._store.change_wish(child.uid, change)
 
     async def state(self, child: Child) -> State:
-        return await load_state(child.uid, self._store, self._store)
+        return await journal_of(self._store, child.uid).load()
 
 
 def _child(record: ExecutionRecord) -> Child:

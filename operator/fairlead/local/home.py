@@ -12,13 +12,13 @@ from typing import Any
 from fairlead.engine.graph import Graph
 from fairlead.local.children import Workflows, bundle_of
 from fairlead.local.hosting import GraphShelf, Hosting, Listener
+from fairlead.local.journals import journal_of
 from fairlead.local.store import ExecutionRecord, Store
 from fairlead.model import commands as c
 from fairlead.model.errors import Unavailable
 from fairlead.model.manifests import WorkflowSpec, canonical_json, digest
 from fairlead.model.state import State
 from fairlead.model.times import parse_duration
-from fairlead.runtime.actor import load_state
 
 
 class SystemClock:
@@ -92,7 +92,7 @@ class LocalHome:
     async def load(self, name: str) -> tuple[Graph, State]:
         """Graph and state of an execution, for readers. Raises NotFound and LogDamaged."""
         record = self.store.get(name)
-        return GraphShelf(self.store).graph(record), await load_state(record.uid, self.store, self.store)
+        return GraphShelf(self.store).graph(record), await journal_of(self.store, record.uid).load()
 
     async def run(self, name: str, *, wait: bool = True) -> State:
         """Own the execution and work until it and its children have ended; without `wait`, until all stand still.

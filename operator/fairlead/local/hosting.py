@@ -19,6 +19,7 @@ from fairlead.engine import expressions
 from fairlead.engine.graph import Graph, compile_workflow
 from fairlead.engine.summary import status
 from fairlead.local.children import StoreRegistry
+from fairlead.local.journals import journal_of
 from fairlead.local.store import ExecutionRecord, Store
 from fairlead.local.subprocesses import Attempt, Ended, RunnerEvent, Started, SubprocessRunner
 from fairlead.model import commands as c
@@ -128,10 +129,8 @@ class Hosting:
         if graph.max_nodes is not None and graph.max_nodes > self._runner.limit:
             self._runner.limit = graph.max_nodes
         actor = self._actors[record.uid] = Actor(
-            record.uid,
+            journal_of(self._store, record.uid),
             graph,
-            log=self._store,
-            checkpoints=self._store,
             runner=_Hands(self._runner),
             children=self._children,
             status=self._store,

@@ -23,6 +23,14 @@ from fairlead.model.children import Parent
 SCHEMA_VERSION = 1
 
 
+class Large(msgspec.Struct, frozen=True, gc=False):
+    """Where a value was taken out because it is large: the steps to it, the digest of its blob, its size as JSON."""
+
+    path: list[str | int]
+    digest: str
+    size: int
+
+
 class Event(
     msgspec.Struct,
     frozen=True,
@@ -33,10 +41,11 @@ class Event(
     kw_only=True,
     gc=False,
 ):
-    """Base of all events; the tag `type` is the class name."""
+    """Base of all events; the tag `type` is the class name. `large` stands in stored forms alone (see `model.large`)."""
 
     seq: int = 0
     at: int = 0
+    large: list[Large] | None = None
 
 
 class Error(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=False):
@@ -341,6 +350,7 @@ class NodeScheduled(Event, frozen=True, kw_only=True, gc=False):
     delivery: int = 1
     values: dict[str, Any] | None = None
     start_deadline: int | None = None
+    stored: int = 0
 
 
 class NodeStarted(Event, frozen=True, kw_only=True, gc=False):
@@ -364,6 +374,7 @@ class LoopStarted(Event, frozen=True, kw_only=True, gc=False):
     node: str
     path: str
     items: list[Any] | None = None
+    stored: int = 0
 
 
 class LoopIteration(Event, frozen=True, kw_only=True, gc=False):
@@ -413,6 +424,7 @@ class BodyEnded(Event, frozen=True, kw_only=True, gc=False):
     outputs: dict[str, Any] = {}
     error: Error | None = None
     handled: bool = False
+    stored: int = 0
 
 
 class LoopCompleted(Event, frozen=True, kw_only=True, gc=False):
@@ -501,6 +513,8 @@ class NodeCompleted(Event, frozen=True, kw_only=True, gc=False):
 
     `via` is fallback or cache: then the result is that of `cached_from`, an execution, of the time `cached_at`. `cache` is the
     key under which a result of its own is kept.
+    `collected`: its outputs are collected from what its bodies gave, which stands in their BodyEnded: of these branches, or, if
+    none is named, of all the items. `stored` is what its large values add to those that the run stores, in bytes.
     """
 
     node: str
@@ -520,6 +534,8 @@ class NodeCompleted(Event, frozen=True, kw_only=True, gc=False):
     cache: str = ""
     cached_from: str = ""
     cached_at: int = 0
+    collected: list[str] | None = None
+    stored: int = 0
 
 
 class NodeFailed(Event, frozen=True, kw_only=True, gc=False):

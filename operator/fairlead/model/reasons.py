@@ -14,6 +14,7 @@ START_TIMEOUT = "StartTimeout"
 OUTPUT_INVALID = "OutputInvalid"
 OUTPUT_TOO_LARGE = "OutputTooLarge"
 INPUT_TOO_LARGE = "InputTooLarge"
+STORAGE_FULL = "StorageFull"
 EXPRESSION_ERROR = "ExpressionError"
 EXPRESSION_TOO_EXPENSIVE = "ExpressionTooExpensive"
 JOIN_UNREACHABLE = "JoinUnreachable"
@@ -79,7 +80,8 @@ MEANINGS: dict[str, str] = {
     START_TIMEOUT: "an attempt waited longer than the node's startTimeout for its start",
     OUTPUT_INVALID: "what the node gave as outputs is no JSON object, or holds a value that JSON or int64 cannot",
     OUTPUT_TOO_LARGE: "the outputs are larger than 1 MiB",
-    INPUT_TOO_LARGE: "the node's document is larger than 1 MiB",
+    INPUT_TOO_LARGE: "what the node is given is larger than 1 MiB",
+    STORAGE_FULL: "the run would have stored more than 256 MiB of large values",
     EXPRESSION_ERROR: "an expression failed; the message shows it and the values it saw",
     EXPRESSION_TOO_EXPENSIVE: "an expression would have taken too long; use a list function or a run node",
     JOIN_UNREACHABLE: "fewer connections were taken than the join's atLeast, and none is open any more",
@@ -141,6 +143,8 @@ NOT_RETRIED = frozenset(
         EXPRESSION_TOO_EXPENSIVE,
         OUTPUT_INVALID,
         OUTPUT_TOO_LARGE,
+        INPUT_TOO_LARGE,
+        STORAGE_FULL,
         MAX_ITERATIONS_EXCEEDED,
         JOIN_UNREACHABLE,
         HTTP_REFUSED,

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from fairlead.model.children import Parent
-from fairlead.model.events import Error
+from fairlead.model.events import Error, Large
 from fairlead.model.ids import prefix_of
 
 PENDING = "Pending"
@@ -248,6 +248,7 @@ class Counters(msgspec.Struct):
     timed_nodes: int = 0
     progress_mark: int = 0  # the last tenth reported by ProgressUpdated
     since_checkpoint: int = 0
+    stored: int = 0  # bytes of large values
 
 
 class State(msgspec.Struct):
@@ -312,6 +313,7 @@ class State(msgspec.Struct):
     result: str | None = None
     reason: str | None = None
     parent: Parent | None = None
+    large: list[Large] = []  # in checkpoints alone: the values that stand in blobs, see `model.large`
 
     @property
     def ended(self) -> bool:

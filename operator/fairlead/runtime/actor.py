@@ -15,17 +15,13 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 
-import msgspec
-
 from fairlead.engine.caching import fill_of
 from fairlead.engine.effects import effects_of, unanswered_of
 from fairlead.engine.engine import Engine
-from fairlead.engine.evolve import fold
 from fairlead.engine.graph import Graph
 from fairlead.engine.steering import standing
 from fairlead.engine.summary import status
 from fairlead.model import commands as c
-from fairlead.model import state as states
 from fairlead.model.effects import (
     AnyEffect,
     FillCache,
@@ -36,12 +32,13 @@ from fairlead.model.effects import (
     SteerChild,
     StopAttempt,
 )
-from fairlead.model.errors import Bug, Conflict, LogDamaged, Unavailable
+from fairlead.model.errors import Conflict, Unavailable
 from fairlead.model.events import Event, NodeCompleted
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
 from fairlead.runtime.caching import Caching
-from fairlead.runtime.ports import Checkpoints, Children, Clock, EventLog, Runner, StatusSink
+from fairlead.runtime.journal import Journal
+from fairlead.runtime.ports import Children, Clock, Runner, StatusSink
 
 STATUS_PERIOD = SECOND
 """How often the status is written while the phase stays the same."""
@@ -51,44 +48,14 @@ MAX_BATCH = 256
 Listener = Callable[[list[Event], State], None]
 
 
-async def load_state(uid: str, log: EventLog, checkpoints: Checkpoints | None) -> State:
-    """The fold of a log, from the newest checkpoint that fits it. Raises LogDamaged."""
-    return (await _load(uid, log, checkpoints))[0]
-
-
-async def _load(uid: str, log: EventLog, checkpoints: Checkpoints | None) -> tuple[State, list[Event]]:
-    """The fold of a log, and the events that were folded for it."""
-    kept = await checkpoints.latest(uid) if checkpoints is not None else None
-    if kept is not None:
-        seq, data = kept
-        try:
-            state = states.decode(data)
-            if state.seq == seq and state.uid == uid:
-                events = await log.read(uid, seq)
-                return _fold(events, state), events
-        except (msgspec.DecodeError, Bug):
-            pass  # a checkpoint that does not fit the log is thrown away: the log has all
-    events = await log.read(uid)
-    return _fold(events, State()), events
-
-
-def _fold(events: list[Event], state: State) -> State:
-    try:
-        return fold(events, state)
-    except Bug as wrong:
-        raise LogDamaged(f"the log does not fold: {wrong}", seq=state.seq + 1) from wrong
-
-
 class Actor:
     """The running half of one execution."""
 
-    def __init__(  # noqa: PLR0913 - one argument per port
+    def __init__(
         self,
-        uid: str,
+        journal: Journal,
         graph: Graph,
         *,
-        log: EventLog,
-        checkpoints: Checkpoints,
         runner: Runner,
         children: Children,
         status: StatusSink,
@@ -96,11 +63,10 @@ class Actor:
         clock: Clock,
         listener: Listener | None = None,
     ) -> None:
-        self.uid = uid
+        self.uid = journal.uid
         self.graph = graph
         self.engine = Engine(graph)
-        self._log = log
-        self._checkpoints = checkpoints
+        self._journal = journal
         self._runner = runner
         self._children = children
         self._status = status
@@ -124,7 +90,7 @@ class Actor:
 
     async def load(self) -> None:
         """Fold the log; what a crash left undone is taken up with the next command."""
-        state, events = await _load(self.uid, self._log, self._checkpoints)
+        state, events = await self._journal.take_up()
         self._committed = state.seq
         self.engine = Engine(self.graph, state) if state.seq else Engine(self.graph)
         for event in events:
@@ -197,7 +163,7 @@ class Actor:
     async def _commit(self, events: list[Event]) -> None:
         if not events:
             return
-        await self._log.append(self.uid, self._committed, events)
+        await self._journal.append(self._committed, events)
         self._committed = events[-1].seq
         if self._listener is not None:
             self._listener(events, self.state)
@@ -224,7 +190,7 @@ class Actor:
             case LookUp():
                 await self._look_up([effect])
             case SaveCheckpoint():
-                await self._checkpoints.save(self.uid, self.state.seq, states.encode(self.state))
+                await self._journal.save(self.state)
 
     async def _look_up(self, lookups: list[LookUp]) -> None:
         """Ask the cache, and hear its answers with whatever else has arrived."""

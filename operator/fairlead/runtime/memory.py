@@ -5,12 +5,11 @@ The log keeps stored forms, not objects: what is read back has gone through the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from fairlead.engine.evolve import fold
 from fairlead.model.commands import Create, Wish
 from fairlead.model.effects import StartChild
 from fairlead.model.errors import Bug, Conflict, LogDamaged
@@ -18,6 +17,7 @@ from fairlead.model.events import Event, decode, encode
 from fairlead.model.manifests import WorkflowSpec, digest
 from fairlead.model.state import State
 from fairlead.runtime.children import Child, demand_room, workflow_among
+from fairlead.runtime.journal import Journal
 
 _CHECKPOINTS_KEPT = 2
 
@@ -109,6 +109,22 @@ class MemoryCache:
         self.drop_now(key, entry)
 
 
+class MemoryBlobs:
+    """Blobs; `stored` are their bytes by uid and digest, for tests to look at and to tamper with."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, dict[str, bytes]] = {}
+
+    async def keep(self, uid: str, blobs: Mapping[str, bytes]) -> None:
+        kept = self.stored.setdefault(uid, {})
+        for name, data in blobs.items():
+            kept.setdefault(name, data)
+
+    async def fetch(self, uid: str, digests: Collection[str]) -> dict[str, bytes]:
+        kept = self.stored.get(uid, {})
+        return {digest: kept[digest] for digest in digests if digest in kept}
+
+
 class MemoryStatus:
     """A StatusSink; `shown` are the last statuses by uid."""
 
@@ -122,10 +138,12 @@ class MemoryStatus:
 class MemoryRegistry:
     """A Registry over a log in memory; `births` are what each child begins with, `wishes` what is wished for, by uid."""
 
-    def __init__(self, log: MemoryLog, workflows: Mapping[str, WorkflowSpec | str]) -> None:
+    def __init__(
+        self, log: MemoryLog, workflows: Mapping[str, WorkflowSpec | str], blobs: MemoryBlobs | None = None
+    ) -> None:
         self.births: dict[str, Create] = {}
         self.wishes: dict[str, Wish] = {}
-        self._log = log
+        self._log, self._blobs = log, blobs or MemoryBlobs()
         self._workflows = workflows
         self._names: dict[str, Child] = {}
 
@@ -164,7 +182,7 @@ class MemoryRegistry:
         self.wishes[child.uid] = change(self.wishes[child.uid])
 
     async def state(self, child: Child) -> State:
-        return fold(await self._log.read(child.uid))
+        return await Journal(child.uid, self._log, MemoryCheckpoints(), self._blobs).load()
 
     def add(self, child: Child) -> None:
         """An execution that no node has started."""

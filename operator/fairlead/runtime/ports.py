@@ -6,7 +6,7 @@ reference. Errors are those of `model.errors`: `Conflict` to load again, `Unavai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from fairlead.model.effects import StartAttempt, StartChild, SteerChild, StopAttempt
@@ -14,7 +14,10 @@ from fairlead.model.events import Event
 
 
 class EventLog(Protocol):
-    """The log of every execution: append-only, gapless, one writer at a time by compare-and-set."""
+    """The log of every execution: append-only, gapless, one writer at a time by compare-and-set.
+
+    It keeps events as they come: large values have been taken out of them (`runtime.journal`), and are put back by who reads.
+    """
 
     async def append(self, uid: str, after: int, events: Sequence[Event]) -> None:
         """Commit events `after + 1 …` all together, or none.
@@ -34,6 +37,22 @@ class Checkpoints(Protocol):
 
     async def latest(self, uid: str) -> tuple[int, bytes] | None:
         """The newest state kept and its sequence number."""
+
+
+class Blobs(Protocol):
+    """Large values of an execution, by the digest of their bytes; they live as long as its log.
+
+    A home may cut and compress what it keeps as it likes. It need not check what it gives back: the reader does.
+    """
+
+    async def keep(self, uid: str, blobs: Mapping[str, bytes]) -> None:
+        """Keep blobs of at most some MiB each, on the disk when this returns; one that is kept already is fine.
+
+        Raises Unavailable if the home refuses to write.
+        """
+
+    async def fetch(self, uid: str, digests: Collection[str]) -> dict[str, bytes]:
+        """Those of the blobs that there are. Raises Unavailable."""
 
 
 class Runner(Protocol):

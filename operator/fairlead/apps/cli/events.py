@@ -33,6 +33,9 @@ Follow = Annotated[
 PAUSE = 0.1
 """Seconds between two looks at the store."""
 
+WHOLE = 64 * 1024
+"""Bytes of JSON up to which a value is shown; a larger one is shown as its digest and size."""
+
 Json = dict[str, Any]
 
 
@@ -48,7 +51,7 @@ def events(
     """Show what happened in an execution: its event log, from the start, and live with --follow.
 
     With -o json it is one list, with --follow one JSON object a line. VariableChanged and ConditionEvaluated are made from
-    other events, so they come only when --type asks for them.
+    other events, so they come only when --type asks for them. A value of more than 64 KiB is shown as its digest and size.
 
     Examples:
       fairlead events order-qwxyz
@@ -66,7 +69,8 @@ def events(
         for node in nodes or ():
             executions.node_of(opened, record, node)
         if not follow:
-            found = [form for form in _forms(executions.inline(opened.read(uid))) if wanted(form)]
+            read = executions.journal_of(opened, uid).read(up_to=WHOLE)
+            found = [form for form in _forms(executions.inline(read)) if wanted(form)]
             if output is not None:
                 document(found, output)
             else:
@@ -124,7 +128,7 @@ def _live(store: Any, uid: str) -> Iterator[Json | None]:
     """The forms of all events until the run has ended; None after each batch."""
     import time
 
-    from fairlead.apps.cli.executions import inline
+    from fairlead.apps.cli.executions import inline, journal_of
     from fairlead.model.events import Redriven
 
     ends = {"ExecutionCompleted", "ExecutionFailed", "ExecutionCancelled"}
@@ -133,7 +137,7 @@ def _live(store: Any, uid: str) -> Iterator[Json | None]:
         version = store.data_version()
         if version != seen:
             seen = version
-            batch = inline(store.read(uid, seq))
+            batch = inline(journal_of(store, uid).read(seq, up_to=WHOLE))
             for event in batch:
                 seq = event.seq
                 kind = type(event).__name__

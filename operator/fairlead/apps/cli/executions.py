@@ -17,6 +17,7 @@ from fairlead.model.times import format_duration, format_time
 if TYPE_CHECKING:
     from fairlead.engine.graph import Graph, NodeDef
     from fairlead.model.state import State
+    from fairlead.runtime.journal import Journal
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -71,13 +72,18 @@ class Execution(NamedTuple):
 
 def load(store: Store, name: str) -> Execution:
     """An execution of a store. Raises NotFound and LogDamaged."""
-    from fairlead.runtime.actor import load_state
-
     record = store.get(name)
-    state = inline(load_state(record.uid, store, store))
+    state = inline(journal_of(store, record.uid).load())
     return Execution(
         record, store.wish(record.uid), store.wish_version(record.uid), graph_of(store, record), state
     )
+
+
+def journal_of(store: Store, uid: str) -> Journal:
+    """The log of an execution with its checkpoints and large values."""
+    from fairlead.local import journals
+
+    return journals.journal_of(store, uid)
 
 
 def graph_of(store: Store, record: ExecutionRecord) -> Graph:
@@ -111,6 +117,20 @@ def status_of(found: Execution) -> Json:
         return {"phase": "Pending", "createdAt": format_time(found.record.created_at)}
     behind = 0 if taken_up(found.wish, found.state) else 1
     return status(found.graph, found.state, now(), generation=max(1, found.generation - behind))
+
+
+def whole_status_of(found: Execution) -> Json:
+    """The same with all variables and outputs whole, as the fold has them: for documents, whose readers want the values."""
+    status = status_of(found)
+    if found.state.phase:
+        status |= {"variables": found.state.variables, "outputs": found.state.outputs}
+        more = {
+            name: left
+            for name, left in status.pop("more", {}).items()
+            if name not in ("variables", "outputs")
+        }
+        status |= {"more": more} if more else {}
+    return status
 
 
 def taken_up(wish: Wish, state: State) -> bool:

@@ -42,7 +42,8 @@ def list_(output: AsListing = None, store: StorePath = None, local: Local = Fals
 def get(name: Name, output: AsListing = None, store: StorePath = None, local: Local = False) -> None:
     """Show one execution: phase, progress, times, the states of its nodes, what it waits for, what came out.
 
-    With -o json it is the WorkflowExecution object; `metrics` beside its status has the figures and the nodes.
+    With -o json it is the WorkflowExecution object, its outputs and variables whole however large; `metrics` beside its status
+    has the figures and the nodes.
 
     Examples:
       fairlead get order-qwxyz
@@ -56,9 +57,11 @@ def get(name: Name, output: AsListing = None, store: StorePath = None, local: Lo
     with executions.open_store(store) as opened:
         found = executions.load(opened, name)
         owner = opened.owner(found.record.uid)
+        children = opened.children_by_phase(found.record.uid)
     now = executions.now()
     status, figures = executions.status_of(found), metrics(found.state, now)
     if output in (Listing.JSON, Listing.YAML):
+        status = executions.whole_status_of(found)
         whole = executions.object_of(found.record, found.wish, found.generation, status)
         whole["metrics"] = {**details.figures(figures), "nodes": nodes.data(found.graph, found.state)}
         document(whole, output)
@@ -69,6 +72,9 @@ def get(name: Name, output: AsListing = None, store: StorePath = None, local: Lo
         facts.append(
             ("Started by", f"{parent.node} of {parent.name}{'' if parent.wait else ', which does not wait'}")
         )
+    if children:
+        phases = ", ".join(f"{count} {phase}" for phase, count in children.items())
+        facts.append(("Children", f"{phases}; `fairlead list` names them"))
     if not found.state.ended:
         go_on = f"fairlead run --resume {name}{executions.store_option(store)}"
         facts.append(("Run by", f"process {owner}" if owner else f"no process: `{go_on}` goes on"))

@@ -11,13 +11,14 @@ from typing import Any
 import msgspec
 
 from fairlead.apps.cli import executions
+from fairlead.apps.cli.events import WHOLE
 from fairlead.apps.cli.sources import read_text
 from fairlead.apps.views.words import count
 from fairlead.engine.derived import DERIVED, event_of, readable
 from fairlead.engine.evolve import evolve
 from fairlead.local.store import Store
 from fairlead.model import state as states
-from fairlead.model.errors import Bug, InvalidInput, NotFound
+from fairlead.model.errors import Bug, InvalidInput, LogDamaged, NotFound
 from fairlead.model.events import Event, ExecutionCreated
 from fairlead.model.state import State
 
@@ -57,16 +58,20 @@ def of_execution(name: str, path: Path | None) -> Verdict:
         damage = store.damage(record.uid)
         if damage is not None:
             return Verdict(name, store.last_seq(record.uid), "", difference=str(damage), seq=damage.seq or 0)
-        events = executions.inline(store.read(record.uid))
+        journal = executions.journal_of(store, record.uid)
         state = State()
-        kept = executions.inline(store.latest(record.uid))
+        try:
+            events = executions.inline(journal.read())
+        except LogDamaged as found:
+            return Verdict(name, store.last_seq(record.uid), "", difference=str(found), seq=found.seq or 0)
+        kept = executions.inline(journal.checkpoint())
         compared = ["the hashes of the log"]
         try:
             for event in events:
                 _fold(state, event)
-                if kept is not None and kept[0] == event.seq:
+                if kept is not None and kept.seq == event.seq:
                     _compare_checkpoint(kept, state)
-                    compared.append(f"the checkpoint at event {kept[0]}")
+                    compared.append(f"the checkpoint at event {kept.seq}")
             _compare_record(store, name, state)
             compared.append("the recorded phase and times")
         except _Different as found:
@@ -79,11 +84,12 @@ def of_file(file: Path, path: Path | None) -> Verdict:
     state = State()
     found: list[Event] = []
     try:
+        whole = _Whole(path)
         for event in _exported(file):
             if event.seq != state.seq + 1:
                 seq = state.seq + 1
                 raise _Different(f"event {seq} is missing: {event.seq} follows {state.seq} in {file}", seq)
-            _fold(state, event)
+            _fold(state, whole.of(event, state.uid))
             found.append(event)
         if not found:
             raise InvalidInput(f"{file} has no events; expected what `fairlead events ID -o json` prints")
@@ -91,6 +97,28 @@ def of_file(file: Path, path: Path | None) -> Verdict:
     except _Different as difference:
         return Verdict(state.name or str(file), len(found), state.phase, (), str(difference), difference.seq)
     return Verdict(state.name, len(found), state.phase, compared)
+
+
+class _Whole:
+    """Events with the values that an export leaves out because they are large; the store that has them gives them."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._events: list[Event] | None = None
+
+    def of(self, event: Event, uid: str) -> Event:
+        """The event itself if it is whole. Raises InvalidInput where the store does not have it."""
+        if not event.large:
+            return event
+        if self._events is None:
+            with executions.open_store(self._path) as store:
+                self._events = executions.inline(executions.journal_of(store, uid).read())
+        if event.seq > len(self._events):
+            raise InvalidInput(
+                f"event {event.seq} leaves out a value of {event.large[0].size} bytes; expected the store that has it,"
+                " see --store"
+            )
+        return self._events[event.seq - 1]
 
 
 def _fold(state: State, event: Event) -> None:
@@ -105,12 +133,11 @@ def _fold(state: State, event: Event) -> None:
         ) from wrong
 
 
-def _compare_checkpoint(kept: tuple[int, bytes], state: State) -> None:
-    seq, recorded = kept
-    folded = states.encode(state)
+def _compare_checkpoint(kept: State, state: State) -> None:
+    folded, recorded = states.encode(state), states.encode(kept)
     if folded != recorded:
         place = _first_difference(msgspec.json.decode(folded), msgspec.json.decode(recorded))
-        raise _Different(f"after event {seq} the fold differs from the checkpoint: {place}", seq)
+        raise _Different(f"after event {kept.seq} the fold differs from the checkpoint: {place}", kept.seq)
 
 
 def _compare_record(store: Store, name: str, state: State) -> None:
@@ -137,7 +164,7 @@ def _compare_store(events: Sequence[Event], path: Path | None) -> tuple[str, ...
         with executions.open_store(path) as store:
             if store.get(created.name).uid != created.uid:
                 return ("the legal moves",)
-            stored = executions.inline(store.read(created.uid))
+            stored = executions.inline(executions.journal_of(store, created.uid).read(up_to=WHOLE))
     except NotFound:
         return ("the legal moves",)
     for event, recorded in zip(events, stored, strict=False):

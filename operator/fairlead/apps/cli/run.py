@@ -203,7 +203,7 @@ def _drive(
     status = executions.status_of(found)
     with suppress(BrokenOutput):  # whoever has stopped reading still gets the exit code
         if output is not None:
-            document(status, output)
+            document(executions.whole_status_of(found), output)
         else:
             _print(name, {**status, "waitingFor": ()} if interrupted else status)
         _hint(name, status["phase"], executions.store_option(place), interrupted=interrupted)

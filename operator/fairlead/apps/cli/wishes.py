@@ -89,7 +89,10 @@ def _wish(name: str, store: Path | None, what: str, **changes: object) -> None:
         else:
             unended = (s.PENDING, s.RUNNING, s.SUSPENDED, "Compensating")
             _demand(name, what, row.phase, unended, "one that has not ended")
-            opened.set_wish(name, **changes)  # type: ignore[arg-type]
+            wish = opened.set_wish(name, **changes)  # type: ignore[arg-type]
+            if what == "resume" and wish.held:
+                out(f"{name}: its parent is suspended, and it goes on when that is resumed")
+                return
         owner = opened.owner(row.uid)
     if owner:
         out(f"{name}: {what} asked for; process {owner} takes it up")

@@ -14,7 +14,12 @@ first expression does.
 
 from __future__ import annotations
 
-from fairlead.engine.expressions.errors import ExpressionError, ExpressionSyntaxError, ExpressionTooExpensive
+from fairlead.engine.expressions.errors import (
+    ExpressionError,
+    ExpressionResultTooLarge,
+    ExpressionSyntaxError,
+    ExpressionTooExpensive,
+)
 from fairlead.engine.expressions.expressions import Expression, compile_condition, compile_expression
 from fairlead.engine.expressions.templates import Template, compile_template
 
@@ -22,6 +27,7 @@ __all__ = [
     "RUNTIME_VERSION",
     "Expression",
     "ExpressionError",
+    "ExpressionResultTooLarge",
     "ExpressionSyntaxError",
     "ExpressionTooExpensive",
     "Template",

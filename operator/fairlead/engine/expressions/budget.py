@@ -20,6 +20,10 @@ class TooExpensive(ValueError):
     """A limit was reached; the message says which and what to do instead."""
 
 
+class ResultTooLarge(TooExpensive):
+    """What an expression gives is larger than a value may be."""
+
+
 class Evaluation:
     """One evaluation: the seed of its `uuid()`s, its work so far, and what stopped it."""
 

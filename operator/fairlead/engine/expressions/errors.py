@@ -89,3 +89,9 @@ class ExpressionError(FairleadError):
 
 class ExpressionTooExpensive(ExpressionError):
     """Evaluating the expression would hold everything else up, or give more than one value may hold."""
+
+    reason = "ExpressionTooExpensive"
+
+
+class ExpressionResultTooLarge(ExpressionTooExpensive):
+    """What the expression or template gives is larger than one value may be."""

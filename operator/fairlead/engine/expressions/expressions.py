@@ -12,8 +12,13 @@ from functools import lru_cache
 from typing import Any
 
 from fairlead.engine.expressions import blame, compiler, diagnosis, runtime, syntax, trees
-from fairlead.engine.expressions.budget import Evaluation, TooExpensive
-from fairlead.engine.expressions.errors import ExpressionError, ExpressionTooExpensive, cut
+from fairlead.engine.expressions.budget import Evaluation, ResultTooLarge, TooExpensive
+from fairlead.engine.expressions.errors import (
+    ExpressionError,
+    ExpressionResultTooLarge,
+    ExpressionTooExpensive,
+    cut,
+)
 from fairlead.engine.expressions.limits import INT_MAX, INT_MIN, RESULT, SHOWN_VALUES
 from fairlead.engine.expressions.reads import Path, as_tree, read_paths, static_path
 from fairlead.engine.expressions.values import (
@@ -76,7 +81,7 @@ class Expression:
             if reader.nul:
                 raise Unfit(NUL)
         except TooExpensive as error:
-            raise ExpressionTooExpensive(self.source, str(error), self._seen(scope)) from None
+            raise _refusal(error)(self.source, str(error), self._seen(scope)) from None
         except Unfit as error:
             raise ExpressionError(self.source, str(error), self._seen(scope)) from None
         if "now" in data:
@@ -92,7 +97,7 @@ class Expression:
                 raise TooExpensive(evaluation.stopped)
             return self._finish(result, evaluation)
         except TooExpensive as error:
-            raise ExpressionTooExpensive(self.source, str(error), self._seen(data)) from None
+            raise _refusal(error)(self.source, str(error), self._seen(data)) from None
         except (ValueError, RuntimeError, TypeError, OverflowError) as error:
             if evaluation.interrupt is not None:
                 raise evaluation.interrupt from None
@@ -119,7 +124,7 @@ class Expression:
     def _pass_on(self, value: Any, reader: Reader) -> Any:
         """The value of an expression that is nothing but a path: what stands there, untouched and uncopied."""
         if reader.size > RESULT:
-            raise TooExpensive(f"its result is larger than {RESULT // 1024} KiB")
+            raise ResultTooLarge(f"its result is {reader.size} bytes, and {RESULT // 1024} KiB is the most")
         if self._condition and type(value) is not bool:
             raise Unfit(_no_condition(value))
         return value
@@ -155,6 +160,10 @@ class Expression:
                 break
             seen[name] = text
         return seen
+
+
+def _refusal(error: TooExpensive) -> type[ExpressionTooExpensive]:
+    return ExpressionResultTooLarge if isinstance(error, ResultTooLarge) else ExpressionTooExpensive
 
 
 def _shown(value: Any) -> str:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from fairlead.engine.expressions.budget import Evaluation
-from fairlead.engine.expressions.errors import ExpressionSyntaxError, ExpressionTooExpensive
+from fairlead.engine.expressions.errors import ExpressionResultTooLarge, ExpressionSyntaxError
 from fairlead.engine.expressions.expressions import NO_LOCALS, Expression, compile_expression
 from fairlead.engine.expressions.limits import DEPTH, RESULT
 from fairlead.engine.expressions.reads import Path, shortest
@@ -135,7 +135,7 @@ class _Run:
     def count(self, size: int, part: _String) -> None:
         self.left -= size
         if self.left < 0:
-            raise ExpressionTooExpensive(
+            raise ExpressionResultTooLarge(
                 part.text, f"the whole template gives more than {RESULT // 1024} KiB"
             )
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from fairlead.engine.expressions.budget import TooExpensive
+from fairlead.engine.expressions.budget import ResultTooLarge, TooExpensive
 from fairlead.engine.expressions.limits import DEPTH, INT_MAX, INT_MIN, READ
 from fairlead.model.times import format_duration
 
@@ -178,7 +178,8 @@ class Reader:
     def _check(self) -> None:
         if self.size > READ:
             raise TooExpensive(
-                f"it reads more than {READ // 1024 // 1024} MiB; name the parts that it needs, or do it in a `run` node"
+                f"it reads {self.size} bytes, and {READ // 1024 // 1024} MiB is the most; name the parts that it needs, or do"
+                " it in a `run` node"
             )
 
 
@@ -220,7 +221,7 @@ class Writer:
         kind = type(value)
         self.left -= len(value) + 2 if kind is str else 2
         if self.left < 0:
-            raise TooExpensive(f"its result is larger than {self.limit // 1024} KiB")
+            raise ResultTooLarge(f"its result is larger than {self.limit // 1024} KiB")
         if kind is str or kind is bool or value is None:
             return value
         if kind is int:

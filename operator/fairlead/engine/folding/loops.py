@@ -7,16 +7,27 @@ state grows neither with the passes nor with failures that are handled.
 
 from __future__ import annotations
 
+from typing import Any
+
 from fairlead.engine.folding.keeping import forget_scope
 from fairlead.engine.folding.moves import node_at, open_path, reset
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.ids import key_of
-from fairlead.model.state import ScopeState, State
+from fairlead.model.state import LoopState, ScopeState, State
 
 
 def loop_started(state: State, event: e.LoopStarted) -> None:
     state.loops[key_of(event.node)].items = event.items
+    state.counters.stored += event.stored
+
+
+def collected_outputs(loop: LoopState, key: str, branches: list[str]) -> dict[str, Any]:
+    """The outputs of a container from what its bodies gave: of these branches, in this order, or of all its items."""
+    if branches:
+        return {name: loop.results[f"{key}.{name}/"] for name in branches}
+    results = loop.results
+    return {"items": [results.get(f"{key}[{index}]/") for index in range(loop.opened)], "failed": loop.failed}
 
 
 def opened(state: State, event: e.LoopIteration | e.BranchStarted) -> None:
@@ -53,9 +64,13 @@ def body_ended(state: State, event: e.BodyEnded) -> None:
     gone = event.scope
     if event.error is None:
         loop.succeeded += 1
-        loop.results[event.scope] = event.outputs
         if is_while:
             gone, loop.last = loop.last, event.scope
+        else:
+            loop.results[event.scope] = event.outputs
+            state.counters.stored += event.stored
+        if scope.path in state.path_children:
+            _forget_paths(state, scope.path)
     else:
         loop.failed += 1
         if loop.failure is None:
@@ -65,6 +80,14 @@ def body_ended(state: State, event: e.BodyEnded) -> None:
             return
     if gone:
         forget_scope(state, gone, state.nodes[key])
+
+
+def _forget_paths(state: State, path: str) -> None:
+    """No path of a body that succeeded opens another one: how many each has opened need not be known any more."""
+    pending = [path]
+    while pending:
+        parent = pending.pop()
+        pending += [f"{parent}.{child}" for child in range(state.path_children.pop(parent, 0))]
 
 
 def loop_completed(state: State, event: e.LoopCompleted) -> None:

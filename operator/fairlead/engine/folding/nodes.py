@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fairlead.engine.folding.keeping import end_loop, retry_loop, start_loop
+from fairlead.engine.folding.loops import collected_outputs
 from fairlead.engine.folding.moves import end_node, move_node, node_at, pausable, settle, uncount
 from fairlead.model import events as e
 from fairlead.model import state as s
@@ -75,6 +76,7 @@ def scheduled(state: State, event: e.NodeScheduled) -> None:
     node.held, node.lost = "", False
     if event.values is not None:
         node.values = event.values
+        state.counters.stored += event.stored
     node.scheduled_at = event.at
     if event.start_deadline is not None:
         state.timers.set(f"attempt/{key}", event.start_deadline)
@@ -182,8 +184,12 @@ def fallback(state: State, event: e.NodeFallback) -> None:
 def node_completed(state: State, event: e.NodeCompleted) -> None:
     key = key_of(event.node)
     node = node_at(state, key)
+    given = event.outputs
+    if event.collected is not None:
+        given = collected_outputs(state.loops[key], key, event.collected)
     end_node(state, key, node, event)
-    node.path, node.port, node.given = event.path, event.port, event.outputs or None
+    node.path, node.port, node.given = event.path, event.port, given or None
+    state.counters.stored += event.stored
     node.error = None
     if event.via:
         node.via = event.via

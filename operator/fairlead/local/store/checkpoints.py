@@ -9,6 +9,7 @@ import hashlib
 import sqlite3
 
 from fairlead.local.store.database import Database
+from fairlead.local.store.logs import chain_at
 
 _KEPT = 2
 
@@ -40,5 +41,4 @@ def latest(database: Database, uid: str) -> tuple[int, bytes] | None:
 
 
 def _seal(connection: sqlite3.Connection, uid: str, seq: int, state: bytes) -> bytes:
-    found = connection.execute("SELECT chain FROM events WHERE uid = ? AND seq = ?", (uid, seq)).fetchone()
-    return hashlib.sha256((found[0] if found else b"") + state).digest()
+    return hashlib.sha256((chain_at(connection, uid, seq) or b"") + state).digest()

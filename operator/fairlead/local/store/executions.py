@@ -197,6 +197,8 @@ _UNPIN = (
 )
 _DELETE = (
     "DELETE FROM events WHERE uid = ?",
+    "DELETE FROM segments WHERE uid = ?",
+    "DELETE FROM blobs WHERE uid = ?",
     "DELETE FROM logs WHERE uid = ?",
     "DELETE FROM checkpoints WHERE uid = ?",
     "DELETE FROM wishes WHERE uid = ?",

@@ -16,6 +16,7 @@ from fairlead.local.store.logs import ENDED
 from fairlead.local.store.records import ExecutionRecord
 from fairlead.model.commands import Wish
 from fairlead.model.errors import NotFound
+from fairlead.model.state import PENDING
 
 _BELOW = """
 WITH RECURSIVE below(uid) AS (
@@ -59,6 +60,17 @@ def tree_size(database: Database, root: str) -> int:
     """How many executions a tree has, the first one included."""
     row = database.row("SELECT count(*) FROM executions WHERE root = ?", root)
     return 1 + (int(row[0]) if row else 0)
+
+
+def children_by_phase(database: Database, uid: str) -> dict[str, int]:
+    """How many executions the nodes of one have started, by phase."""
+    rows = database.rows(
+        "SELECT coalesce(l.phase, ?), count(*) FROM executions e LEFT JOIN logs l ON l.uid = e.uid"
+        " WHERE e.parent = ? GROUP BY 1 ORDER BY 1",
+        PENDING,
+        uid,
+    )
+    return dict(rows)
 
 
 def change_wish(database: Database, uid: str, change: Callable[[Wish], Wish]) -> None:

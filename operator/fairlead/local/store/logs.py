@@ -3,6 +3,7 @@
 `chain` of event n is a hash over `chain` of n-1 and the stored form of n; before event 1 stands a hash of the uid. So a change
 shows at the event that was changed, and an event of another log does not fit. Length and last hash are kept in `logs`, written in
 the same transaction, so that a lost tail shows too. The phase is kept there as the log tells it, for lists and deletion.
+Old events are packed, see `segments`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from fairlead.engine.transitions import EXECUTION
+from fairlead.local.store import segments
 from fairlead.local.store.database import Database
 from fairlead.model.errors import Bug, Conflict, LogDamaged
 from fairlead.model.events import AnyEvent, Event, decode, encode
@@ -58,27 +60,34 @@ def append(database: Database, uid: str, after: int, events: Sequence[Event]) ->
             " finished_at = excluded.finished_at",
             (uid, entries[-1][1], chain, phase, started, finished),
         )
+        segments.pack(connection, uid, after, entries[-1][1])
 
 
 def read(database: Database, uid: str, after: int = 0) -> list[Event]:
     """The events after a sequence number. Raises LogDamaged naming the first bad one."""
     with database.snapshot() as connection:
         last, end, *_ = _end_of(connection, uid)
-        begin, entries = _root(uid), connection.execute(_ENTRIES, (uid, after)).fetchall()
-        if 0 < after <= last:
-            begin = _chain_at(connection, uid, after)
+        events = list(_packed(connection, uid, after))
+        start = max(after, events[-1].seq) if events else after
+        entries = connection.execute(_ENTRIES, (uid, start)).fetchall()
+        begin = _root(uid)
+        if 0 < start <= last:
+            begin = _chain_of(connection, uid, start)
     if after > last and not entries:
         return []
-    return list(_checked(uid, after, begin, entries, last, end))
+    return [*events, *_checked(uid, start, begin, entries, last, end)]
 
 
 def first_bad(database: Database, uid: str) -> LogDamaged | None:
     """What is wrong with the first event that is missing, changed or unreadable."""
     with database.snapshot() as connection:
         last, end, *_ = _end_of(connection, uid)
-        entries = connection.execute(_ENTRIES, (uid, 0))
+        start = 0
         try:
-            for _ in _checked(uid, 0, _root(uid), entries, last, end):
+            for event in _packed(connection, uid, 0):
+                start = event.seq
+            begin = _chain_of(connection, uid, start) if start else _root(uid)
+            for _ in _checked(uid, start, begin, connection.execute(_ENTRIES, (uid, start)), last, end):
                 pass
         except LogDamaged as damage:
             return damage
@@ -112,14 +121,58 @@ def _end_of(connection: sqlite3.Connection, uid: str) -> tuple[int, bytes, str, 
     return found or (0, _root(uid), "", None, None)
 
 
-def _chain_at(connection: sqlite3.Connection, uid: str, seq: int) -> bytes:
+def chain_at(connection: sqlite3.Connection, uid: str, seq: int) -> bytes | None:
+    """The hash of the chain at an event; None where there is no such event that can be read."""
     found = connection.execute(
         "SELECT CAST(chain AS BLOB) FROM events WHERE uid = ? AND seq = ?", (uid, seq)
     ).fetchone()
-    if found is None:
-        raise _damaged(uid, seq, "is missing")
-    chain: bytes = found[0]
+    if found is not None:
+        return bytes(found[0])
+    try:
+        segment = segments.holding(connection, uid, seq)
+    except segments.Unpackable:
+        return None
+    if segment is None:
+        return None
+    first, last, forms, end = segment
+    if seq == last:
+        return end
+    chain = segments.chain_before(connection, uid, first) or _root(uid)
+    for form in forms[: seq - first + 1]:
+        chain = _link(chain, form)
     return chain
+
+
+def _chain_of(connection: sqlite3.Connection, uid: str, seq: int) -> bytes:
+    chain = chain_at(connection, uid, seq)
+    if chain is None:
+        raise _damaged(uid, seq, "is missing")
+    return chain
+
+
+def _packed(connection: sqlite3.Connection, uid: str, after: int) -> Iterator[AnyEvent]:
+    """The events after a number that are packed, each segment checked as a whole."""
+    chain: bytes | None = None
+    expected = 0
+    try:
+        for first, last, forms, end in segments.read(connection, uid, after):
+            if first != (expected or first):
+                raise _damaged(uid, expected, f"is missing; expected it before {first}")
+            if chain is None:
+                chain = _root(uid) if first == 1 else segments.chain_before(connection, uid, first)
+                if chain is None:
+                    raise _damaged(uid, first - 1, "is missing")
+            found = [_event(uid, seq, form) for seq, form in enumerate(forms, first)]
+            for form in forms:
+                chain = _link(chain, form)
+            if chain != end:
+                raise _damaged(
+                    uid, first, f"or one of those up to {last} was changed: they do not fit their hash"
+                )
+            expected = last + 1
+            yield from found[max(0, after - first + 1) :]
+    except segments.Unpackable as wrong:
+        raise _damaged(uid, wrong.first, str(wrong)) from wrong
 
 
 def _moved(

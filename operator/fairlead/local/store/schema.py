@@ -49,7 +49,14 @@ CREATE TABLE cache (
   key TEXT PRIMARY KEY, entry BLOB NOT NULL, expires INTEGER) WITHOUT ROWID;
 CREATE INDEX cache_by_expiry ON cache (expires) WHERE expires IS NOT NULL;
 """
-_STEPS = (_FIRST, _FAMILIES, _CACHE)
+_LARGE_AND_PACKED = """
+CREATE TABLE blobs (
+  uid TEXT NOT NULL, digest TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (uid, digest));
+CREATE TABLE segments (
+  uid TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, data BLOB NOT NULL, chain BLOB NOT NULL,
+  PRIMARY KEY (uid, first))
+"""
+_STEPS = (_FIRST, _FAMILIES, _CACHE, _LARGE_AND_PACKED)
 VERSION = len(_STEPS)
 
 

@@ -1,4 +1,4 @@
-"""The store of a laptop as one object: EventLog, Checkpoints and StatusSink, its Cache, and what commands need besides.
+"""The store of a laptop as one object: EventLog, Checkpoints, Blobs and StatusSink, its Cache, and what commands need besides.
 
 Its async methods do their short synchronous work inline: a step is one transaction, and waiting in threads would cost more.
 """
@@ -6,11 +6,12 @@ Its async methods do their short synchronous work inline: a step is one transact
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
 
+from fairlead.local.store import blobs as large_values
 from fairlead.local.store import checkpoints, executions, families, logs, ownership
 from fairlead.local.store.cache import ResultCache
 from fairlead.local.store.database import PATIENCE, Database
@@ -65,6 +66,14 @@ class Store:
     async def latest(self, uid: str) -> tuple[int, bytes] | None:
         """Checkpoints: the newest state kept."""
         return checkpoints.latest(self._database, uid)
+
+    async def keep(self, uid: str, blobs: Mapping[str, bytes]) -> None:
+        """Blobs: keep large values by the digests of their bytes."""
+        large_values.keep(self._database, uid, blobs)
+
+    async def fetch(self, uid: str, digests: Collection[str]) -> dict[str, bytes]:
+        """Blobs: those that there are."""
+        return large_values.fetch(self._database, uid, digests)
 
     async def publish(self, uid: str, status: dict[str, Any]) -> None:
         """StatusSink: show a status to those who look."""
@@ -151,6 +160,10 @@ class Store:
     def tree_size(self, root: str) -> int:
         """How many executions a tree has, the first one included."""
         return families.tree_size(self._database, root)
+
+    def children_by_phase(self, uid: str) -> dict[str, int]:
+        """How many executions the nodes of one have started, by phase."""
+        return families.children_by_phase(self._database, uid)
 
     def change_wish(self, uid: str, change: Callable[[Wish], Wish]) -> None:
         """Change what is wished for by a function, in one transaction."""

@@ -121,6 +121,10 @@ class ExecutionStatus:
     created_at: Time | None = Field(default=None, description="When it was created.")
     started_at: Time | None = Field(default=None, description="When it started.")
     finished_at: Time | None = Field(default=None, description="When it ended.")
+    more: JsonObject | None = Field(
+        default=None,
+        description="How many paths, waits, variables and outputs were left out; absent if none.",
+    )
     log: LogStatus | None = Field(default=None, description="Where the events are.")
     workflow: PinnedWorkflow | None = Field(default=None, description="What it is pinned to.")
 
