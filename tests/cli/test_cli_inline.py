@@ -114,7 +114,7 @@ def test_an_execution_of_a_workflow_beside_pins_what_that_one_inlines(cli):
     assert {"text": "hello ada"} == cli.json("run", "run.yaml")["outputs"]
 
 
-def test_a_child_is_refused_and_so_is_what_an_action_cannot_do_yet(cli):
+def test_what_an_action_cannot_do_yet_is_refused(cli):
     """Nothing of an action is passed over because it runs inline."""
     cli.write("caller.yaml", caller(), greet({"name": "b", **sh("b"), "compensate": {"set": {"x": 1}}}))
     done = cli("run", "caller.yaml")
@@ -124,6 +124,34 @@ def test_a_child_is_refused_and_so_is_what_an_action_cannot_do_yet(cli):
         "NotSupportedYet: compensate in workflow greet, which runs inline, is not supported yet"
         in done.stderr
     )
+
+
+def test_a_child_inlines_and_an_inlined_workflow_starts_a_child(cli):
+    """What is inlined in a child is pinned with it, and so is what an action may start."""
+    child = {"name": "k", "workflow": {"name": "caller"}}
+    action = {"nodes": [{"name": "c", "workflow": {"name": "greet", "inputs": {"who": "bob"}}}]}
+    starts = manifest("Workflow", "starts", {**action, "outputs": {"text": "${nodes.c.outputs.text}"}})
+    nodes = [child, {"name": "i", "after": ["k"], "workflow": {"name": "starts", "inline": True}}]
+    outputs = {"a": "${nodes.k.outputs.text}", "b": "${nodes.i.outputs.text}"}
+    cli.write("top.yaml", manifest("Workflow", "top", {"nodes": nodes, "outputs": outputs}), starts)
+    cli.write("others.yaml", caller(), greet())
+
+    assert {"a": "hello ada", "b": "hello bob"} == cli.json("run", "top.yaml", "r")["outputs"]
+    assert ["top", "caller", "greet"] == [row["spec"]["workflow"]["name"] for row in cli.json("list")]
+
+
+def test_a_redrive_goes_on_inside_of_an_action(cli):
+    """What had succeeded in it does not run again."""
+    door = cli.folder / "door"
+    shaky = [sh("once", f'echo x >> "{cli.folder}/ran"'), sh("try", f'test -e "{door}"', after=["once"])]
+    cli.write("caller.yaml", caller(), greet(*shaky))
+    assert 1 == cli("run", "caller.yaml", "r").returncode
+
+    door.touch()
+    cli.ok("redrive", "r")
+
+    assert {"text": "hello ada"} == cli.json("run", "--resume", "r")["outputs"]
+    assert "x\n" == (cli.folder / "ran").read_text(encoding="utf-8")
 
 
 def test_cases_name_nodes_of_an_action(cli):
