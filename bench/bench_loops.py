@@ -1,7 +1,8 @@
 """Loops on the engine alone: the cost of an item beside that of a plain node of the same graph size, and of passes.
 
 Targets (issue 4): forEach of 10,000 `set` items within 1.3 times the cost of 10,000 plain nodes, nested 100 x 100 the same; a
-while of 10,000 passes is linear. The baselines are measured in the same run; the status must stay under 64 KiB.
+while of 10,000 passes is linear, and so is a loopback. The baselines are measured in the same run; the status must stay under
+64 KiB.
 """
 
 from __future__ import annotations
@@ -59,6 +60,23 @@ def passes(count: int) -> dict[str, Any]:
     return {"nodes": [{"name": "c", "while": loop}]}
 
 
+def repeats(count: int) -> dict[str, Any]:
+    """A loopback over a fork, a join and a connection out, so that a pass leaves joined paths and late arrivals behind."""
+    nodes = [
+        {"name": "a", "set": {"n": "${pass.index}"}},
+        {"name": "l", "set": {"x": 1}},
+        {"name": "r", "set": {"y": 1}},
+        {"name": "b", "set": {"z": 1}},
+        {"name": "out", "log": {"message": "once"}},
+    ]
+    edges = [{"from": "a", "to": "l"}, {"from": "a", "to": "r"}, {"from": "l", "to": "b"}]
+    back = {"from": "b", "to": "a", "when": f"pass.index < {count}", "loopback": {"maxIterations": count}}
+    return {
+        "nodes": nodes,
+        "connections": [*edges, {"from": "r", "to": "b"}, {"from": "r", "to": "out"}, back],
+    }
+
+
 def run(spec: WorkflowSpec) -> float:
     """CPU seconds of a run, every event encoded as for a log."""
     graph = compile_workflow(spec, "bench")
@@ -111,16 +129,17 @@ def main() -> int:
     """Measure all shapes."""
     tune_collector()
     base = 0.0
-    for shape in (plain, items, nested, passes):
+    for shape in (plain, items, nested, passes, repeats):
         spec = parse_spec(WorkflowSpec, shape(ITEMS))
         cost = statistics.median(run(spec) for _ in range(3)) / ITEMS
         base = base or cost
         print(f"{shape.__name__:7} {cost * 1e6:6.1f} us each  x{cost / base:.2f} of a plain node")
-    small = statistics.median(run(parse_spec(WorkflowSpec, passes(ITEMS // 10))) for _ in range(3)) / (
-        ITEMS // 10
-    )
-    large = statistics.median(run(parse_spec(WorkflowSpec, passes(ITEMS))) for _ in range(3)) / ITEMS
-    print(f"a pass of 10,000 costs x{large / small:.2f} of one of 1,000")
+    for shape, what in ((passes, "a pass"), (repeats, "a loopback's pass")):
+        costs = [
+            statistics.median(run(parse_spec(WorkflowSpec, shape(count))) for _ in range(3)) / count
+            for count in (ITEMS // 10, ITEMS)
+        ]
+        print(f"{what} of 10,000 costs x{costs[1] / costs[0]:.2f} of one of 1,000")
     for count in (ITEMS // 10, ITEMS):
         state, log = grown(count)
         print(f"a while of {count:>6} passes: state {state:,} bytes, log {log:,.0f} bytes a pass")

@@ -116,6 +116,22 @@ def test_the_release_check_runs_on_a_clone_of_this_repository(tmp_path):
     assert not (clone / "build" / "release-check").exists()
 
 
+def test_until_healthy_repeats_until_the_probe_is_content(tmp_path):
+    """A loopback until a node succeeds; with one pass too many its failed port ends the run."""
+    store = tmp_path / "s.db"
+    example = EXAMPLES / "until-healthy.yaml"
+    done = fairlead("run", example, "-o", "json", cwd=tmp_path, store=store)
+    failed = fairlead("run", example, "-i", "needed=9", "-o", "json", cwd=tmp_path, store=store)
+
+    assert {"replicas": 3} == json.loads(done.stdout)["outputs"]
+    status = json.loads(failed.stdout)
+    assert ("Failed", "failed", 5) == (
+        status["phase"],
+        status["result"],
+        status["variables"]["replicas"],
+    )
+
+
 def test_fan_out_runs(tmp_path):
     """Items in their order with null for the failed one, passes counted, the race decided."""
     done = fairlead("run", EXAMPLES / "fan-out.yaml", "-o", "json", cwd=tmp_path, store=tmp_path / "s.db")
@@ -123,3 +139,22 @@ def test_fan_out_runs(tmp_path):
     outputs = json.loads(done.stdout)["outputs"]
     weighed = [{"name": "bow", "weight": 300}, None, {"name": "keel", "weight": 500}]
     assert {"weighed": weighed, "failed": 1, "polls": 3, "answer": "near"} == outputs
+
+
+def test_shared_actions_run(tmp_path):
+    """One action in every item of a loop, another after it, each with inputs and outputs of its own."""
+    store = tmp_path / "s.db"
+    done = fairlead(
+        "run",
+        EXAMPLES / "shared-actions.yaml",
+        "-i",
+        'parts=["bow", "keel"]',
+        "-o",
+        "json",
+        cwd=tmp_path,
+        store=store,
+    )
+
+    outputs = json.loads(done.stdout)["outputs"]
+    sealed = [{"part": "bow", "mark": "c177affd"}, {"part": "keel", "mark": "d6dba7e8"}]
+    assert {"sealed": sealed, "said": "sealed 2 parts"} == outputs

@@ -46,12 +46,15 @@ def test_no_other_pictures_lie_there():
 
 def test_pictures_of_manifests_are_what_the_tool_draws(tmp_path):
     """`fairlead graph FILE --format svg` gives the committed bytes."""
-    cli = Cli(tmp_path)
     drawn = 0
     for path in [*DOCS.glob("*.md"), *DOCS.glob("nodes/*.md")]:
         page = Page(path)
+        folder = tmp_path / f"{path.parent.name}-{path.stem}"
+        folder.mkdir()
+        cli = Cli(folder)
+        for file, text in page.files.items():
+            (folder / file).write_text(text, encoding="utf-8")
         for name in re.findall(r"images/graphs/([\w-]+)\.svg", page.text):
-            (tmp_path / f"{name}.yaml").write_text(page.files[f"{name}.yaml"], encoding="utf-8")
             picture = (DOCS / "images" / "graphs" / f"{name}.svg").read_text(encoding="utf-8")
             drawn += 1
 

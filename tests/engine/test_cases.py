@@ -42,6 +42,19 @@ def test_a_case_passes_in_virtual_time():
     assert [] == failures(nodes={"a": results}, expect=expect)
 
 
+def test_a_case_may_give_each_pass_of_a_loop_its_own_result():
+    """By instance id; a result by name serves every pass that has none of its own."""
+    back = {"from": "a.failed", "to": "a", "loopback": {"maxIterations": 5}}
+    graph = compile_workflow(spec_of(nodes=[{"name": "a", "run": {"sh": "x"}}], connections=[back]), "flow")
+    case = {
+        "name": "case",
+        "nodes": {"a": {"fail": {}}, "a#2": {"outputs": {"x": 1}}},
+        "expect": {"phase": "Succeeded", "path": ["a", "a#1", "a#2"]},
+    }
+
+    assert [] == run_case(graph, parse_spec(Case, case)).failures
+
+
 @pytest.mark.parametrize(
     "case, said",
     [

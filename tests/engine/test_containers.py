@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from tests.support.driver import Driver
 
 RUN: dict[str, Any] = {"run": {"sh": "true"}}
@@ -25,6 +26,19 @@ def branches(strategy: Any) -> Driver:
         ],
     }
     return one("parallel", body).create()
+
+
+@pytest.mark.parametrize("kind", ["forEach", "workflow"])
+def test_a_container_whose_fallback_runs_is_left_alone(kind):
+    """A resume looks at containers at work, and not at one that a fallback stands in for."""
+    inner = {"nodes": [{"name": "n", **RUN}]}
+    body = {"items": [1], **inner} if kind == "forEach" else {"name": "act", "inline": True}
+    nodes = [{"name": "c", kind: body, "fallback": "spare"}, {"name": "spare", **RUN}]
+    run = Driver({"nodes": nodes, "workflows": {"act": inner}}).create()
+    run.fail("c[0]/n" if kind == "forEach" else "c/n").wish(suspend=True).wish(suspend=False)
+
+    assert "Fallback" == run.status("c")
+    run.end("c/spare").check_ended()
 
 
 def test_all_needs_every_branch():

@@ -162,7 +162,7 @@ def test_a_redriven_run_ends_too(spec, inputs, draws):
     Player(run, draws, wishes=True, crashes=False, losses=True).play()
     if run.state.phase not in (s.FAILED, s.CANCELLED) or not run.state.scopes:
         return
-    before = {key: node.attempt for key, node in run.state.nodes.items()}
+    before = {run.state.instance(key): node.attempt for key, node in run.state.nodes.items()}
 
     run.wish(redrive=1, cancel=True)
     for _ in range(2_000):
@@ -174,7 +174,8 @@ def test_a_redriven_run_ends_too(spec, inputs, draws):
             assert run.wait_for_timer(), f"stuck: {run.statuses()}"
 
     run.check_ended()
-    assert all(node.attempt >= before.get(key, 0) for key, node in run.state.nodes.items())
+    after = {run.state.instance(key): node.attempt for key, node in run.state.nodes.items()}
+    assert all(after.get(instance, attempt) >= attempt for instance, attempt in before.items())
 
 
 @settings(suppress_health_check=CHECKS)

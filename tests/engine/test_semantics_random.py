@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.driver import START
+from tests.support.graphs import repeatable
 from tests.support.history import check_history
 
 from fairlead.engine.effects import effects_of, unanswered_of
@@ -24,7 +25,7 @@ from fairlead.model import commands as c
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.effects import FillCache, LookUp, StartAttempt, StopAttempt
-from fairlead.model.manifests import WorkflowSpec, parse_spec
+from fairlead.model.manifests import Definition, WorkflowSpec, parse_spec
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
 from fairlead.runtime import caching
@@ -50,6 +51,19 @@ KINDS: list[dict[str, Any]] = [
     {"if": "inputs.n > 1"},
     {"if": "inputs.missing"},
 ]
+INLINED: dict[str, Any] = {"workflow": {"name": "act", "inline": True, "inputs": {"n": "${inputs.n}"}}}
+ACT: dict[str, Any] = {
+    "inputs": {"type": "object", "properties": {"n": {"maximum": 2}}},
+    "variables": {"v": 0},
+    "nodes": [
+        {"name": "n0", "run": {"sh": "true"}, "store": {"v": "${vars.v + 1}"}},
+        {"name": "n1", "if": "inputs.n > 1"},
+        {"name": "stop", "after": ["n1.true"], "finish": {"result": "failed"}},
+    ],
+    "finally": [{"name": "f0", "run": {"sh": "true"}, "retry": {"maxAttempts": 2, "initialDelay": "1s"}}],
+    "outputs": {"n": "${vars.v}"},
+}
+"""A workflow that others inline."""
 WHENS = ["true", "false", "inputs.n > 1", "outputs.nothing == 1"]
 
 
@@ -86,7 +100,7 @@ def kind_of(random: Random, prefix: str, depth: int, share: float) -> dict[str, 
     """A node without its name."""
     if depth and random.random() < share:
         return container(random, prefix, depth)
-    return dict(random.choice(KINDS))
+    return dict(random.choice([*KINDS, INLINED]))
 
 
 def nodes_of(
@@ -123,7 +137,32 @@ def nodes_of(
         if depth and random.random() < 0.4:
             spare = container(random, f"{prefix}s", depth)
         nodes.append({"name": f"{prefix}spare", **spare})
-    return nodes, [connections[key] for key in sorted(connections)]
+    forward = [connections[key] for key in sorted(connections)]
+    return nodes, forward + (loops_of(random, nodes, forward) if prefix == "n" else [])
+
+
+def loops_of(
+    random: Random, nodes: list[dict[str, Any]], forward: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Loopbacks whose loops nest or have nothing in common; some say never, some always, most depend on the pass."""
+    found: list[dict[str, Any]] = []
+    regions: list[set[str]] = []
+    choices = list(repeatable(nodes, forward))
+    for first, last, region in random.sample(choices, min(len(choices), random.choice([0, 1, 2, 4]))):
+        if any(region & other and not (region <= other or other <= region) for other in regions):
+            continue
+        named = next(node for node in nodes if node["name"] == last)
+        port = random.choice(["true", "false", "ended"] if "if" in named else ["done", "failed", "ended"])
+        edge = {
+            "from": f"{last}.{port}",
+            "to": first,
+            "loopback": {"maxIterations": random.choice([1, 2, 4])},
+        }
+        if random.random() < 0.6:
+            edge["when"] = random.choice([*WHENS, "pass.index < 2", "pass.index < 1"])
+        found.append(edge)
+        regions.append(region)
+    return found
 
 
 def workflow(random: Random) -> WorkflowSpec:
@@ -148,7 +187,7 @@ def workflow(random: Random) -> WorkflowSpec:
         spec["concurrency"] = {"maxNodes": random.randint(1, 3)}
     if random.random() < 0.3:
         spec["timeout"] = "1m"
-    return parse_spec(WorkflowSpec, spec)
+    return parse_spec(Definition, {**spec, "workflows": {"act": ACT}})
 
 
 class World:

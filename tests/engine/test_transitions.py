@@ -195,6 +195,8 @@ def looped() -> None:
     sides = {"parallel": {"branches": [{"name": "x", "nodes": [{"name": "n", **RUN}]}]}}
     run_of(each).create(wish=c.Wish(suspend=True)).wish(suspend=False).end("a[0]/n").check_ended()
     run_of(sides).create().end("a.x/n").check_ended()
+    inlined = {"workflow": {"name": "act", "inline": True}}
+    run_of(inlined, workflows={"act": {"nodes": [{"name": "n", **RUN}]}}).create().end("a/n").check_ended()
 
 
 def called() -> None:
@@ -228,6 +230,23 @@ def went_on() -> None:
     run.wish(redrive=2).check_ended()
 
 
+def repeated() -> None:
+    """Fresh passes of instances that ended in every way there is."""
+    named = {"a": RUN, "s": RUN, "x": RUN, "y": {**RUN, "when": "false"}, "b": {**RUN, "join": "any"}}
+    edges = [("a", "s"), ("a", "x"), ("a", "y"), ("s", "b"), ("x.failed", "b"), ("y", "b")]
+    run = Driver(
+        {
+            "nodes": [{"name": name, **node} for name, node in named.items()],
+            "connections": [
+                *({"from": source, "to": target} for source, target in edges),
+                {"from": "b", "to": "a", "loopback": {}, "when": "pass.index < 1"},
+            ],
+        }
+    ).create()
+    run.end("a").fail("x").end("b").fail("s").wish(cancel=True).fail("a#1")
+    run.check_ended()
+
+
 def broken_variables() -> None:
     run_of(RUN, variables={"x": "${inputs.missing}"}).create()
 
@@ -243,7 +262,7 @@ def delayed() -> None:
 
 SCENARIOS: list[Callable[[], None]] = [
     retried, held, delayed, lost, fallen_back, stopped, paths, redriven, taken_back, waited, looked_up, looped, called,
-    went_on, broken_variables,
+    went_on, repeated, broken_variables,
 ]  # fmt: skip
 
 

@@ -145,7 +145,30 @@ def cached() -> Recorder:
     return run
 
 
-SCENARIOS: list[Callable[[], Recorder]] = [order, interrupted, ladder, children, cached]
+def loops() -> Recorder:
+    """A loopback around a fork, with an inner one, a pass that is abandoned, and one take too many."""
+    run = Recorder(
+        {
+            "nodes": [
+                {"name": "draft", **RUN},
+                {"name": "slow", "after": ["draft"], **RUN},
+                {"name": "quick", "after": ["draft"], **RUN, "with": {"pass": "${pass.index}"}},
+                {"name": "check", "join": "any", "after": ["slow", "quick"], **RUN},
+                {"name": "told", "after": ["draft"], "log": {"message": "drafted"}},
+                {"name": "help", "after": ["check.failed"], "when": "nodes.check.status == 'Failed'", **RUN},
+            ],
+            "connections": [
+                {"from": "check", "to": "draft", "loopback": {"maxIterations": 1}},
+                {"from": "quick.failed", "to": "quick", "loopback": {"maxIterations": 2}},
+            ],
+        }
+    )
+    run.create().end("draft").fail("quick").end("quick#1").end("check").fail("slow", "Signalled")
+    run.end("draft#1").fail("quick#2").end("slow#1").end("quick#3").end("check#1").end("help")
+    return run
+
+
+SCENARIOS: list[Callable[[], Recorder]] = [order, interrupted, ladder, children, cached, loops]
 
 
 def history(run: Recorder) -> dict[str, Any]:

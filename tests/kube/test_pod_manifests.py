@@ -20,7 +20,9 @@ SETTINGS = PodSettings(runner_image="runner:1", http_settings={"FAIRLEAD_HTTP_AL
 def start_of(node: dict[str, Any], inputs: dict[str, Any] | None = None, **spec: Any) -> StartAttempt:
     """The effect that the engine wants for a workflow of one node."""
     run = Driver({"nodes": [{"name": "a", **node}], **spec}).create(inputs or {})
-    return next(iter(run.running.values()))
+    [effect] = run.running.values()
+    assert isinstance(effect, StartAttempt)
+    return effect
 
 
 def wanted(start: StartAttempt) -> Wanted:

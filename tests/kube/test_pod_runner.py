@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -44,7 +44,7 @@ class Scene:
             self.places,
             self.reign,
             settings,
-            lambda uid, command: self.reports.put_nowait(command),
+            lambda _, command: self.reports.put_nowait(command),
         )
 
     async def execution(self) -> None:
@@ -109,7 +109,7 @@ Play = Callable[[Scene], Awaitable[None]]
 
 
 @pytest.fixture
-def play(cluster: Cluster, namespace: str) -> Iterator[Callable[[Play], None]]:
+def play(cluster: Cluster, namespace: str) -> Callable[[Play], None]:
     """Runs a scene in a loop of its own."""
 
     def run(scene: Play) -> None:
@@ -122,7 +122,7 @@ def play(cluster: Cluster, namespace: str) -> Iterator[Callable[[Play], None]]:
 
         asyncio.run(inside())
 
-    yield run
+    return run
 
 
 def test_a_delivery_is_a_pod_that_reports_and_is_let_go(play: Callable[[Play], None]):

@@ -43,7 +43,7 @@ FIELDS = {
     ApprovalSpec: """execution node attempt digest role decision user reason values""",
     GuardSpec: """concurrency rateLimit breaker retryBudget onOpen selector""",
     ExecutionStatus: """phase conditions progress paths waitingFor variables outputs result error compensation observedGeneration
-        createdAt startedAt finishedAt log workflow""",
+        createdAt startedAt finishedAt log workflow more""",
     Compensate: """run http notify resource set with whenStarted retry timeout""",
     Retry: """maxAttempts backoff initialDelay maxDelay multiplier jitter retryOn noRetryOn budget""",
 }

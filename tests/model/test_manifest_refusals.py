@@ -194,6 +194,11 @@ SPECS = [
         {"nodes": BODY, "connections": [{"from": "a", "to": "b", "loopback": True}]},
         ["WrongType connections[0].loopback"],
     ),
+    (
+        WorkflowSpec,
+        {"nodes": BODY, "connections": [{"from": "a", "to": "a", "loopback": {"maxIterations": 0}}]},
+        ["OutOfRange connections[0].loopback.maxIterations"],
+    ),
     (WorkflowSpec, {"nodes": BODY, "checkpoint": {"every": 0}}, ["WrongType checkpoint.every"]),
     (WorkflowSpec, {"nodes": BODY, "checkpoint": {"every": True}}, ["WrongType checkpoint.every"]),
     (

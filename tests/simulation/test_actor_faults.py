@@ -201,7 +201,7 @@ class World:
     async def play(self) -> State:
         self.actor.tell(self.create())
         await self.settle()
-        for _ in range(300):
+        for _ in range(3_000):
             state = self.actor.state
             if state.ended:
                 break

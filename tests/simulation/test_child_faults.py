@@ -203,7 +203,7 @@ class Family:
                 return
 
     async def play(self) -> Family:
-        for round_ in range(400):
+        for round_ in range(3_000):
             await self.settle()
             self.wish = c.Wish(**self.wishes.get(round_, {})) if round_ in self.wishes else self.wish
             self.actors[ROOT].tell(self.wish)

@@ -33,7 +33,7 @@ from fairlead.model.effects import (
 )
 from fairlead.model.events import Error
 from fairlead.model.ids import key_of
-from fairlead.model.manifests import WorkflowSpec, digest, parse_spec
+from fairlead.model.manifests import Definition, WorkflowSpec, digest, parse_spec
 from fairlead.model.state import State
 from fairlead.model.times import SECOND
 from fairlead.runtime import caching
@@ -43,8 +43,8 @@ START = 1_700_000_000 * SECOND
 
 
 def spec_of(**fields: Any) -> WorkflowSpec:
-    """A workflow spec from its manifest fields."""
-    return parse_spec(WorkflowSpec, fields)
+    """A workflow spec from its manifest fields; `workflows` are those that it inlines, by name."""
+    return parse_spec(Definition, fields)
 
 
 class Driver:
@@ -67,7 +67,7 @@ class Driver:
         self.cache = MemoryCache() if cache is None else cache
         self.slow = slow
         self.asked: dict[int, LookUp] = {}
-        self.spec = spec if isinstance(spec, WorkflowSpec) else parse_spec(WorkflowSpec, spec)
+        self.spec = spec if isinstance(spec, WorkflowSpec) else parse_spec(Definition, spec)
         self.graph: Graph = compile_workflow(self.spec, "flow")
         self.engine = Engine(self.graph)
         self.log: list[bytes] = []
@@ -275,6 +275,7 @@ class Driver:
             assert s.encode(self._shadow) == s.encode(self.state), (
                 "fold of the log differs from the live state"
             )
+            self._check_joins()
         for effect in effects_of(self.graph, self.state, events):
             self._act(effect)
 
@@ -304,8 +305,29 @@ class Driver:
             key, entry = caching.store_key(effect.identity), caching.entry_of(effect)
             self.cache.put_now(key, entry, effect.expires, effect.at)
 
+    def _check_joins(self) -> None:
+        """A connection settles at most once a pass, and a join counts no loopback."""
+        if self.state.epoch:
+            return  # what had ended before a redrive keeps its counts, whatever comes again
+        for key, node in self.state.nodes.items():
+            total = len(self.graph.find(key).incoming)
+            assert node.taken + node.dead <= total, (
+                f"{key}: {node.taken} taken and {node.dead} dead of {total}"
+            )
+
+    def _check_settled(self) -> None:
+        """Where nothing was ended early every connection has settled: what leads out of a loop when it was over."""
+        types = {type(event).__name__ for event in self.events}
+        early = {"Redriven", "CancelRequested", "ExecutionTimedOut"} & types or self.state.result is not None
+        if early or (self.state.phase == s.FAILED and self.spec.fail_fast):
+            return
+        for name, definition in self.graph.root.nodes.items():
+            node, total = self.state.node(name), len(definition.incoming)
+            assert node.taken + node.dead == total, f"{name}: {node.taken} taken, {node.dead} dead of {total}"
+
     def check_ended(self) -> None:
         """What holds of every run that has ended."""
+        self._check_settled()
         state = self.state
         assert state.ended, f"not ended: {self.statuses()}"
         seqs = [event.seq for event in self.events]

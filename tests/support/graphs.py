@@ -1,12 +1,13 @@
-"""Random acyclic workflows for property tests and simulations."""
+"""Random workflows for property tests and simulations; loopbacks are the only cycles."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import strategies as st
 
-from fairlead.model.manifests import WorkflowSpec, parse_spec
+from fairlead.model.manifests import Definition, WorkflowSpec, parse_spec
 
 INPUTS = st.fixed_dictionaries({"flag": st.booleans(), "n": st.integers(0, 8)})
 
@@ -24,13 +25,117 @@ def bodies(draw: st.DrawFn, name: str) -> dict[str, Any]:
         kind = draw(st.sampled_from(["forEach", "forEach", "while", "parallel"]))
         after = {"after": nodes[-1]["after"]} if "after" in nodes[-1] else {}
         nodes[-1] = {"name": nodes[-1]["name"], **draw(containers(0, kind, name + "i")), **after}
+    elif not name.startswith("w") and draw(st.integers(0, 3)) == 0:
+        after = {"after": nodes[-1]["after"]} if "after" in nodes[-1] else {}
+        nodes[-1] = {"name": nodes[-1]["name"], **draw(st.sampled_from(INLINED)), **after}
     if draw(st.integers(0, 3)) == 0:
         spare = (
-            draw(st.sampled_from(BODY_NODES)) if len(name) > 4 else draw(containers(0, "forEach", name + "s"))
+            draw(st.sampled_from(BODY_NODES if name.startswith("w") else [*BODY_NODES, *INLINED]))
+            if len(name) > 4 or draw(st.booleans())
+            else draw(containers(0, "forEach", name + "s"))
         )
         nodes[0]["fallback"] = f"{name}spare"
         nodes.append({"name": f"{name}spare", **spare})
-    return {"nodes": nodes}
+    body: dict[str, Any] = {"nodes": nodes}
+    if draw(st.integers(0, 2)) == 0:
+        body["connections"] = draw(loopbacks(nodes, []))
+    return body
+
+
+@st.composite
+def loopbacks(
+    draw: st.DrawFn, nodes: list[dict[str, Any]], forward: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Up to three connections that close loops with one way in, which nest or have nothing in common."""
+    loops = list(repeatable(nodes, forward))
+    chosen: list[dict[str, Any]] = []
+    regions: list[set[str]] = []
+    named = {node["name"]: node for node in nodes}
+    for _ in range(draw(st.integers(0, 3)) if loops else 0):
+        first, last, region = draw(st.sampled_from(loops))
+        edge: dict[str, Any] = {"from": f"{last}.{draw(st.sampled_from(ports(named[last])))}", "to": first}
+        overlapping = any(region & other and not (region <= other or other <= region) for other in regions)
+        known = any((edge["from"], first) == (other["from"], other["to"]) for other in chosen)
+        if overlapping or known:
+            continue
+        edge["loopback"] = {"maxIterations": draw(st.integers(1, 3))}
+        if draw(st.booleans()):
+            edge["when"] = draw(
+                st.sampled_from(["pass.index < 1", "pass.index != 1", "outputs.nothing == 1"])
+            )
+        chosen.append(edge)
+        regions.append(region)
+    return chosen
+
+
+def repeatable(
+    nodes: list[dict[str, Any]], forward: list[dict[str, Any]]
+) -> Iterator[tuple[str, str, set[str]]]:
+    """The pairs of nodes between which a loop with one way in could run, and what it would repeat."""
+    fallbacks = {node["fallback"] for node in nodes if "fallback" in node}
+    names = [node["name"] for node in nodes if node["name"] not in fallbacks and "finish" not in node]
+    edges = {(edge["from"].partition(".")[0], edge["to"]) for edge in forward}
+    for node in nodes:
+        edges |= {(source.partition(".")[0], node["name"]) for source in node.get("after", ())}
+    reach = {name: {name} for name in (node["name"] for node in nodes)}
+    for _ in nodes:
+        for source, target in edges:
+            reach[source] |= reach[target]
+    for first in names:
+        for last in names:
+            region = {name for name in reach[first] if last in reach[name]}
+            ways_in = {
+                target for source, target in edges if source not in region and target in region - {first}
+            }
+            if region and not ways_in:
+                yield first, last, region
+
+
+INLINED: list[dict[str, Any]] = [
+    {"workflow": {"name": "w0", "inline": True, "inputs": {"n": "${inputs.n}"}}},
+    {
+        "workflow": {"name": "w0", "inline": True, "inputs": {"n": 3}},
+        "timeout": "40s",
+        "retry": {"maxAttempts": 2, "initialDelay": "1s"},
+    },
+    {"workflow": {"name": "w1", "inline": True}},
+    {"workflow": {"name": "w1", "inline": True, "inputs": {"n": "${inputs.flag}"}}, "timeout": "25s"},
+]
+"""Nodes that inline a shared workflow; the last one's inputs do not fit."""
+
+
+@st.composite
+def shared(draw: st.DrawFn) -> dict[str, Any]:
+    """Two workflows to be inlined, the second of which may inline the first, with finish and finally of all sorts."""
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "default": 1}}}
+    found: dict[str, Any] = {}
+    for name in ("w0", "w1"):
+        body = draw(bodies(f"{name}x"))
+        nodes = [{"name": "first", "set": {"v": "${vars.v + inputs.n}"}}, *body["nodes"]]
+        if name == "w1" and draw(st.booleans()):
+            nodes.append({"name": "deep", **draw(st.sampled_from(INLINED[:2]))})
+        if draw(st.integers(0, 2)) == 0:
+            result = draw(st.sampled_from(["enough", "failed"]))
+            nodes.append({"name": "stop", "after": [f"{name}xa.ended"], "finish": {"result": result}})
+        spec: dict[str, Any] = {
+            "inputs": schema,
+            "variables": {"v": "${inputs.n}"},
+            "computed": {"c": "vars.v + 1"},
+            "defaults": {"retry": {"maxAttempts": 2, "initialDelay": "1s"}},
+            "failFast": draw(st.booleans()),
+            "nodes": nodes,
+            "outputs": {"n": "${computed.c}", "a": f"${{nodes.{name}xa.outputs}}"},
+            **draw(st.sampled_from([{}, {}, {"timeout": "50s"}])),
+        }
+        if draw(st.booleans()):
+            spec["finally"] = [
+                {"name": "undo", "run": {"sh": "true"}},
+                {"name": "told", "after": ["undo.ended"], "log": {"message": "${execution.phase}"}},
+                {"name": "late", "wait": {"for": "5s"}},
+            ]
+            spec["finallyTimeout"] = draw(st.sampled_from(["3s", "10m"]))
+        found[name] = spec
+    return found
 
 
 BODY_NODES: list[dict[str, Any]] = [
@@ -95,11 +200,13 @@ def containers(draw: st.DrawFn, index: int, kind: str, name: str = "") -> dict[s
 @st.composite
 def kinds(draw: st.DrawFn, index: int) -> dict[str, Any]:
     """The kind of a node and the policies that go with it."""
-    kind = draw(
-        st.sampled_from(
-            ["run", "run", "workflow", "set", "log", "if", "switch", "wait", "while", "forEach", "parallel"]
-        )
-    )
+    plain = ["run", "run", "set", "log", "if", "switch", "wait"]
+    kind = draw(st.sampled_from([*plain, "workflow", "inline", "while", "forEach", "parallel"]))
+    if kind == "inline":
+        return {
+            **draw(st.sampled_from(INLINED)),
+            **draw(st.sampled_from([{}, {"store": {f"v{index}": "${outputs}"}}])),
+        }
     if kind == "wait":
         return {
             "wait": {
@@ -145,7 +252,7 @@ def ports(node: dict[str, Any]) -> list[str]:
 
 @st.composite
 def workflows(draw: st.DrawFn) -> WorkflowSpec:
-    """A random acyclic workflow."""
+    """A random workflow."""
     count = draw(st.integers(1, 9))
     nodes: list[dict[str, Any]] = []
     connections: dict[tuple[str, str], dict[str, Any]] = {}
@@ -180,9 +287,10 @@ def workflows(draw: st.DrawFn) -> WorkflowSpec:
                 "finish": {"result": draw(st.sampled_from(["done", "failed"]))},
             }
         )
+    forward = list(connections.values())
     spec: dict[str, Any] = {
         "nodes": nodes,
-        "connections": list(connections.values()),
+        "connections": forward + draw(loopbacks(nodes, forward)),
         "failFast": draw(st.booleans()),
         "outputs": {f"n{i}": f"${{nodes.n{i}.status}}" for i in range(count)},
     }
@@ -190,9 +298,10 @@ def workflows(draw: st.DrawFn) -> WorkflowSpec:
         spec["finally"] = [
             {"name": "f0", "run": {"sh": "true"}},
             {"name": "f1", "after": ["f0.ended"], "set": {"f": 1}},
+            *([{"name": "f2", **INLINED[1]}] if draw(st.integers(0, 2)) == 0 else []),
         ]
     if draw(st.booleans()):
         spec["concurrency"] = {"maxNodes": draw(st.integers(1, 3))}
     if draw(st.integers(0, 3)) == 0:
         spec["timeout"] = "2m"
-    return parse_spec(WorkflowSpec, spec)
+    return parse_spec(Definition, {**spec, "workflows": draw(shared())})

@@ -56,6 +56,17 @@ def test_every_event_has_a_line(name):
         ),
         (e.NodeSkipped(node="a", reason="DeadPath"), "a DeadPath"),
         (
+            e.LoopStarted(node="a", path="0", loopback="b.done>a", region=["a", "b"]),
+            "a b.done>a repeats a, b",
+        ),
+        (e.LoopStarted(node="c", path="0", items=[1, 2]), "c 2 items"),
+        (
+            e.LoopIteration(node="a#2", path="0.1", scope="", index=2, nodes=2, loopback="b.done>a"),
+            "a#2 2 by b.done>a, path 0.1",
+        ),
+        (e.LoopIteration(node="c", path="0.1", scope="c[1]/", index=1, nodes=2), "c 1, path 0.1"),
+        (e.LoopCompleted(node="c", path="0", iterations=3, failed=1), "c after 3, 1 failed"),
+        (
             e.NodeRetrying(
                 node="a", path="0", attempt=1, error=e.Error(reason="Timeout"), delay=90_000_000, due=1
             ),

@@ -6,7 +6,7 @@ from tests.support.driver import Driver, spec_of
 
 from fairlead.apps.views import nodes as node_views
 from fairlead.apps.views.graphs import GraphGroup, to_dot, to_mermaid, to_svg, to_text
-from fairlead.apps.views.workflow_graph import graph_view, settled_by
+from fairlead.apps.views.workflow_graph import ended_by, graph_view, settled_by
 from fairlead.engine.graph import compile_workflow
 from fairlead.model.times import SECOND
 
@@ -87,6 +87,48 @@ def test_loopbacks_are_marked():
 
     assert edges(view)[("b", "false", "a")].loopback
     assert not edges(view)[("a", None, "b")].loopback
+
+
+def test_a_loop_shows_its_present_pass():
+    """In a fresh pass its connections are open again; what has left it, and the loopback, stay taken; nodes tell the pass."""
+    nodes = [
+        {"name": "a", "run": RUN, "fallback": "f"},
+        {"name": "b", "run": RUN, "after": ["a"]},
+        {"name": "c", "run": RUN, "after": ["a"]},
+        {"name": "f", "run": RUN},
+    ]
+    back = {"from": "b.failed", "to": "a", "loopback": {"maxIterations": 1}}
+    driver = Driver({"nodes": nodes, "connections": [back]}).create().end("a").fail("b")
+
+    view = live_view(driver)
+
+    assert {edge.target: edge.state for edge in view.edges if edge.port != "fallback"} == {
+        "a": "taken",
+        "b": "open",
+        "c": "taken",
+    }
+    assert [(node.id, node.status, node.detail) for node in view.nodes][:2] == [
+        ("a", "Ready", "#1"),
+        ("b", "Pending", "#1"),
+    ]
+
+    driver.fail("a#1").end("a#1/f").end("b#1").end("c")
+
+    assert edges(live_view(driver))[("b", "failed", "a")].state == "taken"
+    rows = node_views.rows(driver.graph, driver.state, driver.now)
+    assert [row[0] for row in rows] == ["a#1", "a#1/f", "b#1", "c"]
+
+
+def test_a_loopback_that_was_never_taken_is_dead_in_the_end():
+    """No join counts it, so the log does not say so."""
+    nodes = [{"name": "a", "run": RUN}]
+    back = {"from": "a.failed", "to": "a", "loopback": {"maxIterations": 1}}
+    driver = Driver({"nodes": nodes, "connections": [back]}).create()
+    assert [edge.state for edge in live_view(driver).edges] == ["open"]
+
+    driver.end("a")
+
+    assert [edge.state for edge in live_view(driver).edges] == ["dead"]
 
 
 def test_an_execution_shows_states_and_what_was_settled():
@@ -175,3 +217,55 @@ def test_rows_say_why():
     assert [item["status"] for item in node_views.data(driver.graph, driver.state)] == [
         status for status, _ in why.values()
     ]
+
+
+def test_an_inlined_workflow_is_a_container_with_its_nodes():
+    """Its graph stands in the node, its finally in a frame of its own; once it has ended the log says how its nodes did."""
+    act = {
+        "nodes": [{"name": "x", "run": RUN}, {"name": "y", "run": RUN, "after": ["x.failed"]}],
+        "finally": [{"name": "z", "run": RUN}],
+    }
+    node = {"name": "a", "workflow": {"name": "act", "inline": True}}
+    driver = Driver({"nodes": [node], "workflows": {"act": act}}).create().end("a/x").end("a.finally/z")
+
+    view = graph_view(driver.graph, "flow", driver.state, settled_by(driver.events), ended_by(driver.events))
+
+    assert {"a": None, "a/x": "a", "a/y": "a", "a.finally/z": "a.finally"} == {
+        n.id: n.group for n in view.nodes
+    }
+    assert [GraphGroup("a.finally", "finally", "a")] == view.groups
+    statuses = {n.id: n.status for n in view.nodes}
+    assert ("Succeeded", "Skipped", "Succeeded") == (
+        statuses["a/x"],
+        statuses["a/y"],
+        statuses["a.finally/z"],
+    )
+    assert "dead" == edges(view)[("a/x", "failed", "a/y")].state
+    for draw in (to_text, to_svg, to_mermaid, to_dot):
+        assert "finally" in draw(view)
+
+
+def test_what_a_redrive_runs_again_has_not_ended():
+    """Of a body that runs once more the end of the last time is forgotten, of others it is not."""
+    sides = [{"name": "left", "nodes": [{"name": "x", "run": RUN}]}]
+    last = [{"name": "y", "run": RUN}]
+    spec = {
+        "nodes": [{"name": "p", "parallel": {"branches": sides}}, {"name": "b", "run": RUN}],
+        "finally": [{"name": "f", "parallel": {"branches": [{"name": "left", "nodes": last}]}}],
+    }
+    driver = Driver(spec).create().end("p.left/x").fail("b").end("f.left/y")
+    before = ended_by(driver.events)
+    driver.wish(redrive=1)
+
+    assert ("Succeeded", "Succeeded") == (before["p.left/x"], before["f.left/y"])
+    assert {"f.left/y"} == before.keys() - ended_by(driver.events).keys()
+
+
+def test_an_inlined_workflow_in_a_loop_is_drawn():
+    """Its nodes stand in the node inside of the loop's, by place; all can be drawn without a run."""
+    act = {"nodes": [{"name": "x", "run": RUN}]}
+    each = {"items": [1], "nodes": [{"name": "a", "workflow": {"name": "act", "inline": True}}]}
+    view = view_of(nodes=[{"name": "e", "forEach": each}], workflows={"act": act})
+
+    assert {"e": None, "e/a": "e", "e/a/x": "e/a"} == {n.id: n.group for n in view.nodes}
+    assert "x (run)" in to_text(view)

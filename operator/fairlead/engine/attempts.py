@@ -99,7 +99,9 @@ def ended(turn: Turn, command: c.AttemptEnded) -> None:
 
 def _late(turn: Turn, command: c.AttemptEnded) -> None:
     state = turn.state.nodes.get(key_of(command.node))
-    if state is None or command.attempt != state.attempt or command.delivery <= state.late:
+    if state is None or turn.state.instance(key_of(command.node)) != command.node:
+        return  # of a pass that is over: nothing is left of it but the log
+    if command.attempt != state.attempt or command.delivery <= state.late:
         return
     given_up = command.delivery < state.delivery or state.lost or _dead_lettered(state)
     if given_up:

@@ -228,6 +228,8 @@ def drain(turn: Turn, reason: str) -> None:
     unsaid = {key_of(event.node) for event in turn.events if isinstance(event, e.ChildScheduled)}
     for key in list(turn.state.children):
         state = turn.state.node(key)
+        if not turn.draining_at(key):
+            continue
         if state.status == s.SCHEDULED and key in unsaid:
             ending.cancel(turn, key, reason)
         elif state.child is not None and state.child.wait and state.stop != reason:

@@ -117,7 +117,10 @@ def text_of(value: Any) -> str:
 
 
 def placement_of(node: NodeDef) -> dict[str, Any]:
-    """Where a cluster is asked to run it: `{"resources", "serviceAccountName", "pod", "onNodeLost"}`, each left out where nothing is said."""
+    """Where a cluster is asked to run it, each left out where nothing is said.
+
+    `{"resources", "serviceAccountName", "pod", "onNodeLost"}`
+    """
     run, resource = node.spec.run, node.spec.resource
     defaults = node.body.graph.spec.defaults
     resources = run.resources if run is not None and run.resources is not None else None

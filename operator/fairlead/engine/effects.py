@@ -56,7 +56,7 @@ def unanswered_of(graph: Graph, state: State) -> list[LookUp]:
 
 
 def outstanding(graph: Graph, state: State) -> list[StartAttempt | StopAttempt]:
-    """What a home that outlives this process is asked for after a crash: all that is at work, and the end of what is being ended."""
+    """What runners that outlive this process are asked for after a crash: all that is at work, and to end what is being ended."""
     effects: list[StartAttempt | StopAttempt] = []
     for key in state.active:
         node = graph.find(key)
@@ -72,7 +72,8 @@ def outstanding(graph: Graph, state: State) -> list[StartAttempt | StopAttempt]:
 def _start(graph: Graph, state: State, event: e.NodeScheduled) -> StartAttempt | None:
     key = key_of(event.node)
     instance = state.node(key)
-    current = instance.attempt == event.attempt and instance.delivery == event.delivery
+    same = state.instance(key) == event.node
+    current = same and instance.attempt == event.attempt and instance.delivery == event.delivery
     if not current or instance.status not in (s.SCHEDULED, s.STOPPING):
         return None
     return _start_of(graph, state, key)

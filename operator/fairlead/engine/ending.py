@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fairlead.engine import joins
+from fairlead.engine import joins, loopbacks
 from fairlead.engine.expressions import ExpressionError
 from fairlead.engine.folding.loops import collected_outputs
 from fairlead.engine.graph import Edge, NodeDef
+from fairlead.engine.loopbacks import Choice, Exhausted
 from fairlead.engine.retry import delay_after, may_retry
 from fairlead.engine.scope import Scope
 from fairlead.engine.sizes import TooLarge
@@ -30,24 +31,25 @@ from fairlead.model.ids import delivery_id, key_of
 from fairlead.model.state import NodeState
 from fairlead.model.times import format_duration
 
-Choice = tuple[list[str], list[str]]
-"""Connections taken, and dead, by id."""
 
-
-def choose(node: NodeDef, ports: tuple[str, ...], scope: Scope | None, seed: str) -> Choice:
-    """Which connections of the ports are taken. Raises ExpressionError from a connection's `when`."""
-    taken: list[str] = []
+def choose(
+    turn: Turn, node: NodeDef, key: str, ports: tuple[str, ...], scope: Scope | None, *, spent: bool = False
+) -> Choice:
+    """Which connections of the ports are taken. Raises ExpressionError from a connection's `when`, and Exhausted."""
+    taken: list[Edge] = []
     dead: list[str] = []
     for edge in node.outgoing:
-        if edge.port in ports and (edge.when is None or _holds(edge, scope, seed)):
-            taken.append(edge.id)
+        if edge.port in ports and (edge.when is None or _holds(edge, scope, turn.seed(key, edge.id))):
+            taken.append(edge)
         else:
             dead.append(edge.id)
-    return taken, dead
+    if node.regions:
+        return loopbacks.choose(turn, node, key, taken, spent=spent)
+    return Choice([edge.id for edge in taken], dead)
 
 
 def _holds(edge: Edge, scope: Scope | None, seed: str) -> bool:
-    return scope is not None and edge.when is not None and bool(edge.when.evaluate(scope, f"{seed}{edge.id}"))
+    return scope is not None and edge.when is not None and bool(edge.when.evaluate(scope, seed))
 
 
 def complete(
@@ -66,9 +68,7 @@ def complete(
     `collected` says that its outputs are what its bodies gave (see NodeCompleted), which the event does not say again.
     """
     node, state = turn.node(key)
-    outputs = (
-        (outputs or {}) if collected is None else collected_outputs(turn.state.loops[key], key, collected)
-    )
+    outputs = (outputs or {}) if collected is None else _collected(turn, key, collected)
     variables = dict(variables or {})
     try:
         variables.update(_stored(turn, node, key, outputs))
@@ -79,7 +79,7 @@ def complete(
             else None
         )
         ports = (port, "ended") if port else ()  # a finish takes nothing: the run is over
-        taken, dead = choose(node, ports, scope, turn.seed(key, ""))
+        chosen = choose(turn, node, key, ports, scope)
         if variables or outputs:
             again = collected is not None or said.get("via") == "fallback"  # they stand in the state already
             given = {} if again else outputs
@@ -90,26 +90,36 @@ def complete(
     except TooLarge as large:
         attempt_failed(turn, key, path, large.error)
         return
+    except Exhausted as spent:
+        attempt_failed(turn, key, path, spent.failure())
+        return
     turn.emit(
         e.NodeCompleted,
         node=turn.state.instance(key),
         path=path,
         attempt=state.attempt,
         port=port,
-        taken=taken,
-        dead=dead,
         outputs=outputs if collected is None else {},
         variables=variables,
+        taken=chosen.taken,
+        dead=chosen.dead,
         collected=collected,
         cache="" if "via" in said else state.cache_key,
+        **chosen.loops,
         **said,
     )
     turn.checkpoint_wanted |= node.spec.checkpoint
+    if said.get("result") is not None and (home := turn.state.home_of(key)):
+        turn.work.extend(turn.state.loops[home].open)  # it ends the inlined workflow that it belongs to
     if state.stands_for:
         # A fallback that is a `finish` has no port, and then the node that it stood for takes none.
         complete(turn, state.stands_for, path, port="done" if port else "", outputs=outputs, via="fallback")
         return
-    _after(turn, node, key, path, taken, dead, port)
+    _after(turn, node, key, path, chosen, port)
+
+
+def _collected(turn: Turn, key: str, branches: list[str]) -> dict[str, Any]:
+    return collected_outputs(turn.state.loops[key], turn.state.instance(key), branches)
 
 
 def _stored(turn: Turn, node: NodeDef, key: str, outputs: dict[str, Any]) -> dict[str, Any]:
@@ -121,13 +131,13 @@ def _stored(turn: Turn, node: NodeDef, key: str, outputs: dict[str, Any]) -> dic
     return stored
 
 
-def _after(
-    turn: Turn, node: NodeDef, key: str, path: str, taken: list[str], dead: list[str], port: str
-) -> None:
+def _after(turn: Turn, node: NodeDef, key: str, path: str, chosen: Choice, port: str) -> None:
     has_edges = any(edge.port in (port, "ended") for edge in node.outgoing)
-    joins.carry_on(turn, key, path, taken, port_has_edges=has_edges)
-    turn.look_at(key, taken)
-    turn.look_at(key, dead)
+    joins.carry_on(turn, key, path, chosen, port_has_edges=has_edges)
+    if node.regions and not chosen.loopback:
+        loopbacks.completed(turn, node, key)
+    turn.look_at(key, chosen.taken)
+    turn.look_at(key, chosen.dead)
 
 
 def expression_failure(error: ExpressionError) -> e.Error:
@@ -193,16 +203,14 @@ def fail(turn: Turn, key: str, path: str, error: e.Error) -> None:
         )
         _fallback_failed(turn, state, path, error)
         return
-    scope = turn.scope(node, key, outputs={}, error=error, status=s.FAILED)
-    seed = turn.seed(key, "")
+    scope = _failed_scope(turn, node, key, error)
     handled, port = "port", "failed"
-    taken, dead, error = _choose_safely(node, ("failed", "ended"), scope, seed, error)
-    if not taken and node.spec.on_error == "continue":
+    chosen, error = _choose_safely(turn, node, key, ("failed", "ended"), scope, error)
+    if not chosen.any and node.spec.on_error == "continue":
         handled, port = "continue", node.default_port
-        taken, dead, error = _choose_safely(node, (port,), scope, seed, error)
-    elif not taken:
+        chosen, error = _choose_safely(turn, node, key, (port,), scope, error)
+    elif not chosen.any:
         handled, port = "", ""
-        dead = [edge.id for edge in node.outgoing]
     turn.emit(
         e.NodeFailed,
         node=instance,
@@ -211,31 +219,51 @@ def fail(turn: Turn, key: str, path: str, error: e.Error) -> None:
         error=error,
         handled=handled,
         port=port,
-        taken=taken,
-        dead=dead,
+        taken=chosen.taken,
+        dead=chosen.dead,
+        **chosen.loops,
     )
     if handled:
-        _after(turn, node, key, path, taken, dead, port)
+        _after(turn, node, key, path, chosen, port)
         return
     turn.emit(e.PathFailed, path=path, node=instance, error=error)
-    turn.look_at(key, dead)
+    turn.look_at(key, chosen.dead)
 
 
 def _choose_safely(
-    node: NodeDef, ports: tuple[str, ...], scope: Scope, seed: str, error: e.Error
-) -> tuple[list[str], list[str], e.Error]:
-    """Like `choose`; a `when` that fails on top of a failure leaves all connections dead and is added to the causes."""
+    turn: Turn, node: NodeDef, key: str, ports: tuple[str, ...], scope: Scope, error: e.Error
+) -> tuple[Choice, e.Error]:
+    """Like `choose`; a `when` that fails on top of a failure leaves all connections dead and is added to the causes.
+
+    A loopback that may not be taken again is what the node has failed of then, and whoever asks for the error sees that one.
+    """
     try:
-        taken, dead = choose(node, ports, scope, seed)
+        return choose(turn, node, key, ports, scope), error
+    except Exhausted as spent:
+        error = spent.failure(error)
     except ExpressionError as broken:
-        both = e.Error(
-            reason=error.reason,
-            message=error.message,
-            exit_code=error.exit_code,
-            causes=[*error.causes, expression_failure(broken)],
-        )
-        return [], [edge.id for edge in node.outgoing], both
-    return taken, dead, error
+        return _none_taken(turn, node, key, error, broken)
+    try:
+        return choose(turn, node, key, ports, _failed_scope(turn, node, key, error), spent=True), error
+    except ExpressionError as broken:
+        return _none_taken(turn, node, key, error, broken)
+
+
+def _failed_scope(turn: Turn, node: NodeDef, key: str, error: e.Error) -> Scope:
+    """What the `when` of a connection sees once the node has failed."""
+    return turn.scope(node, key, outputs={}, error=error, status=s.FAILED)
+
+
+def _none_taken(
+    turn: Turn, node: NodeDef, key: str, error: e.Error, broken: ExpressionError
+) -> tuple[Choice, e.Error]:
+    both = e.Error(
+        reason=error.reason,
+        message=error.message,
+        exit_code=error.exit_code,
+        causes=[*error.causes, expression_failure(broken)],
+    )
+    return Choice([], loopbacks.all_dead(turn, node, key)), both
 
 
 def _fallback_failed(turn: Turn, state: NodeState, path: str, error: e.Error) -> None:
@@ -260,18 +288,31 @@ def skip(turn: Turn, key: str, reason: str, path: str = "") -> None:
             fail(turn, state.stands_for, path, original)
         return
     if reason != reasons.WHEN_FALSE:
-        dead = [edge.id for edge in node.outgoing]
+        dead = loopbacks.all_dead(turn, node, key)
         turn.emit(e.NodeSkipped, node=instance, reason=reason, dead=dead)
+        if node.regions and reason == reasons.DEAD_PATH:
+            loopbacks.completed(turn, node, key)
         turn.look_at(key, dead)
         return
     try:
         scope = turn.scope(node, key, outputs={}, status=s.SKIPPED)
-        taken, dead = choose(node, (node.default_port, "ended"), scope, turn.seed(key, ""))
+        chosen = choose(turn, node, key, (node.default_port, "ended"), scope)
     except ExpressionError as error:
         fail(turn, key, path, expression_failure(error))
         return
-    turn.emit(e.NodeSkipped, node=instance, reason=reason, path=path, taken=taken, dead=dead)
-    _after(turn, node, key, path, taken, dead, node.default_port)
+    except Exhausted as spent:
+        fail(turn, key, path, spent.failure())
+        return
+    turn.emit(
+        e.NodeSkipped,
+        node=instance,
+        reason=reason,
+        path=path,
+        taken=chosen.taken,
+        dead=chosen.dead,
+        **chosen.loops,
+    )
+    _after(turn, node, key, path, chosen, node.default_port)
 
 
 def cancel(turn: Turn, key: str, reason: str) -> None:
@@ -279,10 +320,32 @@ def cancel(turn: Turn, key: str, reason: str) -> None:
     node, state = turn.node(key)
     instance = turn.state.instance(key)
     path, stands_for = state.path, state.stands_for
-    dead = [] if stands_for else [edge.id for edge in node.outgoing]
+    dead = [] if stands_for else loopbacks.all_dead(turn, node, key)
     turn.emit(e.NodeCancelled, node=instance, path=path, reason=reason, attempt=state.attempt, dead=dead)
     if stands_for:
         cancel(turn, stands_for, reason)
+    elif reason == reasons.PASS_ABANDONED and turn.state.paths[path].status == s.ACTIVE:
+        turn.emit(e.PathCancelled, path=path, reason=reason)
+
+
+def stop(turn: Turn, key: str, reason: str) -> None:
+    """End an instance from elsewhere: what runs is told to stop, once; what is held or waits is Cancelled at once."""
+    state = turn.state
+    node = state.node(key)
+    if node.status == s.FALLBACK and node.fallback:
+        key = node.fallback
+        node = state.node(key)  # its stand-in is what runs
+        if node.status == s.PENDING:
+            skip(turn, key, reason)
+            cancel(turn, node.stands_for, reason)
+            return
+    if node.status in s.HOLDS_SLOT and node.stop != reason:
+        instance = state.instance(key)
+        turn.emit(e.NodeStopping, node=instance, path=node.path, attempt=node.attempt, reason=reason)
+        if key in state.loops:
+            turn.work.append(key)
+    elif node.status in (s.READY, s.RETRYING, s.LOST, s.WAITING, s.LOOKING_UP):
+        cancel(turn, key, reason)
 
 
 def evaluate_entries(templates: dict[str, Any], scope: Scope, seed: str) -> dict[str, Any]:

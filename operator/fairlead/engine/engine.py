@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from fairlead.engine import attempts, caching, children, lifecycle, loops, starting, waits
+from fairlead.engine import attempts, caching, children, inlining, lifecycle, loops, starting, waits
 from fairlead.engine.graph import Graph
 from fairlead.engine.scope import Computed
 from fairlead.engine.turn import Turn, priority
@@ -140,6 +140,8 @@ def _tick(turn: Turn, command: c.Tick) -> None:
             lifecycle.run_timed_out(turn)
         elif name.startswith("wait/"):
             waits.over(turn, name)
+        elif name.startswith("finally/"):
+            inlining.finally_timed_out(turn, name.partition("/")[2])
         elif name.startswith("body/"):
             key = name.partition("/")[2]
             module = children if key in state.children else loops

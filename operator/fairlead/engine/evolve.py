@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from fairlead.engine.folding import children, loops, nodes, paths, runs
+from fairlead.engine.folding import children, inlining, loops, nodes, paths, runs
 from fairlead.model import events as e
 from fairlead.model.errors import Bug
 from fairlead.model.state import State
@@ -70,6 +70,9 @@ _HANDLERS: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.LoopStarted: loops.loop_started,
     e.LoopIteration: loops.opened,
     e.BranchStarted: loops.opened,
+    e.InlineStarted: inlining.inline_started,
+    e.BodyStarted: inlining.body_started,
+    e.BodyTimedOut: inlining.body_timed_out,
     e.BodyReopened: loops.body_reopened,
     e.BodyEnded: loops.body_ended,
     e.LoopCompleted: loops.loop_completed,

@@ -7,6 +7,8 @@ Rules of this file
 - A body is a graph of its own: the workflow's, `finally`, those of while, forEach and parallel, and (as one-node bodies) the
   fallbacks. `Graph.bodies` has them by their prefix without numbers: `lines[]/`, `par.left/`. What is inside of a fallback is
   there once (`spare[]/`), whatever it stands in for (`charge/spare[3]/`).
+- A node that inlines a workflow has that one's graph as its body, `ship/`, and its `finally` as another, `ship.finally/`. What
+  belongs to the workflow as a whole (computed, outputs, defaults) is found at the `Flow` of each body.
 """
 
 from __future__ import annotations
@@ -23,8 +25,9 @@ from fairlead.engine.expressions import (
     compile_expression,
     compile_template,
 )
-from fairlead.model.ids import connection_id, key_of
-from fairlead.model.manifests import BODY_KINDS, Connection, Node, Retry, WorkflowSpec, node_digest
+from fairlead.engine.regions import Region, find_regions
+from fairlead.model.ids import FINALLY_SUFFIX, connection_id, key_of
+from fairlead.model.manifests import Connection, Definition, Node, Retry, WorkflowSpec, node_digest
 from fairlead.model.manifests.policies import AtLeast
 
 POD_KINDS = frozenset({"run", "http", "notify", "resource"})
@@ -40,12 +43,25 @@ def underscored(name: str) -> str:
 
 
 class Edge:
-    """One connection. `id` is `from.port>to`."""
+    """One connection.
 
-    __slots__ = ("_names", "_when", "id", "port", "source", "target", "when_source")
+    `id` is `from.port>to`; `loopback` is how often it may be taken, if it is one; `leaves` are the loops that it leads out of.
+    """
 
-    def __init__(self, source: str, port: str, target: str, when: str | None, names: frozenset[str]) -> None:
+    __slots__ = ("_names", "_when", "id", "leaves", "loopback", "port", "source", "target", "when_source")
+
+    def __init__(
+        self,
+        source: str,
+        port: str,
+        target: str,
+        when: str | None,
+        names: frozenset[str],
+        loopback: int | None = None,
+    ) -> None:
         self._names = names
+        self.loopback = loopback
+        self.leaves: tuple[Region, ...] = ()
         self.id = connection_id(source, port, target)
         self.source = source
         self.port = port
@@ -61,165 +77,12 @@ class Edge:
         return self._when
 
 
-class NodeDef:
-    """One node of a body: its manifest, its connections and the policies that apply to it."""
+class Flow:
+    """One workflow of a graph, the run's own or one that is inlined: what only its own nodes see."""
 
-    __slots__ = (
-        "_digest",
-        "_templates",
-        "body",
-        "default_port",
-        "incoming",
-        "index",
-        "kind",
-        "name",
-        "needs",
-        "outgoing",
-        "spec",
-    )
-
-    def __init__(self, body: Body, index: int, spec: Node) -> None:
-        self.body = body
-        self.index = index
-        self.spec = spec
-        self.name = spec.name
-        self.kind = spec.kind
-        self.incoming: list[Edge] = []
-        self.outgoing: list[Edge] = []
-        self.default_port = _default_port(spec)
-        self.needs = _needed(spec.join)
-        self._templates: dict[str, Template] | None = None
-        self._digest = ""
-
-    @property
-    def digest(self) -> str:
-        """The digest of the node's canonical definition."""
-        if not self._digest:
-            self._digest = node_digest(self.spec)
-        return self._digest
-
-    @property
-    def in_pod(self) -> bool:
-        """Whether the node's work is done by a runner."""
-        return self.kind in POD_KINDS
-
-    @property
-    def in_body(self) -> bool:
-        """Whether the node is a container: its work is done by bodies."""
-        return self.kind in BODY_KINDS
-
-    @property
-    def retry(self) -> Retry | None:
-        """The retry policy that applies."""
-        if self.spec.retry is not None:
-            return self.spec.retry
-        defaults = self.body.graph.spec.defaults
-        return defaults.retry if defaults is not None and self.in_pod else None
-
-    @property
-    def timeout(self) -> int | None:
-        """Microseconds an attempt may run."""
-        if self.spec.timeout is not None:
-            return self.spec.timeout
-        defaults = self.body.graph.spec.defaults
-        return defaults.timeout if defaults is not None and self.in_pod else None
-
-    def template(self, field: str, value: Any) -> Template:
-        """The compiled template of a field of this node."""
-        if isinstance(value, str):
-            return compile_template(value, locals=self.body.names_of_items)  # kept by its text
-        if self._templates is None:
-            self._templates = {}
-        found = self._templates.get(field)
-        if found is None:
-            found = self._templates[field] = compile_template(value, locals=self.body.names_of_items)
-        return found
-
-    @property
-    def when(self) -> Expression | None:
-        """The compiled `when`."""
-        return self.condition(self.spec.when) if self.spec.when is not None else None
-
-    def condition(self, source: str) -> Expression:
-        """A compiled condition of this node."""
-        return compile_condition(source, locals=self.body.names_of_items)
-
-
-class Body:
-    """A graph of nodes: the workflow's own, `finally`, or one of a container."""
-
-    def __init__(
-        self,
-        graph: Graph,
-        specs: Iterable[Node],
-        connections: Iterable[Connection],
-        *,
-        prefix: str = "",
-        owner: NodeDef | None = None,
-        outputs: dict[str, Any] | None = None,
-    ) -> None:
-        self.graph = graph
-        self.prefix = prefix
-        self.owner = owner
-        self.names_of_items = _names_of_items(owner)
-        self._outputs = outputs or {}
-        graph.bodies.setdefault(prefix, self)
-        specs = list(specs)
-        stand_ins = {spec.fallback for spec in specs if spec.fallback}
-        self.nodes: dict[str, NodeDef] = {}
-        self.fallbacks: dict[str, NodeDef] = {}
-        for index, spec in enumerate(specs):
-            target = self.fallbacks if spec.name in stand_ins else self.nodes
-            target[spec.name] = NodeDef(self, index, spec)
-        self._connect(connections)
-        self.entries = [node for node in self.nodes.values() if not node.incoming]
-        for node in (*self.nodes.values(), *self.fallbacks.values()):
-            _add_bodies(graph, node, prefix)
-
-    @cached_property
-    def outputs(self) -> dict[str, Template]:
-        """The body's outputs, one template a key."""
-        return compile_template(self._outputs, locals=self.names_of_items).entries()
-
-    @cached_property
-    def names(self) -> dict[str, str]:
-        """Node names by the form that expressions use."""
-        return {underscored(name): name for name in (*self.nodes, *self.fallbacks)}
-
-    def _connect(self, connections: Iterable[Connection]) -> None:
-        known: set[str] = set()
-        for connection in connections:
-            self._edge(connection.from_, connection.to, connection.when, known)
-        for node in self.nodes.values():
-            for source in node.spec.after or ():
-                self._edge(source, node.name, None, known)
-
-    def _edge(self, source: str, target: str, when: str | None, known: set[str]) -> None:
-        name, _, port = source.partition(".")
-        origin = self.nodes[name]
-        edge = Edge(name, port or origin.default_port, target, when, self.names_of_items)
-        if edge.id in known:
-            return
-        known.add(edge.id)
-        origin.outgoing.append(edge)
-        self.nodes[target].incoming.append(edge)
-
-
-class Graph:
-    """A compiled workflow."""
-
-    def __init__(self, spec: WorkflowSpec, name: str = "") -> None:
+    def __init__(self, spec: WorkflowSpec, name: str) -> None:
         self.spec = spec
         self.name = name
-        self.bodies: dict[str, Body] = {}
-        self._places: dict[
-            str, Body
-        ] = {}  # of stand-ins and what is inside of them, once they have been asked for
-        self.root = Body(self, spec.nodes, spec.connections or ())
-        self.finally_ = Body(self, spec.finally_ or (), ())
-        self._known: dict[str, Body] = {}  # bodies by the prefixes asked for of late: questions come in runs
-        concurrency = spec.concurrency
-        self.max_nodes: int | None = concurrency.max_nodes if concurrency is not None else None
 
     @cached_property
     def computed(self) -> dict[str, Expression]:
@@ -248,6 +111,188 @@ class Graph:
                 found += self.computed[path[1]].reads
         return found
 
+
+class NodeDef:
+    """One node of a body: its manifest, its connections and the policies that apply to it.
+
+    `incoming` has no loopbacks: joins do not count them. `regions` are the loops that the node is in, innermost first.
+    """
+
+    __slots__ = (
+        "_digest",
+        "_templates",
+        "body",
+        "default_port",
+        "incoming",
+        "index",
+        "kind",
+        "name",
+        "needs",
+        "outgoing",
+        "regions",
+        "spec",
+    )
+
+    def __init__(self, body: Body, index: int, spec: Node) -> None:
+        self.body = body
+        self.index = index
+        self.spec = spec
+        self.name = spec.name
+        self.kind = spec.kind
+        self.incoming: list[Edge] = []
+        self.outgoing: list[Edge] = []
+        self.regions: tuple[Region, ...] = ()
+        self.default_port = _default_port(spec)
+        self.needs = _needed(spec.join)
+        self._templates: dict[str, Template] | None = None
+        self._digest = ""
+
+    @property
+    def digest(self) -> str:
+        """The digest of the node's canonical definition."""
+        if not self._digest:
+            self._digest = node_digest(self.spec)
+        return self._digest
+
+    @property
+    def in_pod(self) -> bool:
+        """Whether the node's work is done by a runner."""
+        return self.kind in POD_KINDS
+
+    @property
+    def in_body(self) -> bool:
+        """Whether the node is a container: its work is done by bodies."""
+        return self.spec.in_body
+
+    @property
+    def inlines(self) -> Flow | None:
+        """The workflow whose graph runs as the node's body."""
+        return self.body.graph.workflows[self.spec.inlined] if self.spec.inlined else None
+
+    @property
+    def retry(self) -> Retry | None:
+        """The retry policy that applies."""
+        if self.spec.retry is not None:
+            return self.spec.retry
+        defaults = self.body.flow.spec.defaults
+        return defaults.retry if defaults is not None and self.in_pod else None
+
+    @property
+    def timeout(self) -> int | None:
+        """Microseconds an attempt may run; a node that inlines a workflow has that one's, unless it has its own."""
+        if self.spec.timeout is not None:
+            return self.spec.timeout
+        if self.inlines is not None:
+            return self.inlines.spec.timeout
+        defaults = self.body.flow.spec.defaults
+        return defaults.timeout if defaults is not None and self.in_pod else None
+
+    def template(self, field: str, value: Any) -> Template:
+        """The compiled template of a field of this node."""
+        if isinstance(value, str):
+            return compile_template(value, locals=self.body.names_of_items)  # kept by its text
+        if self._templates is None:
+            self._templates = {}
+        found = self._templates.get(field)
+        if found is None:
+            found = self._templates[field] = compile_template(value, locals=self.body.names_of_items)
+        return found
+
+    @property
+    def when(self) -> Expression | None:
+        """The compiled `when`."""
+        return self.condition(self.spec.when) if self.spec.when is not None else None
+
+    def condition(self, source: str) -> Expression:
+        """A compiled condition of this node."""
+        return compile_condition(source, locals=self.body.names_of_items)
+
+
+class Body:
+    """A graph of nodes: a workflow's own, its `finally`, or one of a container; `flow` is the workflow that it is part of."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        specs: Iterable[Node],
+        connections: Iterable[Connection],
+        *,
+        prefix: str = "",
+        owner: NodeDef | None = None,
+        outputs: dict[str, Any] | None = None,
+        flow: Flow | None = None,
+    ) -> None:
+        self.graph = graph
+        self.flow: Flow = flow or (graph if owner is None else owner.body.flow)
+        self.prefix = prefix
+        self.owner = owner
+        self.names_of_items = _names_of_items(owner)
+        self._outputs = outputs or {}
+        graph.bodies.setdefault(prefix, self)
+        specs = list(specs)
+        stand_ins = {spec.fallback for spec in specs if spec.fallback}
+        self.nodes: dict[str, NodeDef] = {}
+        self.fallbacks: dict[str, NodeDef] = {}
+        for index, spec in enumerate(specs):
+            target = self.fallbacks if spec.name in stand_ins else self.nodes
+            target[spec.name] = NodeDef(self, index, spec)
+        self._connect(connections)
+        self.regions = {region.id: region for region in find_regions(self.nodes)}
+        self.entries = [node for node in self.nodes.values() if not node.incoming]
+        for node in (*self.nodes.values(), *self.fallbacks.values()):
+            _add_bodies(graph, node, prefix)
+
+    @cached_property
+    def outputs(self) -> dict[str, Template]:
+        """The body's outputs, one template a key."""
+        return compile_template(self._outputs, locals=self.names_of_items).entries()
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Node names by the form that expressions use."""
+        return {underscored(name): name for name in (*self.nodes, *self.fallbacks)}
+
+    def _connect(self, connections: Iterable[Connection]) -> None:
+        known: set[str] = set()
+        for connection in connections:
+            loopback = connection.loopback
+            limit = loopback.max_iterations if loopback is not None else None
+            self._edge(connection.from_, connection.to, connection.when, known, limit)
+        for node in self.nodes.values():
+            for source in node.spec.after or ():
+                self._edge(source, node.name, None, known)
+
+    def _edge(
+        self, source: str, target: str, when: str | None, known: set[str], loopback: int | None = None
+    ) -> None:
+        name, _, port = source.partition(".")
+        origin = self.nodes[name]
+        edge = Edge(name, port or origin.default_port, target, when, self.names_of_items, loopback)
+        if edge.id in known:
+            return
+        known.add(edge.id)
+        origin.outgoing.append(edge)
+        if loopback is None:
+            self.nodes[target].incoming.append(edge)
+
+
+class Graph(Flow):
+    """A compiled workflow, with those that it inlines: their graphs are bodies of it, one for each node that names them."""
+
+    def __init__(self, spec: WorkflowSpec, name: str = "") -> None:
+        super().__init__(spec, name)
+        inlined = spec.workflows if isinstance(spec, Definition) else {}
+        self.workflows = {other: Flow(found, other) for other, found in inlined.items()}
+        self.bodies: dict[str, Body] = {}
+        self._places: dict[
+            str, Body
+        ] = {}  # of stand-ins and what is inside of them, once they have been asked for
+        self.root = Body(self, spec.nodes, spec.connections or ())
+        self.finally_ = Body(self, spec.finally_ or (), ())
+        self._known: dict[str, Body] = {}  # bodies by the prefixes asked for of late: questions come in runs
+        concurrency = spec.concurrency
+        self.max_nodes: int | None = concurrency.max_nodes if concurrency is not None else None
+
     def find(self, instance: str) -> NodeDef:
         """The definition of an instance. Raises KeyError for one that the graph does not have."""
         key = key_of(instance)
@@ -258,6 +303,8 @@ class Graph:
         else:
             body = self.body_of(key[: slash + 1])
             found = body.nodes.get(name) or body.fallbacks.get(name)
+            if found is None and body.owner is not None and body.owner.spec.inlined:
+                found = body.owner.body.fallbacks.get(name)  # it stands in for the node
         if found is None:
             raise KeyError(instance)
         return found
@@ -285,17 +332,24 @@ class Graph:
     def _find_place(self, place: str) -> Body:
         """The body at a prefix in which some segment names a node whose fallback is meant. Raises KeyError for no place."""
         segments = place[:-1].split("/")
-        body = (
-            self.finally_
-            if _name(segments[0]) in (*self.finally_.nodes, *self.finally_.fallbacks)
-            else self.root
-        )
-        for segment in segments:
-            inner = self.bodies.get(f"{body.prefix}{segment}/")
-            if inner is None and segment not in body.nodes:
-                raise KeyError(place)
-            body = inner or body
-        return body
+        names = (*self.finally_.nodes, *self.finally_.fallbacks)
+        found = self._below(self.finally_ if _name(segments[0]) in names else self.root, segments)
+        if found is None:
+            raise KeyError(place)
+        return found
+
+    def _below(self, body: Body, segments: list[str]) -> Body | None:
+        """The body at the end of some segments, each of which names a body or a node whose fallback is meant.
+
+        The name of a node that inlines a workflow may be either.
+        """
+        if not segments:
+            return body
+        inner = self.bodies.get(f"{body.prefix}{segments[0]}/")
+        found = self._below(inner, segments[1:]) if inner is not None else None
+        if found is None and segments[0] in body.nodes:
+            found = self._below(body, segments[1:])
+        return found
 
     def named(self, name: str) -> bool:
         """Whether a node of that name, or an instance of that id, is anywhere in the graph."""
@@ -311,7 +365,7 @@ class Graph:
 
 
 def compile_workflow(spec: WorkflowSpec, name: str = "") -> Graph:
-    """The graph of a valid workflow spec."""
+    """The graph of a valid workflow spec; a spec that inlines others is a `Definition`, which brings them."""
     return Graph(spec, name)
 
 
@@ -331,6 +385,8 @@ def _names_of_items(owner: NodeDef | None) -> frozenset[str]:
     """The names that forEach containers around a body give to their items."""
     names: set[str] = set()
     while owner is not None:
+        if owner.spec.inlined:
+            break  # what is inlined sees nothing of what is around it
         if owner.spec.for_each is not None:
             names |= {owner.spec.for_each.as_, f"{owner.spec.for_each.as_}_index"}
         owner = owner.body.owner
@@ -356,6 +412,10 @@ def _add_bodies(graph: Graph, node: NodeDef, prefix: str) -> None:
         for branch in spec.parallel.branches:
             inner = f"{prefix}{node.name}.{branch.name}/"
             Body(graph, branch.nodes, branch.connections, prefix=inner, owner=node, outputs=branch.outputs)
+    elif (flow := node.inlines) is not None:
+        inner = f"{prefix}{node.name}"
+        Body(graph, flow.spec.nodes, flow.spec.connections, prefix=f"{inner}/", owner=node, flow=flow)
+        Body(graph, flow.spec.finally_, (), prefix=f"{inner}{FINALLY_SUFFIX}", owner=node, flow=flow)
 
 
 def _default_port(spec: Node) -> str:

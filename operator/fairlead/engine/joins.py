@@ -5,7 +5,8 @@
     any           the first taken                              Skipped (DeadPath)
     {atLeast: n}  the n-th taken                               Failed (JoinUnreachable) if any was taken, else Skipped
 
-The table is asked once per pass: what is taken after the node became ready is a LateArrival and starts nothing.
+The table is asked once per pass: what is taken after the node became ready is a LateArrival and starts nothing. The node that a
+loopback leads to starts without being asked again.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from __future__ import annotations
 from typing import Literal
 
 from fairlead.engine.graph import NodeDef
+from fairlead.engine.loopbacks import Choice
 from fairlead.engine.turn import Turn
 from fairlead.model import events as e
+from fairlead.model import reasons
 from fairlead.model import state as s
 from fairlead.model.ids import connection_target, prefix_of
 from fairlead.model.state import NodeState, State
@@ -25,6 +28,8 @@ Verdict = Literal["open", "ready", "dead", "unreachable"]
 def judge(node: NodeDef, state: NodeState) -> Verdict:
     """What the join says to the connections settled so far."""
     total = len(node.incoming)
+    if state.joined:
+        return "ready"
     if total == 0:
         return "ready" if state.arrivals else "open"
     settled = state.taken + state.dead
@@ -66,18 +71,23 @@ def next_child(state: State, parent: str) -> str:
     return f"{parent}.{number}" if parent else str(number)
 
 
-def carry_on(turn: Turn, key: str, path: str, taken: list[str], *, port_has_edges: bool) -> None:
-    """After an instance ended: open child paths, end the path, and queue what the taken connections lead to."""
-    state = turn.state
+def carry_on(turn: Turn, key: str, path: str, chosen: Choice, *, port_has_edges: bool) -> None:
+    """After an instance ended: open child paths, end the path; the pass that a loopback begins has a path of its own."""
+    state, taken = turn.state, chosen.taken
     instance = state.instance(key)
     prefix = prefix_of(key)
     if not taken:
         reason = "NoConnectionTaken" if port_has_edges else "GraphEnd"
+        if chosen.loopback:
+            reason = reasons.LOOPED
         turn.emit(e.PathCompleted, path=path, node=instance, reason=reason)
         return
     targets = [prefix + connection_target(connection) for connection in taken]
-    late = [state.node(target).status != s.PENDING or target in turn.queue for target in targets]
-    if len(taken) == 1:
+    late = [
+        connection in chosen.late or started(turn, target)
+        for connection, target in zip(taken, targets, strict=True)
+    ]
+    if len(taken) == 1 and not chosen.loopback:
         paths = [path]
     else:
         paths = []
@@ -91,3 +101,9 @@ def carry_on(turn: Turn, key: str, path: str, taken: list[str], *, port_has_edge
     for child, connection, target, is_late in zip(paths, taken, targets, late, strict=True):
         if is_late:
             turn.emit(e.LateArrival, path=child, node=state.instance(target), connection=connection)
+
+
+def started(turn: Turn, key: str) -> bool:
+    """Whether the join of a node has been met in this pass."""
+    state = turn.state.node(key)
+    return state.status != s.PENDING or state.joined or key in turn.queue

@@ -11,12 +11,12 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from fairlead.engine import children, ending, joins, redriving
 from fairlead.engine.expressions import ExpressionError
 from fairlead.engine.graph import Body
+from fairlead.engine.outputs import workflow_outputs
 from fairlead.engine.turn import Turn
 from fairlead.model import commands as c
 from fairlead.model import events as e
@@ -160,8 +160,9 @@ def conclude(turn: Turn) -> bool:
         return False
     before = len(turn.events)
     reason = turn.draining()
-    if reason != turn.drained:
-        turn.drained = reason
+    urgent = f"{reason}, forced" if reason and turn.forced_at("") else reason
+    if urgent != turn.drained:
+        turn.drained = urgent
         if reason:
             _drain(turn, reason)
     if reason:
@@ -179,14 +180,17 @@ def conclude(turn: Turn) -> bool:
 
 def _all_ended(turn: Turn) -> bool:
     scope = turn.state.scope_of("")
-    return scope.ended >= scope.total
+    return scope.ended >= scope.total and (not scope.looping or bool(turn.draining()))
 
 
 def _drain(turn: Turn, reason: str) -> None:
+    """End what runs, once; what the `finally` of an inlined workflow has started goes on, unless the end is forced."""
     state = turn.state
     unsaid = {key_of(event.node) for event in turn.events if isinstance(event, e.NodeScheduled)}
     for key in list(state.active):
         node = state.node(key)
+        if not turn.draining_at(key):
+            continue
         if node.status == s.SCHEDULED and key in unsaid:
             ending.cancel(turn, key, reason)  # no runner has been told of it yet
         elif node.stop != reason:
@@ -195,8 +199,10 @@ def _drain(turn: Turn, reason: str) -> None:
             )
     children.drain(turn, reason)
     for key in [*state.ready, *state.waiting]:
-        ending.cancel(turn, key, reason)
-    turn.work.extend(key for key in state.loops if state.node(key).status == s.RUNNING)
+        if turn.draining_at(key):
+            ending.cancel(turn, key, reason)
+    forced = bool(turn.forced_at(""))
+    turn.work.extend(key for key in state.loops if forced or state.node(key).status == s.RUNNING)
 
 
 def _sweep(turn: Turn, reason: str) -> None:
@@ -247,34 +253,9 @@ def _decide_outcome(turn: Turn) -> None:
 
 
 def _outputs(turn: Turn) -> dict[str, Any]:
-    """The run's outputs, without keys that read a node that did not succeed or a variable never written (semantics 16).
-
-    A key that reads such a node through a computed field is left out if the field cannot do without it.
-    """
     state = turn.state
-    outputs: dict[str, Any] = {}
-    scope = turn.scope(phase=s.SUCCEEDED)
-    for name, template in turn.graph.outputs.items():
-        if _absent(turn, template.reads):
-            continue
-        try:
-            outputs[name] = template.evaluate(scope, f"{state.uid}/{state.epoch}/outputs.{name}")
-        except ExpressionError:
-            if not _absent(turn, turn.graph.behind(template.reads)):
-                raise
-    return outputs
-
-
-def _absent(turn: Turn, reads: Iterable[tuple[str, ...]]) -> bool:
-    """Whether a node that did not succeed, or a variable never written, is among what is read."""
-    names, state = turn.graph.root.names, turn.state
-    for path in reads:
-        if len(path) > 1 and path[0] == "nodes" and path[1] in names:
-            if state.node(names[path[1]]).status != s.SUCCEEDED:
-                return True
-        elif len(path) > 1 and path[0] == "vars" and path[1] not in state.variables:
-            return True
-    return False
+    scope, seed = turn.scope(phase=s.SUCCEEDED), f"{state.uid}/{state.epoch}/outputs."
+    return workflow_outputs(state, turn.graph.root, "", scope, state.variables, seed)
 
 
 def _end(turn: Turn, phase: str, outputs: dict[str, Any], error: e.Error | None = None) -> None:

@@ -22,6 +22,7 @@ from fairlead.engine.expressions import ExpressionError
 from fairlead.engine.expressions.errors import cut
 from fairlead.engine.expressions.values import compact, type_name
 from fairlead.engine.graph import Body, NodeDef
+from fairlead.engine.outputs import body_outputs
 from fairlead.engine.sizes import TooLarge
 from fairlead.engine.turn import Turn
 from fairlead.model import events as e
@@ -43,22 +44,26 @@ def begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
     goes_on = key in turn.state.kept
     items = None if goes_on or node.spec.for_each is None else _items(turn, node, key)
     stored = turn.sizes.items(items, turn.state.counters.stored)
-    state = turn.state.node(key)
-    instance = turn.state.instance(key)
+    start(turn, node, key, path)
+    if node.spec.parallel is None and not goes_on:
+        instance = turn.state.instance(key)
+        turn.emit(e.LoopStarted, node=instance, path=path, items=items, stored=stored)
+    turn.work.append(key)
+
+
+def start(turn: Turn, node: NodeDef, key: str, path: str) -> None:
+    """The next attempt of a container begins, and its timeout with it; it goes on with what is kept of it."""
     deadline = None if node.timeout is None else turn.now + node.timeout
     turn.emit(
         e.NodeStarted,
-        node=instance,
+        node=turn.state.instance(key),
         path=path,
-        attempt=state.attempt + 1,
+        attempt=turn.state.node(key).attempt + 1,
         deadline=deadline,
         body=True,
-        goes_on=goes_on,
+        goes_on=key in turn.state.kept,
     )
     turn.look_around()
-    if node.spec.parallel is None and not goes_on:
-        turn.emit(e.LoopStarted, node=instance, path=path, items=items, stored=stored)
-    turn.work.append(key)
 
 
 def _items(turn: Turn, node: NodeDef, key: str) -> list[Any]:
@@ -85,7 +90,7 @@ def look(turn: Turn, key: str) -> None:
         if loop.open:
             turn.work.extend(loop.open)
         else:
-            _stopped(turn, key, node, state, loop)
+            stopped(turn, key, node, state, loop)
     elif reason := turn.draining_at(key):
         instance = turn.state.instance(key)
         turn.emit(e.NodeStopping, node=instance, path=state.path, attempt=state.attempt, reason=reason)
@@ -134,12 +139,14 @@ def _advance_while(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         error = e.Error(reason=reasons.MAX_ITERATIONS_EXCEEDED, message=message)
         ending.attempt_failed(turn, key, state.path, error)
     else:
-        _open(turn, key, state, body, f"{key}[{loop.opened}]/", loop.opened, condition=True)
+        _open(
+            turn, key, state, body, f"{turn.state.instance(key)}[{loop.opened}]/", loop.opened, condition=True
+        )
 
 
 def body_condition(turn: Turn, key: str, node: NodeDef, body: Body, loop: LoopState, source: str) -> Any:
     """The condition of a while: it sees what the container sees, `pass` of the pass to come, and the nodes of the last one."""
-    names = turn.names_around(key)
+    names = turn.names_around(node, key)
     before = names.get("pass")
     upcoming: dict[str, Any] = (
         {"index": loop.opened} if before is None else {"index": loop.opened, "parent": before}
@@ -172,7 +179,7 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         if again:
             redriving.reopen(turn, key, again.pop(0))
             continue
-        prefix = f"{key}[{loop.opened}]/"
+        prefix = f"{turn.state.instance(key)}[{loop.opened}]/"
         _open(turn, key, state, turn.graph.body_of(prefix), prefix, loop.opened)
     if loop.opened == total and not loop.open and not loop.again:
         _loop_completed(turn, key, state, loop)
@@ -191,7 +198,7 @@ def _advance_branches(turn: Turn, key: str, node: NodeDef, state: NodeState, loo
         for prefix in list(loop.again):
             redriving.reopen(turn, key, prefix)
         for index in range(loop.opened, len(branches)):
-            prefix = f"{key}.{branches[index].name}/"
+            prefix = f"{turn.state.instance(key)}.{branches[index].name}/"
             _open(turn, key, state, turn.graph.body_of(prefix), prefix, index, branch=branches[index].name)
         return
     if loop.open:
@@ -221,7 +228,8 @@ def _verdict(node: NodeDef, loop: LoopState) -> str:
 def _branches_done(turn: Turn, key: str, state: NodeState, node: NodeDef, loop: LoopState) -> None:
     parallel = node.spec.parallel
     assert parallel is not None
-    names = [branch.name for branch in parallel.branches if f"{key}.{branch.name}/" in loop.results]
+    instance = turn.state.instance(key)
+    names = [branch.name for branch in parallel.branches if f"{instance}.{branch.name}/" in loop.results]
     ending.complete(turn, key, state.path, port="done", collected=names)
 
 
@@ -254,13 +262,16 @@ def _open(
         turn.emit(e.BranchStarted, branch=branch, **common)
     else:
         turn.emit(e.LoopIteration, condition=condition, **common)
-    if entry:
-        turn.work.append(entry)
-        return
-    for node in body.entries:
-        child = joins.next_child(turn.state, path)
-        turn.emit(e.PathStarted, path=child, parent=path, node=prefix + node.name)
-    turn.emit(e.PathCompleted, path=path, node=turn.state.instance(key), reason=reasons.FORKED)
+    enter(turn, key, body, prefix, path)
+
+
+def enter(turn: Turn, key: str, body: Body, prefix: str, path: str) -> None:
+    """Look at the entry points of a body that has begun as `path`; several have a child path each."""
+    if len(body.entries) > 1:
+        for node in body.entries:
+            child = joins.next_child(turn.state, path)
+            turn.emit(e.PathStarted, path=child, parent=path, node=prefix + node.name)
+        turn.emit(e.PathCompleted, path=path, node=turn.state.instance(key), reason=reasons.FORKED)
     turn.work.extend(prefix + node.name for node in body.entries)
 
 
@@ -275,81 +286,61 @@ def close(turn: Turn, prefix: str) -> None:
         if scope.running:
             return
         _sweep(turn, prefix, scope, reason)
-        failure = scope.failure
-        error = (
-            failure.error
-            if failure is not None
-            else e.Error(reason=reason, message="it was ended from outside")
-        )
-        _body_ended(turn, prefix, scope, error=error, failed=failure is not None)
-    elif scope.ended >= scope.total:
-        try:
-            outputs = _outputs(turn, prefix)
-            stored = turn.sizes.items(outputs, turn.state.counters.stored)
-        except ExpressionError as wrong:
-            _body_ended(turn, prefix, scope, error=ending.expression_failure(wrong), failed=True)
-        except TooLarge as large:
-            _body_ended(turn, prefix, scope, error=large.error, failed=True)
+        if scope.failure is not None:
+            _body_ended(turn, prefix, scope, error=scope.failure.error, failed=True)
+        elif scope.inlined and turn.state.loops[scope.container].finish is not None and not scope.phase:
+            _succeeded(turn, prefix, scope)  # a finish in it ended it
         else:
-            _body_ended(turn, prefix, scope, outputs=outputs, stored=stored)
+            why = "it took longer than its finallyTimeout" if scope.overdue else "it was ended from outside"
+            _body_ended(turn, prefix, scope, error=e.Error(reason=reason, message=why))
+    elif scope.ended >= scope.total and not scope.looping:
+        if scope.failure is not None:  # its other paths were let end
+            _body_ended(turn, prefix, scope, error=scope.failure.error, failed=True)
+        else:
+            _succeeded(turn, prefix, scope)
+
+
+def _succeeded(turn: Turn, prefix: str, scope: ScopeState) -> None:
+    try:
+        outputs = body_outputs(turn, prefix, scope)
+        stored = turn.sizes.items(outputs, turn.state.counters.stored)
+    except ExpressionError as wrong:
+        _body_ended(turn, prefix, scope, error=ending.expression_failure(wrong), failed=True)
+    except TooLarge as large:
+        _body_ended(turn, prefix, scope, error=large.error, failed=True)
+    else:
+        _body_ended(turn, prefix, scope, outputs=outputs, stored=stored)
 
 
 def _body_ended(turn: Turn, prefix: str, scope: ScopeState, *, failed: bool = False, **how: Any) -> None:
     """`failed`: by itself; else it was ended from outside, or succeeded."""
     key = scope.container
+    instance = turn.state.instance(key)
     owner = turn.graph.body_of(prefix).owner
     assert owner is not None
     branch = ""
     handled = failed and owner.spec.for_each is not None and owner.spec.for_each.on_item_error == "continue"
     if owner.spec.parallel is not None:
-        branch = prefix[len(key) + 1 : -1]
+        branch = prefix[len(instance) + 1 : -1]
         handled = turn.state.nodes[key].stop == reasons.DECIDED and "error" in how
     turn.emit(
         e.BodyEnded,
-        node=turn.state.instance(key),
+        node=instance,
         scope=prefix,
         index=scope.index,
         branch=branch,
         handled=handled,
         **how,
     )
+    if scope.inlined:
+        turn.look_around()  # what stands in for the node has the same prefix, and is outside
     turn.work.append(key)
-
-
-def _outputs(turn: Turn, prefix: str) -> dict[str, Any]:
-    """The outputs of a body; a key that reads a node that did not succeed is left out (semantics 16)."""
-    body = turn.graph.body_of(prefix)
-    if not body.outputs:
-        return {}
-    scope = turn.scope(key=prefix)
-    outputs: dict[str, Any] = {}
-    for name, template in body.outputs.items():
-        real = [body.names.get(path[1]) for path in template.reads if len(path) > 1 and path[0] == "nodes"]
-        if all(node is None or turn.state.node(prefix + node).status == s.SUCCEEDED for node in real):
-            outputs[name] = template.evaluate(scope, turn.seed(prefix, name))
-    return outputs
 
 
 def _drain(turn: Turn, prefix: str, reason: str) -> None:
     """Stop what runs in a body, once; what is held or waits is Cancelled at once."""
-    state = turn.state
-    for key in list(state.members.get(prefix, ())):
-        node = state.node(key)
-        if node.status == s.FALLBACK and node.fallback:
-            key = node.fallback  # noqa: PLW2901 - its stand-in is what runs
-            node = state.node(key)
-            if node.status == s.PENDING:
-                ending.skip(turn, key, reason)
-                ending.cancel(turn, node.stands_for, reason)
-                continue
-        if node.status in s.HOLDS_SLOT and node.stop != reason:
-            turn.emit(
-                e.NodeStopping, node=state.instance(key), path=node.path, attempt=node.attempt, reason=reason
-            )
-            if key in state.loops:
-                turn.work.append(key)
-        elif node.status in (s.READY, s.RETRYING, s.LOST, s.WAITING, s.LOOKING_UP):
-            ending.cancel(turn, key, reason)
+    for key in list(turn.state.members.get(prefix, ())):
+        ending.stop(turn, key, reason)
 
 
 def _sweep(turn: Turn, prefix: str, scope: ScopeState, reason: str) -> None:
@@ -390,7 +381,7 @@ def timed_out(turn: Turn, key: str) -> None:
         turn.work.append(key)
 
 
-def _stopped(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: LoopState) -> None:
+def stopped(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: LoopState) -> None:
     """All that the container started has ended; now it ends, as the reason of its stop says."""
     if turn.draining_at(key):  # it is ended with what is around it
         ending.cancel(turn, key, state.stop)

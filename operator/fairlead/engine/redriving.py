@@ -7,11 +7,13 @@ Stays       all that succeeded, failures that are handled, joins that other conn
 Rules of this file
 - A redrive resets instances of the workflow's own body alone. A container among them goes on once it starts again: what ended
   badly in it is reopened then, as `maxParallel` allows, and of a body that is reopened only what is named above runs again.
+- Of a loop that a loopback closes the last pass runs again; one that was about to begin another begins it.
 - `finally` runs anew as a whole, its containers from their start.
 """
 
 from __future__ import annotations
 
+from fairlead.engine import loopbacks
 from fairlead.engine.graph import Body, NodeDef
 from fairlead.engine.turn import Turn
 from fairlead.model import events as e
@@ -38,6 +40,7 @@ def redrive(turn: Turn, number: int, *, deadline: int | None, cancel: bool) -> N
     turn.queue.clear()
     turn.drained = ""
     turn.work.extend(key_of(item.node) for item in reset)
+    _wanted_passes(turn, "")
 
 
 def reopen(turn: Turn, key: str, prefix: str) -> None:
@@ -45,37 +48,56 @@ def reopen(turn: Turn, key: str, prefix: str) -> None:
     state = turn.state
     scope = state.loops[key].again[prefix]
     reset = _resets(turn, turn.graph.body_of(prefix), prefix)
+    instance = state.instance(key)
     turn.emit(
         e.BodyReopened,
-        node=state.instance(key),
+        node=instance,
         scope=prefix,
         index=scope.index,
-        branch=prefix[len(key) + 1 : -1] if prefix[len(key)] == "." else "",
+        branch=prefix[len(instance) + 1 : -1] if prefix[len(instance)] == "." else "",
         reset=reset,
     )
     turn.work.extend(key_of(item.node) for item in reset)
+    _wanted_passes(turn, prefix)
     turn.work.append(prefix)  # what failed may have been its outputs alone
+
+
+def _wanted_passes(turn: Turn, prefix: str) -> None:
+    """A loop that was about to begin another pass begins it."""
+    regions = turn.state.regions_at(prefix)
+    turn.work.extend(prefix + name for name, region in regions.items() if region.wanted)
 
 
 def _resets(turn: Turn, body: Body, prefix: str) -> list[e.ResetNode]:
     """The instances of an ended body that run again, in order of declaration."""
-    again = _to_run_again(turn.state, body, prefix)
+    again = _to_run_again(turn, body, prefix)
     return [_reset_node(turn, node, prefix, again) for name, node in body.nodes.items() if name in again]
 
 
-def _to_run_again(state: State, body: Body, prefix: str) -> set[str]:
+def _to_run_again(turn: Turn, body: Body, prefix: str) -> set[str]:
     again: set[str] = set()
-    work = [name for name in body.nodes if _ends_open(state, state.node(prefix + name))]
+    state = turn.state
+    work = [
+        name
+        for name in body.nodes
+        if _ends_open(state, state.node(prefix + name)) and not _left(turn, body, prefix, name)
+    ]
     while work:
         name = work.pop()
         if name in again:
             continue
         again.add(name)
-        for edge in body.nodes[name].outgoing:
+        for edge in loopbacks.reopened_by(body.nodes[name]):
             target = state.node(prefix + edge.target)
             if target.status == s.SKIPPED and target.handled == reasons.DEAD_PATH:
                 work.append(edge.target)
     return again
+
+
+def _left(turn: Turn, body: Body, prefix: str, name: str) -> bool:
+    """Whether a loop that a node is in waits for its next pass."""
+    known = turn.state.regions_at(prefix)
+    return any(region.id in known and known[region.id].wanted for region in body.nodes[name].regions)
 
 
 def _ends_open(state: State, node: NodeState) -> bool:
@@ -93,7 +115,7 @@ def _ends_open(state: State, node: NodeState) -> bool:
 def _reset_node(turn: Turn, node: NodeDef, prefix: str, again: set[str]) -> e.ResetNode:
     key = prefix + node.name
     state = turn.state.node(key)
-    undone = sum(1 for edge in node.incoming if edge.source in again)
+    undone = sum(1 for edge in node.incoming if loopbacks.reopened(turn, node.body, prefix, edge, again))
     arrivals = list(state.arrivals or ()) if state.status == s.SKIPPED else [state.path]
     return e.ResetNode(
         node=turn.state.instance(key), taken=state.taken, dead=state.dead - undone, arrivals=arrivals

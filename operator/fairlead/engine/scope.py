@@ -3,6 +3,7 @@
 Rules of this file
 - Nothing is copied and nothing is built that no expression reads: `Expression.evaluate` walks only the paths it refers to.
 - `nodes` holds every node of the body and outward from the start, underscored; `outputs` is `{}` until it Succeeded.
+- In the graph of an inlined workflow `inputs`, `vars`, `computed`, `nodes` and `workflow` are its own; `execution` is the run's.
 - `computed` is a pure function of inputs, variables, nodes, execution and workflow. Its cache is dropped when something the field
   read was replaced, and cannot be observed (semantics 34).
 """
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fairlead.engine.expressions import ExpressionError
-from fairlead.engine.graph import Body, Graph
+from fairlead.engine.graph import Body, Flow, Graph
 from fairlead.model import state as s
 from fairlead.model.events import Error
 from fairlead.model.state import NodeState, State
@@ -95,40 +96,67 @@ class NodesView(_View):
             real = body.names.get(name)
             if real is not None:
                 found = self._state.nodes.get(prefix + real, _UNKNOWN)
-                if (
-                    last and found.status not in s.ENDED_NODE
-                ):  # a while: until it has ended, that of the pass before
-                    found = self._state.nodes.get(last + real, found)
+                if found.status not in s.ENDED_NODE:  # in a loop, until it has ended: that of the pass before
+                    if found.before is not None:
+                        found = found.before
+                    elif last:
+                        found = self._state.nodes.get(last + real, found)
                 return NodeView(found)
         raise KeyError(name)
+
+
+class Closed:
+    """What the graph of an inlined workflow sees in place of the run's own: nothing around it is visible in it."""
+
+    __slots__ = ("bodies", "computed", "flow", "inputs", "variables")
+
+    def __init__(
+        self,
+        graph: Graph,
+        state: State,
+        flow: Flow,
+        bodies: tuple[tuple[Body, str, str], ...],
+        inputs: Mapping[str, Any],
+        variables: Mapping[str, Any],
+    ) -> None:
+        self.flow = flow
+        self.bodies = bodies
+        self.inputs = inputs
+        self.variables = variables
+        self.computed = Computed(graph, state, closed=self)
 
 
 class Computed(_View):
     """`computed`: evaluated when read, kept until something it read was replaced."""
 
-    def __init__(self, graph: Graph, state: State) -> None:
+    def __init__(self, graph: Graph, state: State, *, closed: Closed | None = None) -> None:
         self._graph = graph
         self._state = state
+        self._closed = closed
+        self._fields = (closed.flow if closed is not None else graph).computed
         self._cache: dict[str, tuple[tuple[Any, ...], Any]] = {}
         self._busy: set[str] = set()
         self._variables: Mapping[str, Any] | None = None
 
     def seeing(self, variables: Mapping[str, Any]) -> Computed:
         """The same fields over variables that are about to be committed; the cache is shared."""
-        other = Computed(self._graph, self._state)
+        other = Computed(self._graph, self._state, closed=self._closed)
         other._cache = self._cache
         other._variables = variables
         return other
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._graph.computed)
+        return iter(self._fields)
 
     def __getitem__(self, name: str) -> Any:
-        expression = self._graph.computed[name]
+        expression = self._fields[name]
         if name in self._busy:
             raise ExpressionError(expression.source, f"computed.{name} reads itself", {})
         extra = None if self._variables is None else {"vars": self._variables}
-        scope = Scope(self._graph, self._state, computed=self, extra=extra)
+        bodies = self._closed.bodies if self._closed is not None else ()
+        scope = Scope(
+            self._graph, self._state, computed=self, bodies=bodies, extra=extra, closed=self._closed
+        )
         self._busy.add(name)
         try:
             seen = tuple(_seen_at(scope, path) for path in expression.reads)
@@ -179,9 +207,9 @@ def _unchanged(before: Any, now: Any) -> bool:
 class Scope(_View):
     """All names in scope for one evaluation."""
 
-    __slots__ = ("_computed", "_graph", "_names", "_nodes", "_state")
+    __slots__ = ("_closed", "_computed", "_graph", "_names", "_nodes", "_state")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each names one thing that an expression may see
         self,
         graph: Graph,
         state: State,
@@ -192,9 +220,11 @@ class Scope(_View):
         own: tuple[str, NodeView] | None = None,
         extra: Mapping[str, Any] | None = None,
         phase: str | None = None,
+        closed: Closed | None = None,
     ) -> None:
         self._graph = graph
         self._state = state
+        self._closed = closed
         self._computed = computed
         self._nodes = NodesView(state, bodies or ((graph.root, "", ""),), own)
         self._names: dict[str, Any] = {}
@@ -210,11 +240,11 @@ class Scope(_View):
         yield from (name for name in self._names if name not in ("phase", "vars"))
 
     def __getitem__(self, name: str) -> Any:
-        state = self._state
+        state, closed = self._state, self._closed
         if name == "inputs":
-            return state.inputs
+            return state.inputs if closed is None else closed.inputs
         if name == "vars":
-            return self._names.get("vars", state.variables)
+            return self._names.get("vars", state.variables if closed is None else closed.variables)
         if name == "nodes":
             return self._nodes
         if name == "computed":
@@ -228,6 +258,8 @@ class Scope(_View):
                 "startedAt": format_time(state.started_at),
             }
         if name == "workflow":
+            if closed is not None:  # what is pinned is the whole
+                return {"name": closed.flow.name, "version": closed.flow.spec.version, "digest": state.digest}
             return {"name": state.workflow, "version": self._graph.spec.version, "digest": state.digest}
         if name == "phase":
             raise KeyError(name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fairlead.engine import caching, children, ending, joins, loops, waits
+from fairlead.engine import caching, children, ending, inlining, joins, loops, passes, waits
 from fairlead.engine.documents import templates_of, text_of
 from fairlead.engine.expressions import ExpressionError, ExpressionResultTooLarge, compile_condition
 from fairlead.engine.graph import NodeDef
@@ -23,15 +23,19 @@ from fairlead.model.state import NodeState
 
 
 def look(turn: Turn, key: str) -> None:
-    """Look at an instance whose connections may have been settled, at a container at work, or at a body (by its prefix)."""
+    """Look at an instance whose connections may have been settled, at a container at work, a body (by its prefix) or a loop."""
     if key.endswith("/"):
         loops.close(turn, key)
-        return
-    if key in turn.state.loops:
-        loops.look(turn, key)
-        return
-    if turn.state.forgotten(key):
-        return
+    elif (loop := turn.state.loops.get(key)) is not None:
+        module = loops if loop.variables is None else inlining  # they are those of an inlined workflow
+        module.look(turn, key)
+    elif ">" in key:
+        passes.look(turn, key)
+    elif not turn.state.forgotten(key):
+        _look_at_instance(turn, key)
+
+
+def _look_at_instance(turn: Turn, key: str) -> None:
     node, state = turn.node(key)
     if turn.draining_at(key):
         return
@@ -71,7 +75,7 @@ def start(turn: Turn, node: NodeDef, key: str, state: NodeState, path: str) -> N
             ending.skip(turn, key, reasons.WHEN_FALSE, path)
             return
         if node.in_body:
-            loops.begin(turn, node, key, path)
+            _begin(turn, node, key, path)
         elif node.spec.wait is not None:
             waits.begin(turn, node, key, path)
         elif node.spec.cache is not None and node.in_pod:
@@ -88,6 +92,14 @@ def start(turn: Turn, node: NodeDef, key: str, state: NodeState, path: str) -> N
         ending.stand_in_or_fail(turn, key, path, large.error)
 
 
+def _begin(turn: Turn, node: NodeDef, key: str, path: str) -> None:
+    """A container starts."""
+    if node.inlines is not None:
+        inlining.begin(turn, node, key, path)
+    else:
+        loops.begin(turn, node, key, path)
+
+
 def again(turn: Turn, key: str) -> None:
     """The delay before the next attempt, or delivery, is over."""
     node, state = turn.node(key)
@@ -96,7 +108,7 @@ def again(turn: Turn, key: str) -> None:
     elif not node.in_body:
         turn.queue.push(key, priority(turn, node))
     elif state.status == s.RETRYING and not turn.draining_at(key):
-        loops.begin(turn, node, key, state.path)
+        _begin(turn, node, key, state.path)
 
 
 def fallback_scope(turn: Turn, node: NodeDef, key: str, state: NodeState) -> Any:
@@ -166,10 +178,12 @@ def dispatch(turn: Turn) -> None:
     """Schedule queued pod nodes, first by priority, as far as slots allow; hold the rest."""
     limit = turn.graph.max_nodes
     queue, state = turn.queue, turn.state
-    if state.suspended_at and not turn.draining():
+    if turn.draining():
+        queue.keep(lambda key: not turn.draining_at(key))
+    if state.suspended_at:
         _hold(turn, reasons.SUSPENDED)
         return
-    while len(queue) and (limit is None or len(state.active) < limit) and not turn.draining():
+    while len(queue) and (limit is None or len(state.active) < limit):
         key = queue.pop()
         if state.forgotten(key):
             continue
@@ -177,9 +191,8 @@ def dispatch(turn: Turn) -> None:
         ready = instance_state.status in (s.PENDING, s.READY, s.RETRYING, s.LOST)
         if ready and not turn.draining_at(key):
             schedule(turn, node, key, instance_state)
-    if turn.draining():  # from the first, or since templates failed
-        queue.clear()
-        return
+    if turn.draining():  # since templates failed
+        queue.keep(lambda key: not turn.draining_at(key))
     _hold(turn, reasons.MAX_NODES)
 
 

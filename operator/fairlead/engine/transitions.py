@@ -33,6 +33,7 @@ PATH: Table = {
         "PathJoined": s.ACTIVE,
         "LoopIteration": s.ACTIVE,
         "BranchStarted": s.ACTIVE,
+        "BodyStarted": s.ACTIVE,
     },
     s.ACTIVE: {
         "PathJoined": s.JOINED,
@@ -49,7 +50,7 @@ PATH: Table = {
 
 _ENDS_AT_ONCE = {"NodeCompleted": s.SUCCEEDED, "NodeFailed": s.FAILED, "NodeSkipped": s.SKIPPED}
 
-_RUNS_AGAIN = {"Redriven": s.PENDING, "BodyReopened": s.PENDING}
+_RUNS_AGAIN = {"Redriven": s.PENDING, "BodyReopened": s.PENDING, "LoopIteration": s.PENDING}
 
 NODE: Table = {
     s.PENDING: {

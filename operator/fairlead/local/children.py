@@ -17,7 +17,15 @@ from fairlead.local.store import ExecutionRecord, Store
 from fairlead.local.store.executions import digest_of
 from fairlead.model.commands import Wish
 from fairlead.model.effects import StartChild
-from fairlead.model.manifests import GROUP, WorkflowSpec, canonical_json, digest, parse_spec, plain
+from fairlead.model.manifests import (
+    GROUP,
+    Definition,
+    WorkflowSpec,
+    canonical_json,
+    digest,
+    parse_spec,
+    plain,
+)
 from fairlead.model.state import State
 from fairlead.runtime.children import Child, demand_room, workflow_among
 from fairlead.runtime.ports import Clock
@@ -117,7 +125,7 @@ def _child(record: ExecutionRecord) -> Child:
 
 
 def _workflow(entry: dict[str, Any]) -> WorkflowSpec | str:
-    return entry["invalid"] if "invalid" in entry else parse_spec(WorkflowSpec, entry["spec"])
+    return entry["invalid"] if "invalid" in entry else parse_spec(Definition, entry["spec"])
 
 
 def _owned_by(effect: StartChild) -> dict[str, Any]:

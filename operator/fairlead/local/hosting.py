@@ -26,7 +26,7 @@ from fairlead.model import commands as c
 from fairlead.model.effects import StartAttempt, StopAttempt
 from fairlead.model.errors import LogDamaged, Unavailable
 from fairlead.model.events import Error, Event
-from fairlead.model.manifests import WorkflowSpec, parse_spec
+from fairlead.model.manifests import Definition, parse_spec
 from fairlead.model.state import WAITING, State
 from fairlead.model.times import parse_duration
 from fairlead.runtime.actor import Actor
@@ -54,7 +54,7 @@ class GraphShelf:
         if key not in self._graphs:
             if len(self._graphs) >= _GRAPHS_KEPT:
                 self._graphs.clear()
-            spec = parse_spec(WorkflowSpec, self._store.definition(record.digest))
+            spec = parse_spec(Definition, self._store.definition(record.digest))
             self._graphs[key] = compile_workflow(spec, record.workflow)
         return self._graphs[key]
 

@@ -220,7 +220,7 @@ class PathJoined(Event, frozen=True, kw_only=True, gc=False):
 
 
 class PathCompleted(Event, frozen=True, kw_only=True, gc=False):
-    """The path ended at `node`: reason GraphEnd, NoConnectionTaken, Forked or LateArrival."""
+    """The path ended at `node`: reason GraphEnd, NoConnectionTaken, Forked, Looped or LateArrival."""
 
     path: str
     node: str
@@ -371,16 +371,24 @@ class NodeStarted(Event, frozen=True, kw_only=True, gc=False):
 
 
 class LoopStarted(Event, frozen=True, kw_only=True, gc=False):
-    """A while or forEach begins; `items` are those of a forEach."""
+    """A while or forEach begins; `items` are those of a forEach.
+
+    Or a loopback is taken for the first time: `loopback` is its id, `region` what it repeats, `node` where it leads to.
+    """
 
     node: str
     path: str
     items: list[Any] | None = None
     stored: int = 0
+    loopback: str = ""
+    region: list[str] = []
 
 
 class LoopIteration(Event, frozen=True, kw_only=True, gc=False):
-    """A pass or an item begins in the scope `scope` with `nodes` instances, as path `path`."""
+    """A pass or an item begins in the scope `scope` with `nodes` instances, as path `path`.
+
+    With `loopback`: the nodes of its region get a fresh pass, the `index`-th after the first, which starts with `node`.
+    """
 
     node: str
     path: str
@@ -389,6 +397,7 @@ class LoopIteration(Event, frozen=True, kw_only=True, gc=False):
     nodes: int
     entry: str = ""
     condition: bool | None = None
+    loopback: str = ""
 
 
 class BranchStarted(Event, frozen=True, kw_only=True, gc=False):
@@ -401,6 +410,41 @@ class BranchStarted(Event, frozen=True, kw_only=True, gc=False):
     index: int
     nodes: int
     entry: str = ""
+
+
+class InlineStarted(Event, frozen=True, kw_only=True, gc=False):
+    """The node runs the graph of `workflow`, closed: with these inputs, and variables of its own."""
+
+    node: str
+    path: str
+    workflow: str
+    inputs: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
+    stored: int = 0
+
+
+class BodyStarted(Event, frozen=True, kw_only=True, gc=False):
+    """The graph of an inlined workflow begins; with `phase`, its `finally`: the phase that the rest ended with.
+
+    `patient`: a failure lets the other paths end first. `deadline` is when a `finally` is given up.
+    """
+
+    node: str
+    path: str
+    scope: str
+    nodes: int
+    entry: str = ""
+    patient: bool = False
+    phase: str = ""
+    deadline: int | None = None
+
+
+class BodyTimedOut(Event, frozen=True, kw_only=True, gc=False):
+    """The `finally` of an inlined workflow took longer than its `finallyTimeout` and is being ended."""
+
+    node: str
+    scope: str
+    timeout: int
 
 
 class BodyReopened(Event, frozen=True, kw_only=True, gc=False):
@@ -430,13 +474,17 @@ class BodyEnded(Event, frozen=True, kw_only=True, gc=False):
 
 
 class LoopCompleted(Event, frozen=True, kw_only=True, gc=False):
-    """A while or forEach has no pass or item left; `failed` items have failed."""
+    """A while or forEach has no pass or item left; `failed` items have failed.
+
+    With `loopback`: the node it leaves has ended without taking it, and no pass can follow.
+    """
 
     node: str
     path: str
     iterations: int
     failed: int = 0
     condition: bool | None = None
+    loopback: str = ""
 
 
 class DeliveryStarted(Event, frozen=True, kw_only=True, gc=False):
@@ -486,7 +534,7 @@ class NodeTimedOut(Event, frozen=True, kw_only=True, gc=False):
 
 
 class NodeStopping(Event, frozen=True, kw_only=True, gc=False):
-    """A running attempt is being ended from elsewhere: reason Cancelled, ExecutionFailed or Finished."""
+    """A running attempt is being ended from elsewhere: reason Cancelled, ExecutionFailed, Finished or PassAbandoned."""
 
     node: str
     path: str
@@ -532,6 +580,8 @@ class NodeCompleted(Event, frozen=True, kw_only=True, gc=False):
     key under which a result of its own is kept.
     `collected`: its outputs are collected from what its bodies gave, which stands in their BodyEnded: of these branches, or, if
     none is named, of all the items. `stored` is what its large values add to those that the run stores, in bytes.
+    In this event and the next two: `loopback` is the one that was taken; `exits` are those of `taken` that lead out of a loop,
+    each of which counts at its target the first time only; `dead` has also those of other nodes out of a loop that is over now.
     """
 
     node: str
@@ -540,6 +590,8 @@ class NodeCompleted(Event, frozen=True, kw_only=True, gc=False):
     port: str
     taken: list[str] = []
     dead: list[str] = []
+    exits: list[str] = []
+    loopback: str = ""
     outputs: dict[str, Any] = {}
     variables: dict[str, Any] = {}
     condition: bool | None = None
@@ -566,6 +618,8 @@ class NodeFailed(Event, frozen=True, kw_only=True, gc=False):
     port: str = ""
     taken: list[str] = []
     dead: list[str] = []
+    exits: list[str] = []
+    loopback: str = ""
 
 
 class NodeSkipped(Event, frozen=True, kw_only=True, gc=False):
@@ -576,6 +630,8 @@ class NodeSkipped(Event, frozen=True, kw_only=True, gc=False):
     path: str = ""
     taken: list[str] = []
     dead: list[str] = []
+    exits: list[str] = []
+    loopback: str = ""
 
 
 class NodeCancelled(Event, frozen=True, kw_only=True, gc=False):
@@ -633,6 +689,9 @@ AnyEvent = (
     | LoopStarted
     | LoopIteration
     | BranchStarted
+    | InlineStarted
+    | BodyStarted
+    | BodyTimedOut
     | BodyReopened
     | BodyEnded
     | LoopCompleted

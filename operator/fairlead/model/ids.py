@@ -1,7 +1,8 @@
 """Identities: of node instances, deliveries and connections, and what is derived from them by hash.
 
-An instance id is `SEG/SEG/…/node` with SEG = `while[pass]`, `forEach[index]`, `parallel.branch` or the name of an inlined
-workflow or of the node a fallback stands in for; the k-th loopback pass of a node (k ≥ 1) is `node#k` (semantics 17).
+An instance id is `SEG/SEG/…/node` with SEG = `while[pass]`, `forEach[index]`, `parallel.branch` or the name of a node: of one
+that inlines a workflow (in whose `finally` it is `NODE.finally`), or of the one a fallback stands in for. The k-th loopback pass
+of a node (k ≥ 1) is `node#k` (semantics 17).
 A *key* is an instance id without the last `#k`: it names the place in the graph, whatever the pass.
 """
 
@@ -9,6 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+
+FINALLY_SUFFIX = ".finally/"
+"""What the prefix of an inlined workflow's `finally` ends in, after the node's key; that of its graph is `KEY/`."""
 
 _INDEX = re.compile(r"\[\d+\]|#\d+")
 
@@ -21,6 +25,12 @@ def connection_id(source: str, port: str, target: str) -> str:
 def connection_target(connection: str) -> str:
     """The name of the node a connection leads to."""
     return connection[connection.rindex(">") + 1 :]
+
+
+def loop_of(connection: str) -> str:
+    """What a loopback repeats, by the nodes that it connects: `last>first` of `last.port>first`."""
+    source, _, target = connection.partition(">")
+    return f"{source.partition('.')[0]}>{target}"
 
 
 def prefix_of(instance: str) -> str:

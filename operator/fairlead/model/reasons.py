@@ -66,6 +66,7 @@ CHILD_NAME_TAKEN = "ChildNameTaken"
 WORKFLOW_NOT_FOUND = "WorkflowNotFound"
 WORKFLOW_INVALID = "WorkflowInvalid"
 INPUTS_INVALID = "InputsInvalid"
+PASS_ABANDONED = "PassAbandoned"
 FINALLY_FAILED = "FinallyFailed"
 FINALLY_TIMEOUT = "FinallyTimeout"
 
@@ -81,6 +82,7 @@ MAX_NODES = "MaxNodes"
 GRAPH_END = "GraphEnd"
 NO_CONNECTION_TAKEN = "NoConnectionTaken"
 FORKED = "Forked"
+LOOPED = "Looped"
 LATE_ARRIVAL = "LateArrival"
 
 MEANINGS: dict[str, str] = {
@@ -134,6 +136,7 @@ MEANINGS: dict[str, str] = {
     EXECUTION_TIMEOUT: "the run took longer than spec.timeout",
     FINISHED_FAILED: "a finish node ended the run with result failed",
     BODY_FAILED: "a node in the body failed and nothing in it handled that",
+    PASS_ABANDONED: "a loopback was taken before the node had ended in this pass",
     DECIDED: "the parallel was decided before the branch had ended",
     CHILD_FAILED: "the execution that the node started has failed; the causes say why",
     CHILD_CANCELLED: "the execution that the node started was cancelled, and not by this one",
@@ -156,6 +159,7 @@ MEANINGS: dict[str, str] = {
     GRAPH_END: "the path's last node has no connection onward from the port it took",
     NO_CONNECTION_TAKEN: "the port has connections, but the `when` of none of them held",
     FORKED: "several connections were taken; each goes on as a child path",
+    LOOPED: "a loopback was taken; each pass of a loop goes on in a path of its own",
     LATE_ARRIVAL: "the join ahead had already been met",
 }
 
@@ -169,6 +173,7 @@ NOT_RETRIED = frozenset(
         STORAGE_FULL,
         MAX_ITERATIONS_EXCEEDED,
         JOIN_UNREACHABLE,
+        INPUTS_INVALID,
         HTTP_REFUSED,
         NOTIFY_REFUSED,
         FORBIDDEN,

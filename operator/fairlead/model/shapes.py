@@ -47,6 +47,12 @@ class Shaped:
         return _placed(Problem(reason, message, original, severity, at_key), self.document)
 
     @property
+    def first_error(self) -> str | None:
+        """The first error as one sentence with its path."""
+        errors = (finding for finding in self.findings if finding.severity == "error")
+        return next((f"{each.path}: {each.reason}: {each.message}" for each in errors), None)
+
+    @property
     def ok(self) -> bool:
         """True if the manifest is what the author wrote, without errors."""
         return self.manifest is not None and all(finding.severity != "error" for finding in self.findings)

@@ -86,6 +86,9 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
     taken: int = 0  # incoming connections settled so far
     dead: int = 0
     arrivals: list[str] | None = None  # paths that wait at the join
+    joined: bool = False  # the join was met in an earlier pass: a loopback starts it
+    exits: list[str] | None = None  # connections out of a loop that `taken` has counted
+    before: NodeState | None = None  # what is to be seen of the pass before
     path: str = ""
     attempt: int = 0
     attempts_before: int = (
@@ -152,6 +155,19 @@ class Failure(msgspec.Struct, omit_defaults=True, gc=False):
     attempt: int = 0
 
 
+class RegionState(msgspec.Struct, omit_defaults=True, gc=False):
+    """What the loopbacks `last>first` repeat, once one of them was taken."""
+
+    nodes: list[str] = []  # names
+    path: str = ""  # the one of the first pass, whose children the others are
+    current: str = ""  # that of the present pass, from the second on
+    left: bool = False  # a path of this pass has left the loop and goes on
+    count: int = 0  # passes after the first
+    taken: dict[str, int] = {}  # how often each loopback was taken in this epoch
+    last: str = ""  # the loopback that was taken last
+    wanted: str = ""  # the loopback that was taken and whose pass has not begun
+
+
 class ScopeState(msgspec.Struct, omit_defaults=True, gc=False):
     """One body at work: the workflow's own, `finally`, or a pass, an item or a branch of a container."""
 
@@ -163,6 +179,20 @@ class ScopeState(msgspec.Struct, omit_defaults=True, gc=False):
     running: int = 0  # instances in it whose end has to be waited for
     attempts: int = 0  # where the attempts of its instances go on from
     failure: Failure | None = None
+    regions: dict[str, RegionState] | None = None  # loops closed by loopbacks, by `last>first`
+    looping: int = 0  # how many of them wait for their next pass
+    inlined: bool = False  # the graph of an inlined workflow, or its `finally`: nothing around is seen in it
+    patient: bool = False  # a failure in it lets its other paths end first
+    phase: str = ""  # of the `finally` of an inlined workflow: what the rest ended with
+    overdue: bool = False  # it has passed its finallyTimeout
+
+
+class Finish(msgspec.Struct, omit_defaults=True, gc=False):
+    """The first finish node reached."""
+
+    node: str
+    result: str
+    reason: str = ""
 
 
 class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
@@ -174,7 +204,7 @@ class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
     results: dict[str, dict[str, Any]] = {}  # outputs by index, of those that succeeded
     succeeded: int = 0
     failed: int = 0
-    last: str = ""  # prefix of the last pass of a while that succeeded, whose nodes the next one still sees
+    last: str = ""  # prefix of what succeeded and is still seen: a while's last pass, or what an inlined `finally` reads
     failure: Failure | None = None
     lost: dict[
         str, ScopeState
@@ -182,14 +212,10 @@ class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
     again: dict[str, ScopeState] = {}  # those of them that are to be run again
     attempts: int = 0  # where the attempts of all instances in its bodies go on from
     opened_before: int = 0  # passes of earlier epochs
-
-
-class Finish(msgspec.Struct, omit_defaults=True, gc=False):
-    """The first finish node reached."""
-
-    node: str
-    result: str
-    reason: str = ""
+    inputs: dict[str, Any] | None = None  # those of an inlined workflow, the same for all attempts
+    initial: dict[str, Any] | None = None  # its variables as they were first
+    variables: dict[str, Any] | None = None
+    finish: Finish | None = None  # what ended it
 
 
 class Timers(msgspec.Struct):
@@ -285,6 +311,7 @@ class State(msgspec.Struct):
     ended_paths: list[str] = []
     path_children: dict[str, int] = {}  # children ever opened, by parent; "" counts the roots
     iterations: dict[str, int] = {}  # loopback passes by key
+    looping: int = 0  # loops that wait for their next pass, in all bodies
     ready: dict[str, str] = {}  # held instances -> why, in the order in which they became ready
     active: dict[str, int] = {}  # instances whose delivery holds a slot
     children: dict[str, int] = {}  # instances whose child is asked for or at work
@@ -332,6 +359,13 @@ class State(msgspec.Struct):
         found = self.nodes.get(key)
         return NodeState(iteration=self.iterations.get(key, 0)) if found is None else found
 
+    def regions_at(self, prefix: str) -> dict[str, RegionState]:
+        """The loops of a body of which a loopback was taken; also of one that ended and is about to go on."""
+        scope = self.scopes.get(prefix)
+        if scope is None:
+            scope = next((loop.again[prefix] for loop in self.loops.values() if prefix in loop.again), None)
+        return {} if scope is None or scope.regions is None else scope.regions
+
     def forgotten(self, key: str) -> bool:
         """Whether the body that an instance was in has ended."""
         return "/" in key and key not in self.nodes
@@ -353,6 +387,19 @@ class State(msgspec.Struct):
             paused += self.suspended_total
         times = [t for t in (wall, paused) if t is not None]
         return min(times) if times else None
+
+    def home_of(self, key: str) -> str:
+        """The key of the node whose inlined workflow an instance belongs to; empty for the run's own."""
+        prefix = prefix_of(key)
+        while prefix:
+            scope = self.scopes.get(prefix)
+            if scope is None:  # the place of a stand-in
+                prefix = prefix_of(prefix[:-1])
+            elif scope.inlined:
+                return scope.container
+            else:
+                prefix = prefix_of(scope.container)
+        return ""
 
     def scope_of(self, key: str) -> ScopeState:
         """The body that an instance belongs to."""

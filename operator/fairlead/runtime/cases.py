@@ -168,7 +168,7 @@ def run_case(
 
 def _unknown_names(graph: Graph, case: Case, workflows: Mapping[str, WorkflowSpec | str]) -> list[str]:
     """What the case speaks of and is not there, with the nearest name."""
-    nodes = [node.name for node in (*graph.spec.nodes, *graph.spec.finally_)]
+    nodes = [name for body in (*graph.bodies.values(), graph.finally_) for name in body.nodes]
     in_children = {
         node.name for spec in workflows.values() if not isinstance(spec, str) for _, node in nodes_of(spec)
     }

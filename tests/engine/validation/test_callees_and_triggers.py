@@ -49,7 +49,7 @@ CALLS = {
     "  # warning UnknownWorkflow: there is no Workflow 'caller2' in this file; expected it there, or beside it\n",
     "a name that is a template": '  - {name: a, workflow: {name: "${inputs.name}"}}\n',
     "inline with a template": '  - {name: a, workflow: {name: "${inputs.name}", inline: true}}  # NotAllowedHere: expected a name\n',
-    "inline in itself": "  - {name: a, workflow: {name: caller, inline: true}}  # InlineCycle: workflow caller runs itself inline\n",
+    "inline in itself": "  - {name: a, workflow: {name: caller, inline: true}}  # InlineCycle: workflow caller runs itself inline without end: caller -> caller\n",
     "a child of itself": "  - {name: a, workflow: {name: caller}}"
     "  # warning RecursiveCall: workflow caller starts itself through caller; expected it to come to an end: executions start each other at most 16 deep\n",
 }
@@ -78,7 +78,7 @@ def test_an_inline_cycle_through_others_is_found():
     """The caller runs a, a runs b, b runs caller, all inline."""
     text = (
         CALLER
-        + "  - {name: n, workflow: {name: a, inline: true}}  # InlineCycle: workflow caller runs itself inline through a\n"
+        + "  - {name: n, workflow: {name: a, inline: true}}  # InlineCycle: workflow caller runs itself inline without end: caller -> a -> b -> caller\n"
     )
     calls = [
         other(name, nodes=[{"name": "n", "workflow": {"name": to, "inline": True}}])

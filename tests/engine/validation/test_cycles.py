@@ -107,6 +107,32 @@ CASES = {
         - {from: b.failed, to: a, loopback: {}}
         - {from: c.failed, to: b, loopback: {}}  # OverlappingLoops: the loops a ... b and b ... c overlap in b
     """,
+    "a loopback from where the run ends, into a stand-in, or over the edge of a body": """
+        nodes:
+        - {name: a, run: {sh: ls}, fallback: spare}
+        - {name: spare, run: {sh: ls}}
+        - {name: end, finish: {result: done}, after: [a]}
+        - name: loop
+          while:
+            condition: "true"
+            nodes: [{name: inner, run: {sh: ls}}]
+        connections:
+        - {from: end, to: a, loopback: {}}  # UnknownPort: 'end' is a finish, which ends the run
+        - {from: a.failed, to: spare, loopback: {}}  # BadFallback: node spare stands in for a and is outside of the graph
+        - {from: inner, to: a, loopback: {}}  # CrossesBody: node 'inner' is in the body of loop
+    """,
+    "a loop in a body": """
+        nodes:
+        - name: each
+          forEach:
+            items: [1]
+            nodes:
+            - {name: a, run: {sh: ls}, with: {p: "${pass.index}"}}
+            - {name: b, run: {sh: ls}, after: [a]}
+            connections:
+            - {from: b.failed, to: a, loopback: {maxIterations: 3}, when: "pass.index < 2"}
+            - {from: a.failed, to: b, loopback: {}}  # LoopbackWithoutCycle: no path leads from b to a
+    """,
     "loops that nest": """
         nodes:
         - {name: a, run: {sh: ls}}

@@ -21,7 +21,6 @@ FIELDS = {
     "triggers": NODE + 'triggers: [{name: t, schedule: {cron: "* * * * *"}}]',
     "runOnChange": NODE + "runOnChange: true",
     "notifications": NODE + 'notifications: [{"on": [failed], secret: s}]',
-    "connections[0].loopback": "nodes: [{name: n, run: {sh: ls}}]\nconnections: [{from: n.failed, to: n, loopback: {}}]",
     "nodes[0].compensate": "nodes: [{name: n, run: {sh: ls}, compensate: {set: {}}}]",
     "nodes[0].guards": "nodes: [{name: n, run: {sh: ls}, guards: [g]}]",
     "nodes[0].breaker": "nodes: [{name: n, run: {sh: ls}, breaker: {}}]",
@@ -30,7 +29,6 @@ FIELDS = {
     "nodes[0].wait.event": "nodes: [{name: n, wait: {event: {type: t}}}]",
     "nodes[0].approval": "nodes: [{name: n, approval: {roles: [r]}}]",
     "nodes[0].emit": "nodes: [{name: n, emit: {type: t}}]",
-    "nodes[0].workflow.inline": "nodes: [{name: n, workflow: {name: w, inline: true}}]",
     "finally[0].emit": NODE + "finally: [{name: f, emit: {type: t}}]",
     "nodes[0].while.nodes[0].emit": "nodes: [{name: n, while: {condition: 'true', nodes: [{name: m, emit: {type: t}}]}}]",
 }

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fairlead.apps.cli.failures import Refused
-from fairlead.engine.validation import Report, unsupported, validate_documents
+from fairlead.engine.validation import Report, unsupported, unsupported_inline, validate_documents
+from fairlead.model.documents import Document
 from fairlead.model.findings import Finding
-from fairlead.model.manifests import Manifest, Workflow, WorkflowSpec
+from fairlead.model.manifests import Definition, Manifest, Workflow, WorkflowSpec, definition_of
 from fairlead.model.shape_limits import nodes_of
 
 Place = tuple[Workflow, Path | None]
@@ -31,10 +32,12 @@ def workflows_of(
 
 
 def calls(spec: WorkflowSpec) -> Iterator[str]:
-    """The names of the workflows that nodes start, as they are written."""
-    for _, node in nodes_of(spec):
-        if node.workflow is not None:
-            yield node.workflow.name
+    """The names of the workflows that nodes start, as they are written, also those of inlined workflows."""
+    inlined = spec.workflows.values() if isinstance(spec, Definition) else ()
+    for each in (spec, *inlined):
+        for _, node in nodes_of(each):
+            if node.workflow is not None and not node.inlined:
+                yield node.workflow.name
 
 
 class _Search:
@@ -68,11 +71,11 @@ class _Search:
             raise Refused(
                 (), f"{who} workflow {name}, which is neither in the text nor beside it; nothing was started"
             )
-        workflow, wrong = self._examined(*place)
+        spec, wrong = self._whole(place)
         if wrong:
             where = f" in {place[1]}" if place[1] is not None else ""
             raise Refused(wrong, f"workflow {name}{where}, which is called, cannot run; nothing was started")
-        return workflow.spec
+        return spec
 
     def _take_all(self) -> None:
         """A name is not known before it is needed: whatever is at hand may be meant."""
@@ -80,9 +83,9 @@ class _Search:
         for name, place in self._places.items():
             if name in self.found:
                 continue
-            workflow, wrong = self._examined(*place)
-            self.found[name] = f"{wrong[0].reason}: {wrong[0].message}" if wrong else workflow.spec
-            for other in [] if wrong else calls(workflow.spec):
+            spec, wrong = self._whole(place)
+            self.found[name] = f"{wrong[0].reason}: {wrong[0].message}" if wrong else spec
+            for other in [] if wrong else calls(spec):
                 if "${" not in other and self._place(other) is None:
                     self.found[name] = (
                         f"it calls workflow {other}, which is neither in the text nor beside it"
@@ -101,10 +104,30 @@ class _Search:
             if isinstance(manifest, Workflow) and manifest.metadata.name:
                 self._places.setdefault(manifest.metadata.name, (manifest, path))
 
-    def _examined(self, workflow: Workflow, path: Path | None) -> tuple[Workflow, list[Finding]]:
-        """A workflow, looked at as closely as the text itself, and what keeps it from running."""
+    def _whole(self, place: Place) -> tuple[WorkflowSpec, list[Finding]]:
+        """A workflow with those that it inlines, and what keeps it from running."""
+        workflow, document, wrong = self._examined(*place)
+        if wrong:
+            return workflow.spec, wrong
+        not_yet = [*unsupported(workflow, document)]
+        needed: dict[str, WorkflowSpec] = {}
+        todo = [workflow.spec]
+        for spec in todo:
+            for _, node in nodes_of(spec):
+                inlined = self._place(node.inlined) if node.inlined not in ("", *needed) else None
+                if inlined is not None:
+                    other, _, wrong = self._examined(*inlined)
+                    needed[node.inlined] = other.spec
+                    not_yet += [*wrong, *unsupported_inline(node.inlined, other.spec)]
+                    todo.append(other.spec)
+        return definition_of(workflow.spec, needed) if needed else workflow.spec, not_yet
+
+    def _examined(
+        self, workflow: Workflow, path: Path | None
+    ) -> tuple[Workflow, Document | None, list[Finding]]:
+        """A workflow, looked at as closely as the text itself, with its source and its errors."""
         if path is None:
-            return workflow, [*unsupported(workflow)]
+            return workflow, None, []
         report = self._reports.get(path)
         if report is None:
             siblings = [manifest for manifest, _ in self._beside()]
@@ -114,5 +137,5 @@ class _Search:
             ]
         for manifest, document in zip(report.documents, report.sources, strict=True):
             if isinstance(manifest, Workflow) and manifest.metadata.name == workflow.metadata.name:
-                return manifest, [*unsupported(manifest, document)]
-        return workflow, [finding for finding in report.findings if finding.severity == "error"]
+                return manifest, document, []
+        return workflow, None, [finding for finding in report.findings if finding.severity == "error"]

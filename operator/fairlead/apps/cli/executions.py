@@ -89,9 +89,9 @@ def journal_of(store: Store, uid: str) -> Journal:
 def graph_of(store: Store, record: ExecutionRecord) -> Graph:
     """The pinned definition of an execution, compiled."""
     from fairlead.engine.graph import compile_workflow
-    from fairlead.model.manifests import WorkflowSpec, parse_spec
+    from fairlead.model.manifests import Definition, parse_spec
 
-    spec = parse_spec(WorkflowSpec, store.definition(record.digest))
+    spec = parse_spec(Definition, store.definition(record.digest))
     return compile_workflow(spec, record.workflow)
 
 

@@ -78,10 +78,10 @@ def view_of_file(file: Path) -> GraphView:
 
 def _of_execution(name: str, store: Path | None) -> GraphView:
     from fairlead.apps.cli import executions
-    from fairlead.apps.views.workflow_graph import graph_view, settled_by
+    from fairlead.apps.views.workflow_graph import ended_by, graph_view, settled_by
 
     with executions.open_store(store) as opened:
         found = executions.load(opened, name)
-        settled = settled_by(executions.inline(opened.read(found.record.uid)))
+        events = executions.inline(opened.read(found.record.uid))
     title = f"{name} ({found.state.phase or 'Pending'})"
-    return graph_view(found.graph, title, found.state, settled)
+    return graph_view(found.graph, title, found.state, settled_by(events), ended_by(events))

@@ -16,19 +16,22 @@ from pathlib import Path
 
 from fairlead.apps.cli.callees import workflows_of
 from fairlead.apps.cli.failures import Refused
-from fairlead.engine.validation import Report, unsupported, validate_documents
-from fairlead.model.documents import MAX_BYTES, Document, read_documents
+from fairlead.engine.validation import Report, unsupported, unsupported_inline, validate_documents
+from fairlead.model.documents import MAX_BYTES, read_documents
 from fairlead.model.errors import InvalidInput
 from fairlead.model.findings import Finding
 from fairlead.model.manifests import (
     GROUP,
+    Definition,
     ExecutionSpec,
     Manifest,
     Workflow,
     WorkflowExecution,
     WorkflowGuard,
     WorkflowSpec,
+    definition_of,
 )
+from fairlead.model.shape_limits import nodes_of
 from fairlead.model.shapes import check_shape
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -59,9 +62,13 @@ class Source:
 
 @dataclass(slots=True)
 class Beside:
-    """The manifests in a folder beside a file, each with the file that it came from."""
+    """The manifests in a folder beside a file, each with the file that it came from.
+
+    `broken`: Workflows whose shape is wrong, with the first error; what is found of them is a best reading, never to be run.
+    """
 
     found: list[tuple[Workflow | WorkflowGuard, Path]] = field(default_factory=list)
+    broken: dict[str, str] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
 
     def looked(self, file: Path) -> list[tuple[Manifest, Path]]:
@@ -90,6 +97,12 @@ def read_source(file: Path) -> Source:
     not_yet = [*unsupported(manifest, document)]
     if isinstance(manifest, WorkflowExecution) and manifest.spec.definition is None:
         not_yet += unsupported(source.workflow)
+    if isinstance(source.workflow, Definition):
+        not_yet += [
+            each
+            for name, spec in source.workflow.workflows.items()
+            for each in unsupported_inline(name, spec)
+        ]
     if not_yet:
         raise Refused(not_yet, f"{label(file)} uses what this release does not run; nothing was started")
     callees, warnings = workflows_of(source.workflow, report, lambda: beside.looked(file))
@@ -112,7 +125,8 @@ def validated(text: bytes, file: Path) -> tuple[Report, Beside]:
     if not any(finding.reason in _UNRESOLVED for finding in report.findings):
         return report, Beside()
     beside = look_beside(file)
-    return validate_documents(text, label(file), siblings=[manifest for manifest, _ in beside.found]), beside
+    siblings = [manifest for manifest, _ in beside.found]
+    return validate_documents(text, label(file), siblings=siblings, broken=beside.broken), beside
 
 
 def refuse(findings: Sequence[Finding], beside: Beside | None = None) -> Refused:
@@ -183,46 +197,60 @@ def _take(path: Path, beside: Beside) -> None:
     if broken is not None:
         beside.unreadable.append(f"{path}:{broken.line} ({broken.reason})")
     for document in documents:
-        manifest = _manifest(document)
+        data = document.data
+        if not isinstance(data, dict) or data.get("kind") not in ("Workflow", "WorkflowGuard"):
+            continue
+        shaped = check_shape(document)
+        manifest = shaped.manifest
         if isinstance(manifest, (Workflow, WorkflowGuard)):
             beside.found.append((manifest, path))
-
-
-def _manifest(document: Document) -> Manifest | None:
-    data = document.data
-    if not isinstance(data, dict) or data.get("kind") not in ("Workflow", "WorkflowGuard"):
-        return None
-    return check_shape(document).manifest
+            if shaped.first_error is not None and manifest.metadata.name:
+                beside.broken.setdefault(manifest.metadata.name, f"{path}: {shaped.first_error}")
 
 
 def _source(manifest: Workflow | WorkflowExecution, report: Report, file: Path, beside: Beside) -> Source:
     warnings = tuple(report.findings)
     if isinstance(manifest, Workflow):
-        return Source(_name(manifest), manifest.spec, warnings)
+        return Source(_name(manifest), pinned(manifest.spec, report, beside), warnings)
     if manifest.spec.definition is not None:
-        return Source("", manifest.spec.definition, warnings, manifest)
+        return Source("", pinned(manifest.spec.definition, report, beside), warnings, manifest)
     assert manifest.spec.workflow is not None
     wanted = manifest.spec.workflow.name
     for other in report.documents:
         if isinstance(other, Workflow) and other.metadata.name == wanted:
-            return Source(wanted, other.spec, warnings, manifest)
-    return _from_beside(wanted, manifest, warnings, beside)
+            return Source(wanted, pinned(other.spec, report, beside), warnings, manifest)
+    return _from_beside(wanted, manifest, report, beside)
 
 
-def _from_beside(
-    wanted: str, execution: WorkflowExecution, warnings: tuple[Finding, ...], beside: Beside
-) -> Source:
+def pinned(spec: WorkflowSpec, report: Report, beside: Beside) -> WorkflowSpec:
+    """The spec with all workflows that it runs inline, which validation has found; they are looked for in the text first."""
+    here = [manifest for manifest in report.documents if isinstance(manifest, Workflow)]
+    there = [manifest for manifest, _ in beside.found if isinstance(manifest, Workflow)]
+    known: dict[str, WorkflowSpec] = {}
+    for manifest in (*here, *there):
+        known.setdefault(manifest.metadata.name or "", manifest.spec)
+    needed: dict[str, WorkflowSpec] = {}
+    todo = [spec]
+    for each in todo:
+        for _, node in nodes_of(each):
+            if node.inlined and node.inlined not in needed:
+                needed[node.inlined] = known[node.inlined]
+                todo.append(needed[node.inlined])
+    return definition_of(spec, needed) if needed else spec
+
+
+def _from_beside(wanted: str, execution: WorkflowExecution, first: Report, beside: Beside) -> Source:
     """The workflow of another file is looked at as closely as the file itself."""
     place = beside.workflow(wanted)
     assert place is not None, "validation has found it"
     path = place[1]
-    report = validate_documents(
-        path.read_bytes(), str(path), siblings=[manifest for manifest, _ in beside.found]
-    )
+    siblings = [manifest for manifest in first.documents if manifest is not None]
+    siblings += [manifest for manifest, _ in beside.found]
+    report = validate_documents(path.read_bytes(), str(path), siblings=siblings, broken=beside.broken)
     for other in report.documents:
         if isinstance(other, Workflow) and other.metadata.name == wanted:
             told = [finding for finding in report.findings if finding.reason != "ForeignDocument"]
-            return Source(wanted, other.spec, (*warnings, *told), execution)
+            return Source(wanted, pinned(other.spec, first, beside), (*first.findings, *told), execution)
     raise refuse(report.findings)
 
 

@@ -3,8 +3,8 @@
 Rules of this file
 - Every line and every remark is a row of a table. A family only names the events that begin its work and those it never sees;
   the statuses that are left are those that can be reached. A test compares that with the moves which runs really make.
-- Moves that stay in a status, and those that lead every end to one place (a redrive), are remarks in the box: drawn as lines
-  they would hide the others.
+- Moves that stay in a status are remarks in its box, and those that lead from every end to one place (a redrive) come out of a
+  box of their own: drawn as lines they would hide the others.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ FAMILIES: dict[str, Family] = {
     "containers": Family(
         ("while", "forEach", "parallel"),
         frozenset({"NodeStarted"}),
-        _OF_CHILDREN | {"NodeLost", "DeadLettered", "NodeRetrying"},
+        _OF_CHILDREN | {"NodeLost", "DeadLettered", "Scheduled NodeRetrying"},
     ),
     "waits": Family(("wait",), frozenset({"WaitStarted"})),
     "children": Family(("workflow",), frozenset({"ChildScheduled"}), _OF_RUNNERS),
@@ -91,9 +91,11 @@ def pictures() -> dict[str, GraphView]:
 def view_of(title: str, table: Table) -> GraphView:
     """A table as a graph: a box for each status and each event that makes a new thing, a line for each move that is no remark."""
     back = _back(table)
-    nodes = [GraphNode(event, event, "") for event in table.get("", ())]
+    nodes = [GraphNode(event, event, "", None, "of what has ended") for event in back]
+    nodes += [GraphNode(event, event, "") for event in table.get("", ())]
     nodes += [_box(status, row, back) for status, row in table.items() if status]
-    edges = [
+    edges = [GraphEdge(event, None, after) for event, after in back.items()]
+    edges += [
         GraphEdge(status or event, event if status else None, after, state=_line(after))
         for status, row in table.items()
         for event, after in row.items()
@@ -102,19 +104,18 @@ def view_of(title: str, table: Table) -> GraphView:
     return GraphView(title, nodes, edges, legend=False)
 
 
-def _back(table: Table) -> frozenset[str]:
-    """The events that know several ends and nothing else: they let what has ended begin again."""
+def _back(table: Table) -> dict[str, str]:
+    """The events that several ends know and nothing else, and where they lead: they let what has ended begin again."""
     ends = [row for row in table.values() if "Redriven" in row]
     known = {event for row in table.values() if "Redriven" not in row for event in row}
-    return frozenset(event for row in ends for event in row if len(ends) > 1 and event not in known)
+    return {event: row[event] for row in ends for event in row if len(ends) > 1 and event not in known}
 
 
-def _box(status: str, row: dict[str, str], back: frozenset[str]) -> GraphNode:
+def _box(status: str, row: dict[str, str], back: dict[str, str]) -> GraphNode:
     stays = [event for event, after in row.items() if after == status]
     remarks = [f"{' or '.join(stays)}: stays"] if stays else []
-    again = [event for event in row if event in back]
-    if again:
-        remarks.append(f"{' or '.join(again)}: {row[again[0]]} again")
+    if any(event in back for event in row):
+        remarks.append("may begin again")
     return GraphNode(status, status, "", _look(status), "; ".join(remarks) or None)
 
 

@@ -88,6 +88,17 @@ def _until(form: Json) -> str:
     return f"until {form['until']}" if form.get("until") else ""
 
 
+def _loop_started(form: Json) -> str:
+    if form.get("loopback"):
+        return f"{form['loopback']} repeats {', '.join(form['region'])}"
+    return words.count(len(form["items"]), "item") if form.get("items") is not None else ""
+
+
+def _iteration(form: Json) -> str:
+    by = f" by {form['loopback']}" if form.get("loopback") else ""
+    return f"{form['index']}{by}, path {form['path']}"
+
+
 _WORDS: dict[str, Any] = {
     "ExecutionCreated": lambda f: (
         f"{f['name']} of {f.get('workflow') or 'an inline definition'} {f['digest'][:19]}{_started_by(f)}"
@@ -111,6 +122,16 @@ _WORDS: dict[str, Any] = {
     "PathFailed": lambda f: f"path {f['path']}",
     "PathCancelled": lambda f: f["reason"],
     "LateArrival": lambda f: f"path {f['path']} by {f['connection']}",
+    "LoopStarted": _loop_started,
+    "LoopIteration": _iteration,
+    "LoopCompleted": lambda f: (
+        f"after {f['iterations']}" + (f", {f['failed']} failed" if f.get("failed") else "")
+    ),
+    "InlineStarted": lambda f: f"workflow {f['workflow']} {_value(f.get('inputs', {}))}",
+    "BodyStarted": lambda f: (
+        f"{f['scope']} {words.count(f['nodes'], 'node')}" + (f" after {f['phase']}" if f.get("phase") else "")
+    ),
+    "BodyTimedOut": lambda f: f"{f['scope']} after {f['timeout']}",
     "NodeReady": lambda f: f"held: {f['reason']}",
     "ChildScheduled": lambda f: f"{_attempt(f)}, execution {f['child']} of {f['workflow']}",
     "ChildStarted": lambda f: f"{_attempt(f)}, execution {f['child']}",

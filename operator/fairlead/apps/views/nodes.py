@@ -44,7 +44,7 @@ def instances(graph: Graph, state: State) -> Iterator[tuple[str, NodeDef, NodeSt
 def _of_body(body: Body, state: State) -> Iterator[tuple[str, NodeDef, NodeState]]:
     for name, node in body.nodes.items():
         yield name, node, state.node(name)
-        stand_in = f"{name}/{node.spec.fallback}"
+        stand_in = f"{state.instance(name)}/{node.spec.fallback}"
         if node.spec.fallback and stand_in in state.nodes:
             yield stand_in, body.fallbacks[node.spec.fallback], state.node(stand_in)
 

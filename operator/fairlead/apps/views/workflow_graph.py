@@ -18,8 +18,8 @@ from fairlead.apps.views.graphs.views import EdgeState, Status
 from fairlead.engine.graph import Body, Graph, NodeDef
 from fairlead.model import events as e
 from fairlead.model import state as s
-from fairlead.model.ids import connection_id, key_of, prefix_of
-from fairlead.model.manifests import Connection, Node
+from fairlead.model.ids import FINALLY_SUFFIX, connection_id, connection_target, key_of, prefix_of
+from fairlead.model.manifests import Connection
 from fairlead.model.state import NodeState, State
 
 STATUS: dict[str, Status] = {
@@ -39,10 +39,14 @@ Settled = Mapping[str, EdgeState]
 
 
 def graph_view(
-    graph: Graph, title: str, state: State | None = None, settled: Settled | None = None
+    graph: Graph,
+    title: str,
+    state: State | None = None,
+    settled: Settled | None = None,
+    ended: Mapping[str, Status] | None = None,
 ) -> GraphView:
-    """The view of a graph; `settled` comes from `settled_by` over the log of the execution."""
-    drawing = _Drawing(graph, state, settled or {})
+    """The view of a graph; `settled` and `ended` come from `settled_by` and `ended_by` over the log of the execution."""
+    drawing = _Drawing(graph, state, settled or {}, ended or {})
     drawing.body(graph.root, graph.spec.connections or (), "", None)
     if graph.finally_.nodes:
         drawing.groups.append(GraphGroup(FINALLY_GROUP, "finally"))
@@ -51,19 +55,60 @@ def graph_view(
 
 
 def settled_by(events: Iterable[e.Event]) -> dict[str, EdgeState]:
-    """What became of each connection, by the log; what a redrive runs again is open again."""
+    """What became of each connection, by the log; what a redrive runs again is open again, and so is a loop's next pass.
+
+    Connections out of a loop stay taken, and loopbacks too.
+    """
     settled: dict[str, EdgeState] = {}
+    regions: dict[str, list[str]] = {}
     for event in events:
         if isinstance(event, e.Redriven):
             again = tuple(f"{key_of(item.node)}." for item in event.reset)
             for connection in [known for known in settled if known.startswith(again)]:
                 del settled[connection]
+        elif isinstance(event, e.LoopStarted) and event.loopback:
+            regions[event.loopback] = event.region
+        elif isinstance(event, e.LoopIteration) and event.loopback:
+            _reopen(settled, event.scope, regions[event.loopback], event.loopback)
         elif isinstance(event, (e.NodeCompleted, e.NodeFailed, e.NodeSkipped, e.NodeCancelled)):
             prefix = prefix_of(event.node)
             settled.update((prefix + connection, "dead") for connection in event.dead)
             if not isinstance(event, e.NodeCancelled):
                 settled.update((prefix + connection, "taken") for connection in event.taken)
+                if event.loopback:
+                    settled[prefix + event.loopback] = "taken"
     return settled
+
+
+def _reopen(settled: dict[str, EdgeState], scope: str, region: list[str], loopback: str) -> None:
+    """Connections between the nodes of a region; other loopbacks among them were taken within the pass before."""
+    for known in list(settled):
+        connection = known.removeprefix(scope)
+        source, target = connection.partition(".")[0], connection_target(known)
+        if source in region and target in region and connection != loopback:
+            del settled[known]
+
+
+def ended_by(events: Iterable[e.Event]) -> dict[str, Status]:
+    """How each instance ended last, by the log: of bodies that have ended the state knows nothing any more."""
+    ended: dict[str, Status] = {}
+    for event in events:
+        if isinstance(event, e.Redriven):
+            reset = [*event.finally_nodes, *(item.node for item in event.reset)]
+            again = tuple(f"{key_of(node)}{mark}" for node in reset for mark in "/.")
+            for key in [known for known in ended if known.startswith(again)]:
+                del ended[key]
+        elif isinstance(event, (e.NodeCompleted, e.NodeFailed, e.NodeSkipped, e.NodeCancelled)):
+            ended[key_of(event.node)] = _ENDS[type(event)]
+    return ended
+
+
+_ENDS: dict[type[e.Event], Status] = {
+    e.NodeCompleted: "Succeeded",
+    e.NodeFailed: "Failed",
+    e.NodeSkipped: "Skipped",
+    e.NodeCancelled: "Cancelled",
+}
 
 
 def status_of(node: NodeState) -> Status:
@@ -72,10 +117,13 @@ def status_of(node: NodeState) -> Status:
 
 
 class _Drawing:
-    def __init__(self, graph: Graph, state: State | None, settled: Settled) -> None:
+    def __init__(
+        self, graph: Graph, state: State | None, settled: Settled, ended: Mapping[str, Status]
+    ) -> None:
         self.graph = graph
         self.state = state
         self.settled = settled
+        self.ended = ended
         self.nodes: list[GraphNode] = []
         self.edges: list[GraphEdge] = []
         self.groups: list[GraphGroup] = []
@@ -84,8 +132,8 @@ class _Drawing:
         loopbacks = {_id(body, connection) for connection in connections if connection.loopback is not None}
         order = sorted([*body.nodes.values(), *body.fallbacks.values()], key=lambda node: node.index)
         for node in order:
-            served = [other.name for other in order if other.spec.fallback == node.name]
-            self._node(node, prefix, group, [f"{prefix}{other}/{node.name}" for other in served])
+            served = [prefix + other.name for other in order if other.spec.fallback == node.name]
+            self._node(node, prefix, group, [f"{self._instance(other)}/{node.name}" for other in served])
         for node in order:
             for edge in node.outgoing:
                 self.edges.append(
@@ -97,7 +145,7 @@ class _Drawing:
                         prefix + edge.target,
                         edge.when_source,
                         loopback=edge.id in loopbacks,
-                        state=self._settled(prefix + edge.id),
+                        state=self._settled(prefix + edge.id, back=edge.loopback is not None),
                     )
                 )
             if node.spec.fallback:
@@ -111,8 +159,14 @@ class _Drawing:
             GraphEdge(prefix + node.name, "fallback", f"{prefix}{node.spec.fallback}", state=state)
         )
 
-    def _settled(self, connection: str) -> EdgeState | None:
-        return None if self.state is None else self.settled.get(connection, "open")
+    def _settled(self, connection: str, *, back: bool) -> EdgeState | None:
+        """What became of a connection; a loopback that was never taken is dead once the run is over."""
+        if self.state is None:
+            return None
+        return self.settled.get(connection, "dead" if back and self.state.ended else "open")
+
+    def _instance(self, key: str) -> str:
+        return key if self.state is None else self.state.instance(key)
 
     def _node(self, node: NodeDef, prefix: str, group: str | None, stand_ins: list[str]) -> None:
         """One node; a fallback has an instance for each node that it has stood in for, of which one is shown."""
@@ -122,27 +176,34 @@ class _Drawing:
             key = next((key for key in stand_ins if key in self.state.nodes), name)
             found = self.state.node(key)
             status, detail = status_of(found), detail_of(found)
+            iteration = self.state.iterations.get(name, 0)
+            if iteration:
+                detail = ", ".join(filter(None, [f"#{iteration}", detail]))
+            if key not in self.state.nodes:
+                status = self.ended.get(key, status)
         if node.spec.workflow is not None:
             detail = ", ".join(filter(None, (f"runs {node.spec.workflow.name}", detail)))
         self.nodes.append(GraphNode(name, node.name, node.kind, status, detail, group))
-        self._inside(node.spec, name)
+        self._inside(node, name)
 
-    def _inside(self, spec: Node, name: str) -> None:
+    def _inside(self, node: NodeDef, name: str) -> None:
         """The bodies of a container."""
-        inner = spec.while_ or spec.for_each
-        if inner is not None:
-            self.body(
-                Body(self.graph, inner.nodes, inner.connections or ()),
-                inner.connections or (),
-                f"{name}/",
-                name,
-            )
+        spec, flow, place = node.spec, node.inlines, f"{node.body.prefix}{node.name}"
+        loop = spec.while_ or spec.for_each
+        if loop is not None:
+            self.body(self.graph.bodies[f"{place}[]/"], loop.connections or (), f"{name}/", name)
         elif spec.parallel is not None:
             for branch in spec.parallel.branches:
-                place = f"{name}.{branch.name}"
-                self.groups.append(GraphGroup(place, branch.name, name))
-                connections = branch.connections or ()
-                self.body(Body(self.graph, branch.nodes, connections), connections, f"{place}/", place)
+                side = f"{name}.{branch.name}"
+                self.groups.append(GraphGroup(side, branch.name, name))
+                body = self.graph.bodies[f"{place}.{branch.name}/"]
+                self.body(body, branch.connections or (), f"{side}/", side)
+        elif flow is not None:
+            self.body(self.graph.bodies[f"{place}/"], flow.spec.connections, f"{name}/", name)
+            if flow.spec.finally_:
+                last = f"{name}.{FINALLY_GROUP}"
+                self.groups.append(GraphGroup(last, FINALLY_GROUP, name))
+                self.body(self.graph.bodies[f"{place}{FINALLY_SUFFIX}"], (), f"{last}/", last)
 
 
 def detail_of(node: NodeState) -> str | None:

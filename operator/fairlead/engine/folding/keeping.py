@@ -2,7 +2,8 @@
 
     Succeeded, or its failure is handled       nothing is kept
     Failed unhandled, Cancelled, or swept      all is kept: a redrive goes on where it was
-    to be tried again (NodeRetrying)           the items of a forEach: the next attempt is about the same ones
+    to be tried again (NodeRetrying)           the items of a forEach, the inputs and first variables of an inlined workflow:
+                                               the next attempt is about the same ones
     its fallback stands in                     all, until that has ended
     it was a fallback itself                   nothing: the next failure has another stand-in
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 from fairlead.model import events as e
 from fairlead.model import state as s
+from fairlead.model.ids import FINALLY_SUFFIX
 from fairlead.model.reasons import WHEN_FALSE
 from fairlead.model.state import Inside, LoopState, NodeState, State
 
@@ -32,6 +34,20 @@ def start_loop(state: State, key: str, node: NodeState, *, goes_on: bool) -> Non
     loop.lost = {}
     loop.failure = None
     loop.opened_before = loop.opened
+    if loop.variables is not None:
+        _goes_on_inlined(state, key, node, loop)
+
+
+def _goes_on_inlined(state: State, key: str, node: NodeState, loop: LoopState) -> None:
+    """Of an inlined workflow the graph goes on where it was; its `finally` runs anew as a whole."""
+    last = f"{key}{FINALLY_SUFFIX}"
+    if loop.again.pop(last, None) is not None:
+        forget_scope(state, last, node)
+    if loop.results.pop(last, None) is not None:
+        loop.succeeded -= 1
+    loop.attempts = max(loop.attempts, _uncount_inside(state, node))
+    loop.opened = min(loop.opened, 1)
+    loop.finish = None
 
 
 def retry_loop(state: State, key: str, node: NodeState) -> None:
@@ -39,7 +55,12 @@ def retry_loop(state: State, key: str, node: NodeState) -> None:
     loop = state.loops.get(key)
     if loop is not None:
         end_loop(state, key, node, keep=False)
-        state.kept[key] = LoopState(items=loop.items, attempts=_uncount_inside(state, node))
+        state.kept[key] = LoopState(
+            items=loop.items,
+            inputs=loop.inputs,
+            initial=loop.initial,
+            attempts=_uncount_inside(state, node),
+        )
 
 
 def kept_at_end(node: NodeState, event: e.Event) -> bool:
@@ -70,26 +91,32 @@ def forget_all(state: State) -> None:
 
 def forget_scope(state: State, prefix: str, container: NodeState) -> None:
     """A body's instances go, and what is kept of containers among them; their container remembers what there was."""
-    inside = container.inside
-    if inside is None:
-        inside = container.inside = Inside()
     for key in state.members.pop(prefix, ()):
+        state.iterations.pop(key, None)
         node = state.nodes.pop(key)
         if key in state.kept:
             _forget(state, state.kept.pop(key), node)
-        inside.attempts = max(inside.attempts, node.attempt)
-        if node.status == s.SUCCEEDED:
-            inside.done += 1
-        elif node.status == s.FAILED:
-            inside.failed += 1
-        else:
-            inside.skipped += 1
-        deeper = node.inside
-        if deeper is not None:
-            inside.attempts = max(inside.attempts, deeper.attempts)
-            inside.done += deeper.done
-            inside.failed += deeper.failed
-            inside.skipped += deeper.skipped
+        remember(container, node)
+
+
+def remember(container: NodeState, node: NodeState) -> None:
+    """An ended instance of a container's bodies leaves the state, as what was inside of it has: how it ended is remembered."""
+    inside = container.inside
+    if inside is None:
+        inside = container.inside = Inside()
+    inside.attempts = max(inside.attempts, node.attempt)
+    if node.status == s.SUCCEEDED:
+        inside.done += 1
+    elif node.status == s.FAILED:
+        inside.failed += 1
+    else:
+        inside.skipped += 1
+    deeper = node.inside
+    if deeper is not None:
+        inside.attempts = max(inside.attempts, deeper.attempts)
+        inside.done += deeper.done
+        inside.failed += deeper.failed
+        inside.skipped += deeper.skipped
 
 
 def _forget(state: State, loop: LoopState, container: NodeState) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from fairlead.engine.folding import loopbacks
 from fairlead.engine.folding.keeping import forget_scope
-from fairlead.engine.folding.moves import node_at, open_path, reset
+from fairlead.engine.folding.moves import forget_paths, node_at, open_path, reset
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.ids import key_of
@@ -18,19 +19,28 @@ from fairlead.model.state import LoopState, ScopeState, State
 
 
 def loop_started(state: State, event: e.LoopStarted) -> None:
+    if event.loopback:
+        loopbacks.started(state, event)
+        return
     state.loops[key_of(event.node)].items = event.items
     state.counters.stored += event.stored
 
 
-def collected_outputs(loop: LoopState, key: str, branches: list[str]) -> dict[str, Any]:
+def collected_outputs(loop: LoopState, container: str, branches: list[str]) -> dict[str, Any]:
     """The outputs of a container from what its bodies gave: of these branches, in this order, or of all its items."""
     if branches:
-        return {name: loop.results[f"{key}.{name}/"] for name in branches}
+        return {name: loop.results[f"{container}.{name}/"] for name in branches}
     results = loop.results
-    return {"items": [results.get(f"{key}[{index}]/") for index in range(loop.opened)], "failed": loop.failed}
+    return {
+        "items": [results.get(f"{container}[{index}]/") for index in range(loop.opened)],
+        "failed": loop.failed,
+    }
 
 
 def opened(state: State, event: e.LoopIteration | e.BranchStarted) -> None:
+    if isinstance(event, e.LoopIteration) and event.loopback:
+        loopbacks.next_pass(state, event)
+        return
     key = key_of(event.node)
     loop = state.loops[key]
     loop.opened += 1
@@ -50,6 +60,9 @@ def body_reopened(state: State, event: e.BodyReopened) -> None:
     scope.failure = None
     scope.ended -= len(event.reset)
     state.scopes[event.scope] = scope
+    state.looping += scope.looping
+    for region in (scope.regions or {}).values():
+        region.taken = {}
     loop.open[event.scope] = event.index
     for item in event.reset:
         reset(state, event, item)
@@ -59,8 +72,9 @@ def body_ended(state: State, event: e.BodyEnded) -> None:
     key = key_of(event.node)
     loop = state.loops[key]
     scope = state.scopes.pop(event.scope)
+    state.looping -= scope.looping
     del loop.open[event.scope]
-    is_while = loop.items is None and not event.branch
+    is_while = loop.items is None and not event.branch and not scope.inlined
     gone = event.scope
     if event.error is None:
         loop.succeeded += 1
@@ -69,8 +83,9 @@ def body_ended(state: State, event: e.BodyEnded) -> None:
         else:
             loop.results[event.scope] = event.outputs
             state.counters.stored += event.stored
-        if scope.path in state.path_children:
-            _forget_paths(state, scope.path)
+        if scope.inlined and not scope.phase:
+            gone, loop.last = "", event.scope  # its `finally` reads it, and a redrive of that alone
+        forget_paths(state, scope.path)
     else:
         loop.failed += 1
         if loop.failure is None:
@@ -82,13 +97,5 @@ def body_ended(state: State, event: e.BodyEnded) -> None:
         forget_scope(state, gone, state.nodes[key])
 
 
-def _forget_paths(state: State, path: str) -> None:
-    """No path of a body that succeeded opens another one: how many each has opened need not be known any more."""
-    pending = [path]
-    while pending:
-        parent = pending.pop()
-        pending += [f"{parent}.{child}" for child in range(state.path_children.pop(parent, 0))]
-
-
 def loop_completed(state: State, event: e.LoopCompleted) -> None:
-    """Nothing: the container's own end follows."""
+    """Nothing: the end of the container follows, or that of the node that the loopback leaves came before."""

@@ -7,7 +7,7 @@ from fairlead.engine.transitions import EXECUTION, NODE, PATH
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.errors import Bug
-from fairlead.model.ids import connection_target, key_of, prefix_of
+from fairlead.model.ids import key_of, prefix_of
 from fairlead.model.state import NodeState, PathState, State
 
 ENDED_PATHS_KEPT = 50
@@ -58,6 +58,7 @@ def move_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
         state.children.pop(key, None)
         state.timers.clear(f"attempt/{key}")
         state.paused_timers.clear(f"body/{key}")
+        state.paused_timers.clear(f"finally/{key}")
     elif before in (s.RETRYING, s.LOST):
         state.waiting.pop(key, None)
         state.paused_timers.clear(f"retry/{key}")
@@ -103,18 +104,6 @@ def pausable(state: State, name: str, event: e.Event, due: int) -> None:
     state.paused_timers.set(name, state.active_time(event.at) + due - event.at)
 
 
-def settle(state: State, key: str, path: str, taken: list[str], dead: list[str]) -> None:
-    """Count the connections of an ended node at their targets; the only taken one carries its path along."""
-    prefix = prefix_of(key) if "/" in key else ""
-    for connection in taken:
-        target = node_at(state, prefix + connection_target(connection))
-        target.taken += 1
-        if len(taken) == 1 and target.status == s.PENDING:
-            target.arrive(path)
-    for connection in dead:
-        node_at(state, prefix + connection_target(connection)).dead += 1
-
-
 def end_node(state: State, key: str, node: NodeState, event: e.Event) -> None:
     """Bookkeeping common to the four ends of an instance."""
     move_node(state, key, node, event)
@@ -157,6 +146,9 @@ def reset(state: State, event: e.Redriven | e.BodyReopened, item: e.ResetNode) -
         arrivals=list(item.arrivals) or None,
         attempt=old.attempt,
         attempts_before=old.attempt,
+        joined=old.joined,
+        exits=old.exits,
+        before=old.before,
         inside=old.inside,
         child=old.child,
     )
@@ -167,6 +159,13 @@ def reset(state: State, event: e.Redriven | e.BodyReopened, item: e.ResetNode) -
             if path in state.ended_paths:
                 state.ended_paths.remove(path)
         found.node, found.finished_at, found.error = key, 0, None
+
+
+def forget_paths(state: State, path: str) -> None:
+    """Nothing more is opened below a path: how many children each had is forgotten."""
+    below = [path] if path in state.path_children else []
+    for parent in below:  # grows as it goes
+        below += [f"{parent}.{number}" for number in range(state.path_children.pop(parent, 0))]
 
 
 def uncount(state: State, node: NodeState) -> None:

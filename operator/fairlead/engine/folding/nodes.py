@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from fairlead.engine.folding.connections import settle, settle_dead
+from fairlead.engine.folding.inlining import finished, variables_at
 from fairlead.engine.folding.keeping import end_loop, retry_loop, start_loop
 from fairlead.engine.folding.loops import collected_outputs
-from fairlead.engine.folding.moves import end_node, move_node, node_at, pausable, settle, uncount
+from fairlead.engine.folding.moves import end_node, move_node, node_at, pausable, uncount
 from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.ids import key_of, prefix_of
@@ -194,7 +196,7 @@ def node_completed(state: State, event: e.NodeCompleted) -> None:
     node = node_at(state, key)
     given = event.outputs
     if event.collected is not None:
-        given = collected_outputs(state.loops[key], key, event.collected)
+        given = collected_outputs(state.loops[key], event.node, event.collected)
     end_node(state, key, node, event)
     node.path, node.port, node.given = event.path, event.port, given or None
     state.counters.stored += event.stored
@@ -204,16 +206,12 @@ def node_completed(state: State, event: e.NodeCompleted) -> None:
     if event.cached_from:
         node.cached = s.Cached(execution=event.cached_from, at=event.cached_at)
     if event.variables:
-        state.variables.update(event.variables)
+        variables_at(state, key).update(event.variables)
     if event.result == "failed":
         node.handled = FINISHED_FAILED
-    if event.result is not None and state.finish is None and state.stage == s.FORWARD:
-        state.finish = s.Finish(node=event.node, result=event.result, reason=event.reason or "")
-        if event.result == "failed" and state.failure is None:
-            message = event.reason or f"node {event.node!r} finished the run with result failed"
-            error = e.Error(reason=FINISHED_FAILED, message=message)
-            state.failure = s.Failure(error=error, node=event.node, path=event.path)
-    settle(state, key, event.path, event.taken, event.dead)
+    if event.result is not None:
+        finished(state, event, event.result)
+    settle(state, key, event)
 
 
 def node_failed(state: State, event: e.NodeFailed) -> None:
@@ -230,7 +228,7 @@ def node_failed(state: State, event: e.NodeFailed) -> None:
             state.failure = failure
         elif state.stage == s.FINALLY and state.finally_failure is None:
             state.finally_failure = failure
-    settle(state, key, event.path, event.taken, event.dead)
+    settle(state, key, event)
 
 
 def node_skipped(state: State, event: e.NodeSkipped) -> None:
@@ -238,7 +236,7 @@ def node_skipped(state: State, event: e.NodeSkipped) -> None:
     node = node_at(state, key)
     end_node(state, key, node, event)
     node.path, node.handled = event.path, event.reason
-    settle(state, key, event.path, event.taken, event.dead)
+    settle(state, key, event)
 
 
 def node_cancelled(state: State, event: e.NodeCancelled) -> None:
@@ -246,7 +244,7 @@ def node_cancelled(state: State, event: e.NodeCancelled) -> None:
     node = node_at(state, key)
     end_node(state, key, node, event)
     node.path = event.path
-    settle(state, key, event.path, [], event.dead)
+    settle_dead(state, prefix_of(key), event.dead)
 
 
 def late_result(state: State, event: e.LateResult) -> None:

@@ -140,6 +140,8 @@ def redriven(state: State, event: e.Redriven) -> None:
         reset(state, event, e.ResetNode(node=name))
         state.nodes[name].child = None  # in `finally` each epoch has children of its own
     state.scopes[""].ended -= len(event.reset)
+    for region in state.regions_at("").values():
+        region.taken = {}
     for item in event.reset:
         reset(state, event, item)
     if event.deadline is not None:

@@ -2,6 +2,13 @@
 
 from fairlead.engine.validation.inputs import check_inputs
 from fairlead.engine.validation.report import Report, validate_documents, validate_workflow
-from fairlead.engine.validation.unsupported import unsupported
+from fairlead.engine.validation.unsupported import unsupported, unsupported_inline
 
-__all__ = ["Report", "check_inputs", "unsupported", "validate_documents", "validate_workflow"]
+__all__ = [
+    "Report",
+    "check_inputs",
+    "unsupported",
+    "unsupported_inline",
+    "validate_documents",
+    "validate_workflow",
+]

@@ -40,7 +40,7 @@ def underscored(name: str) -> str:
 class RawNode:
     """One node of a body."""
 
-    __slots__ = ("bodies", "body", "data", "index", "kind", "name", "path", "ports")
+    __slots__ = ("bodies", "body", "data", "index", "kind", "name", "outputs", "path", "ports")
 
     def __init__(self, body: RawBody, index: int, data: dict[str, Any], path: Path) -> None:
         self.body = body
@@ -52,6 +52,7 @@ class RawNode:
         self.kind = kinds[0] if len(kinds) == 1 else ""
         self.bodies: list[RawBody] = []
         self.ports: dict[str, None] | Literal[False] | None = None  # see ports.py; False: unknown
+        self.outputs: list[str] | None = None  # of the workflow that it inlines, if that is known
 
     @property
     def in_pod(self) -> bool:
@@ -113,6 +114,11 @@ class RawBody:
         if self.owner is None:
             return "finally" if self.kind == "finally" else "the workflow"
         return f"the body of {self.owner.name or self.owner.index}"
+
+    @cached_property
+    def depth(self) -> int:
+        """How many bodies of containers it stands in, itself included."""
+        return sum(body.owner is not None for body in self.outward())
 
     @cached_property
     def names(self) -> list[str]:

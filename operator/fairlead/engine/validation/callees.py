@@ -19,9 +19,6 @@ from fairlead.model.children import MAX_DEPTH
 from fairlead.model.documents import Path
 from fairlead.model.manifests import Manifest, Workflow, WorkflowGuard, plain
 
-_NOT_INLINED = ("triggers", "concurrency", "retention", "compensation", "notifications", "runOnChange")
-"""Parts of a Workflow that do not count where it runs inline."""
-
 
 @dataclass(frozen=True)
 class Callee:
@@ -29,8 +26,6 @@ class Callee:
 
     name: str
     spec: dict[str, Any]
-    inlines: frozenset[str] = frozenset()
-    starts: frozenset[str] = frozenset()
 
     @cached_property
     def schema(self) -> dict[str, Any] | None:
@@ -38,27 +33,63 @@ class Callee:
         schema = self.spec.get("inputs")
         return schema if isinstance(schema, dict) and not schema_problems(schema) else None
 
+    @cached_property
+    def _graph(self) -> RawGraph:
+        return RawGraph(self.spec, ("spec",))
+
+    @cached_property
+    def calls(self) -> tuple[tuple[str, int], ...]:
+        """The workflows that it runs inline, once for each node, with the depth of the body that the node stands in."""
+        return tuple(
+            (as_text(node.value.get("name")), node.body.depth)
+            for node in self._graph.nodes()
+            if node.kind == "workflow" and node.value.get("inline") is True
+        )
+
+    @cached_property
+    def called(self) -> frozenset[str]:
+        """The workflows that it runs inline or starts."""
+        return frozenset(
+            as_text(node.value.get("name")) for node in self._graph.nodes() if node.kind == "workflow"
+        )
+
+    @cached_property
+    def depth(self) -> int:
+        """How deep its bodies are nested."""
+        return max(body.depth for body in self._graph.bodies)
+
+    @cached_property
+    def nodes(self) -> int:
+        """How many nodes it has, at all depths."""
+        return sum(len(body.nodes) for body in self._graph.bodies)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of the nodes of its own graph."""
+        return frozenset(self._graph.root.by_name)
+
 
 @dataclass(slots=True)
 class Known:
     """The manifests that can be referred to.
 
-    `complete`: there are no others. `more_inputs`: the inputs of an execution are not all in its manifest.
+    `complete`: there are no others. `more_inputs`: the inputs of an execution are not all in its manifest. `broken`: workflows
+    whose shape is wrong, with the first error; `verdicts`: the first error of those that were looked at, or an empty text.
     """
 
     workflows: dict[str, Callee] = field(default_factory=dict)
     guards: set[str] = field(default_factory=set)
     complete: bool = False
     more_inputs: bool = False
+    broken: dict[str, str] = field(default_factory=dict)
+    verdicts: dict[str, str] = field(default_factory=dict)
 
     def take(self, data: Any) -> None:
         """A manifest's plain data; the first of a name counts."""
         kind, name = as_dict(data).get("kind"), as_text(as_dict(as_dict(data).get("metadata")).get("name"))
         if kind == "Workflow" and name:
             spec = as_dict(data.get("spec"))
-            self.workflows.setdefault(
-                name, Callee(name, spec, _called(spec, inline=True), _called(spec, inline=False))
-            )
+            self.workflows.setdefault(name, Callee(name, spec))
         elif kind == "WorkflowGuard" and name:
             self.guards.add(name)
 
@@ -72,11 +103,6 @@ def known_manifests(documents: Iterable[Any], siblings: Iterable[Manifest] | Non
         if isinstance(manifest, (Workflow, WorkflowGuard)):
             known.take({**plain(manifest), "kind": manifest.kind})
     return known
-
-
-def _called(spec: dict[str, Any], *, inline: bool) -> frozenset[str]:
-    calls = (node.value for node in RawGraph(spec, ("spec",)).nodes() if node.kind == "workflow")
-    return frozenset(as_text(call.get("name")) for call in calls if (call.get("inline") is True) == inline)
 
 
 def check_calls(graph: RawGraph, own_name: str, known: Known, notes: Notes) -> None:
@@ -126,26 +152,17 @@ def _check_call(node: RawNode, own_name: str, known: Known, notes: Notes) -> Non
         return
     if not name:
         return
-    if not inline and own_name and own_name in _reached(name, known, also_started=True):
+    if not inline and own_name and own_name in _reached(name, known):
         message = (
             f"workflow {own_name} starts itself through {name}; expected it to come to an end: "
             f"executions start each other at most {MAX_DEPTH} deep"
         )
         notes.warning("RecursiveCall", message, (*path, "name"))
-    if inline and own_name and own_name in _reached(name, known):
-        message = f"workflow {own_name} runs itself inline through {name}, without end; expected no cycle"
-        notes.error("InlineCycle", message, (*path, "name"))
-        return
     callee = known.workflows.get(name)
     if callee is None:
         _unknown(notes, known, "Workflow", name, sorted(known.workflows), (*path, "name"))
         return
     _check_given(node, callee, notes)
-    if inline:
-        unused = [part for part in _NOT_INLINED if part in callee.spec]
-        if unused:
-            message = f"{', '.join(unused)} of workflow {name} do not count where it runs inline; expected none of them"
-            notes.warning("WithoutEffect", message, (*path, "name"))
 
 
 def _check_given(node: RawNode, callee: Callee, notes: Notes) -> None:
@@ -172,15 +189,12 @@ def _has_template(value: Any) -> bool:
     return False
 
 
-def _reached(start: str, known: Known, *, also_started: bool = False) -> set[str]:
-    """All workflows that run where this one runs inline; `also_started` as executions of their own."""
+def _reached(start: str, known: Known) -> set[str]:
+    """All workflows that run where this one runs, inline or as executions of their own."""
     seen, todo = {start}, [start]
     while todo:
         callee = known.workflows.get(todo.pop())
-        called: frozenset[str] = callee.inlines if callee is not None else frozenset()
-        if callee is not None and also_started:
-            called |= callee.starts
-        following = called - seen
+        following = (callee.called if callee is not None else frozenset()) - seen
         seen |= following
         todo += following
     return seen

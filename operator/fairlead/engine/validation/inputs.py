@@ -2,7 +2,8 @@
 
 Rules of this file: the schema is JSON Schema 2020-12, checked by `jsonschema`; formats are not checked; nothing is looked up
 elsewhere. Work is counted, so that no schema and no value can hold the process up: patterns are matched by RE2, unique items by
-their canonical form. At most 20 findings. Numbers become ints and doubles as the schema says (semantics 36).
+their canonical form. At most 20 findings. What is not given and has a default has that. Numbers become ints and doubles as the
+schema says (semantics 36).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from fairlead.engine.expressions import ExpressionError
 from fairlead.engine.expressions.numbers import normalise
 from fairlead.engine.expressions.values import canonical
 from fairlead.engine.validation import regexes
+from fairlead.engine.validation.defaults import with_defaults
 from fairlead.engine.validation.schema_words import wanted_by, words_of
 from fairlead.engine.validation.schemas import schema_problems, without_dialect
 from fairlead.model.documents import Path, path_text
@@ -35,16 +37,26 @@ class _TooMuch(Exception):
 def check_inputs(
     schema: dict[str, Any] | None, inputs: dict[str, Any]
 ) -> tuple[dict[str, Any], list[Finding]]:
-    """The inputs with ints and doubles as the schema wants them, and what is wrong with them.
+    """The inputs with the schema's defaults, ints and doubles as it wants them, and what is wrong with them.
 
     If there is a finding the inputs come back as they were.
     """
-    problems = input_problems(schema, inputs)
+    return _settled(schema, inputs, input_problems(schema, inputs))
+
+
+def fit_inputs(schema: dict[str, Any] | None, inputs: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
+    """As `check_inputs`, for a schema that was found to be one: looking at the schema costs much more than at the inputs."""
+    return _settled(schema, inputs, problems_against(schema, inputs))
+
+
+def _settled(
+    schema: dict[str, Any] | None, inputs: dict[str, Any], problems: list[Problem]
+) -> tuple[dict[str, Any], list[Finding]]:
     if problems:
         return inputs, [
             Finding("error", _REASON, message, path_text(("inputs", *path))) for path, message in problems
         ]
-    normal: dict[str, Any] = normalise(inputs, schema)
+    normal: dict[str, Any] = normalise(with_defaults(inputs, schema), schema)
     return normal, []
 
 
@@ -60,6 +72,7 @@ def problems_against(schema: dict[str, Any] | None, inputs: Any, max_steps: int 
     """As `input_problems`, for a schema that was found to be one."""
     if not isinstance(inputs, dict):
         return [((), f"{shown(inputs)} stands for the inputs; expected an object")]
+    inputs = with_defaults(inputs, schema)
     try:
         normalise(inputs, schema)
     except ValueError as error:

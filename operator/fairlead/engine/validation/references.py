@@ -174,4 +174,4 @@ def outputs_of(node: RawNode) -> Sequence[str] | None:
         return None
     if node.kind == "parallel":
         return [as_text(as_dict(branch).get("name")) for branch in as_list(node.value.get("branches"))]
-    return _OUTPUTS.get(node.kind)
+    return _OUTPUTS.get(node.kind) if node.outputs is None else node.outputs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,18 +44,21 @@ def validate_documents(
     file: str = "",
     *,
     siblings: Iterable[Manifest] | None = None,
+    broken: Mapping[str, str] | None = None,
     more_inputs: bool = False,
 ) -> Report:
     """All that can be known of the manifests in a text before they run.
 
     `siblings` are the manifests beside the file, if the caller looked for them: then a Workflow that is found nowhere is an
-    error, else a warning. `more_inputs`: an execution gets more inputs than its manifest has, so these are not checked here.
+    error, else a warning. `broken` are Workflows among them whose shape is wrong, with the first error. `more_inputs`: an
+    execution gets more inputs than its manifest has, so these are not checked here.
     """
     shapes, findings = read_shapes(text, file)
     lines = lines_of(text if isinstance(text, str) else text.decode(errors="replace"))
     spelt = [_corrected(shaped) for shaped in shapes]
     known = known_manifests([data for data, _ in spelt], siblings)
     known.more_inputs = more_inputs
+    known.broken = {**(broken or {}), **_broken(shapes)}
     ours = [not _is_foreign(data) for data, _ in spelt]
     every = list(findings)
     documents: list[Manifest | None] = []
@@ -87,6 +90,17 @@ def validate_workflow(
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """Findings in the order of the text, each once; those without a place come first."""
     return sorted(dict.fromkeys(findings), key=lambda each: (each.line, each.column, each.path, each.reason))
+
+
+def _broken(shapes: Iterable[Shaped]) -> dict[str, str]:
+    """The Workflows of a text whose shape is wrong, with the first error of each."""
+    found: dict[str, str] = {}
+    for shaped in shapes:
+        wrong = shaped.first_error
+        name = as_text(as_dict(as_dict(shaped.document.data).get("metadata")).get("name"))
+        if wrong is not None and name:
+            found.setdefault(name, wrong)
+    return found
 
 
 def _is_foreign(data: Any) -> bool:

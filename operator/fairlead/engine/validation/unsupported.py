@@ -30,7 +30,6 @@ NODE_FIELDS: dict[str, Callable[[Node], bool]] = {
     "breaker": lambda node: node.breaker is not None,
     "rateLimit": lambda node: node.rate_limit is not None,
     "concurrency": lambda node: node.concurrency is not None,
-    "workflow.inline": lambda node: node.workflow is not None and node.workflow.inline,
     "wait.event": lambda node: node.wait is not None and node.wait.event is not None,
 }
 """Fields of nodes, and when they are used."""
@@ -66,6 +65,14 @@ def unsupported(manifest: Runnable, document: Document | None = None) -> list[Fi
     return sorted(found, key=lambda finding: (finding.line, finding.column))
 
 
+def unsupported_inline(name: str, spec: WorkflowSpec) -> list[Finding]:
+    """As `unsupported`, for a workflow that runs inline: only its nodes and connections count."""
+    return [
+        _finding(path, f"{what} in workflow {name}, which runs inline,", None)
+        for path, what in _of_graph(spec, ("spec",))
+    ]
+
+
 def _used(manifest: Runnable) -> Iterator[tuple[Path, str]]:
     if isinstance(manifest, (Workflow, WorkflowExecution)):
         yield from _used(manifest.spec)
@@ -79,9 +86,10 @@ def _used(manifest: Runnable) -> Iterator[tuple[Path, str]]:
 
 def _of_spec(spec: WorkflowSpec, path: Path) -> Iterator[tuple[Path, str]]:
     yield from _fields(SPEC_FIELDS, spec, path)
-    for index, connection in enumerate(spec.connections):
-        if connection.loopback is not None:
-            yield (*path, "connections", index, "loopback"), "loopback"
+    yield from _of_graph(spec, path)
+
+
+def _of_graph(spec: WorkflowSpec, path: Path) -> Iterator[tuple[Path, str]]:
     for inner, node in nodes_of(spec):
         here = (*path, *inner)
         if node.kind in KINDS:

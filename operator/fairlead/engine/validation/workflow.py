@@ -17,6 +17,7 @@ from fairlead.engine.validation.fields import Fields
 from fairlead.engine.validation.formulas import Formulas
 from fairlead.engine.validation.given import check_constants, check_given
 from fairlead.engine.validation.graphs import BodyGraph
+from fairlead.engine.validation.inlines import check_inlines
 from fairlead.engine.validation.names import check_names
 from fairlead.engine.validation.notes import Notes
 from fairlead.engine.validation.orders import bits
@@ -43,7 +44,9 @@ def check_spec(
     check_scripts(graph, notes)
     check_writes(graph, bodies, notes)
     check_triggers(graph, notes)
-    check_calls(graph, name, known or Known(), notes)
+    known = known or Known()
+    check_calls(graph, name, known, notes)
+    check_inlines(graph, name, known, notes)
     _check_schemas(graph, notes)
     _check_expressions(graph, bodies, notes)
 

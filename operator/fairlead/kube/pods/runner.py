@@ -139,7 +139,7 @@ class PodRunner:
             self._spawn(self._look(delivery))
 
     def settled(self, uid: str, wanted: Callable[[str, int, int], bool]) -> None:
-        """A commit of an execution: what ended and is not `wanted` any more (node, attempt, delivery) is in the log, so let go."""
+        """After a commit: what has ended and is not `wanted` any more (node, attempt, delivery) is in the log, so let go."""
         for delivery in self._deliveries.of(uid):
             start = delivery.start
             if _has_ended(delivery.told) and not wanted(start.node, start.attempt, start.delivery):
@@ -189,7 +189,7 @@ class PodRunner:
                 await self._create(delivery)
             except asyncio.CancelledError:
                 raise
-            except Exception:
+            except Exception:  # noqa: BLE001 - one poisoned order never stops the others
                 _log.exception("a pod could not be created", pod=delivery.name)
                 self._again(delivery)
 

@@ -1,6 +1,7 @@
 """The manifests that people write, as frozen types: five kinds with every field of the API."""
 
 from fairlead.model.manifests.base import field_name, replaced
+from fairlead.model.manifests.definition import Definition, definition_of
 from fairlead.model.manifests.engine_kinds import (
     Approval,
     CallWorkflow,
@@ -132,6 +133,7 @@ __all__ = [
     "Condition",
     "Connection",
     "Defaults",
+    "Definition",
     "Emit",
     "EnvFrom",
     "EventFilter",
@@ -190,6 +192,7 @@ __all__ = [
     "WorkflowSpec",
     "WorkflowStatus",
     "canonical_json",
+    "definition_of",
     "digest",
     "field_name",
     "node_digest",

@@ -259,6 +259,16 @@ class Node:
         raise AttributeError("a node without a kind")  # pragma: no cover - the model refuses it
 
     @property
+    def inlined(self) -> str:
+        """The name of the workflow whose graph runs as the node's body; empty for all other nodes."""
+        return self.workflow.name if self.workflow is not None and self.workflow.inline else ""
+
+    @property
+    def in_body(self) -> bool:
+        """Whether the node is a container: its work is done by bodies of the same execution."""
+        return self.kind in BODY_KINDS or bool(self.inlined)
+
+    @property
     def body(self) -> Any:
         """The value of the kind's field: a Run, a Switch, the variables of a set, the condition of an if."""
         return getattr(self, KIND_ATTRIBUTES[self.kind])
