@@ -51,8 +51,9 @@ class Queue:
         return key in self._keys
 
     def push(self, key: str, priority: int) -> None:
-        """Add an instance; one that is there already stays where it is."""
+        """Add an instance; one that is there already stays where it is, and why it is held may be another reason now."""
         if key in self._keys:
+            self._unsaid.append(key)
             return
         self._count += 1
         self._keys.add(key)
