@@ -35,7 +35,7 @@ class Family:
 
 
 _OF_CHILDREN = frozenset({"ChildScheduled", "ChildStarted", "ChildEnded"})
-_OF_RUNNERS = frozenset({"NodeStarted", "DeliveryStarted", "NodeLost", "DeadLettered"})
+_OF_RUNNERS = frozenset({"NodeStarted", "DeliveryStarted", "DeliveryHeld", "NodeLost", "DeadLettered"})
 
 FAMILIES: dict[str, Family] = {
     "pod-nodes": Family(
@@ -47,7 +47,7 @@ FAMILIES: dict[str, Family] = {
     "containers": Family(
         ("while", "forEach", "parallel"),
         frozenset({"NodeStarted"}),
-        _OF_CHILDREN | {"NodeLost", "DeadLettered", "Scheduled NodeRetrying"},
+        _OF_CHILDREN | {"NodeLost", "DeadLettered", "DeliveryHeld", "Scheduled NodeRetrying"},
     ),
     "waits": Family(("wait",), frozenset({"WaitStarted"})),
     "children": Family(("workflow",), frozenset({"ChildScheduled"}), _OF_RUNNERS),

@@ -6,6 +6,8 @@ import asyncio
 from contextlib import suppress
 from typing import TextIO
 
+import msgspec
+
 from fairlead.apps.cli.progress import Places, Tail
 from fairlead.apps.cli.terminal import BrokenOutput, say, write
 from fairlead.apps.views.events import line
@@ -43,7 +45,7 @@ class PlainProgress:
         try:
             for event in events:
                 if isinstance(event, NOTEWORTHY):
-                    form = readable(event)
+                    form = readable(_whole(event, state))
                     if place:
                         form["node"] = f"{place}{form.get('node', '')}".rstrip("/")
                     write(self._stream, line(form) + "\n")
@@ -73,6 +75,14 @@ class PlainProgress:
     def _output(self, event: Event, state: State) -> None:
         for text in failed_output(event, state, self._tail):
             write(self._stream, f"    | {text}\n")
+
+
+def _whole(event: Event, state: State) -> Event:
+    """A container's end with its outputs, which the event itself leaves to those of its bodies."""
+    if not isinstance(event, e.NodeCompleted) or event.collected is None:
+        return event
+    ended = state.nodes.get(key_of(event.node))
+    return event if ended is None else msgspec.structs.replace(event, outputs=ended.outputs)
 
 
 def failed_output(event: Event, state: State, tail: Tail) -> list[str]:
