@@ -11,6 +11,7 @@ import pytest
 from tests.cluster.clusters import Cluster
 from tests.kube.test_pod_manifests import start_of
 from tests.support.kube_home import Reign
+from tests.support.waiting import until_async
 
 from fairlead.kube import names
 from fairlead.kube.client import EXECUTIONS, PODS, Client, from_kubeconfig
@@ -67,33 +68,30 @@ class Scene:
         id = f"{self.uid}/a/{more.get('attempt', 1)}/1"  # noqa: A001 - its name
         return msgspec.structs.replace(effect, id=id, **more)
 
+    async def found(self, effect: StartAttempt) -> Pod | None:
+        """The pod of an order as it is now."""
+        name = names.record_name("pod", effect.id)
+        try:
+            return _pod.decode(await self.client.get(PODS, self.namespace, name))
+        except NotFound:
+            return None
+
     async def pod(self, effect: StartAttempt) -> Pod:
         """The pod of an order, once it is there."""
-        name = names.record_name("pod", effect.id)
-        for _ in range(600):
-            try:
-                return _pod.decode(await self.client.get(PODS, self.namespace, name))
-            except NotFound:
-                await asyncio.sleep(0.05)
-        raise AssertionError(f"{name} was never created")
+        return await until_async(lambda: self.found(effect), f"the pod of {effect.id}")
 
     async def until(self, effect: StartAttempt, holds: Callable[[Pod], bool]) -> Pod:
-        for _ in range(600):
-            pod = await self.pod(effect)
-            if holds(pod):
-                return pod
-            await asyncio.sleep(0.05)
-        raise AssertionError("it never came to that")
+        async def pod() -> Pod | None:
+            found = await self.found(effect)
+            return found if found is not None and holds(found) else None
+
+        return await until_async(pod, f"what is awaited of the pod of {effect.id}")
 
     async def gone(self, effect: StartAttempt) -> None:
-        name = names.record_name("pod", effect.id)
-        for _ in range(600):
-            try:
-                await self.client.get(PODS, self.namespace, name)
-            except NotFound:
-                return
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"{name} is never gone")
+        async def absent() -> bool | None:
+            return None if await self.found(effect) is not None else True
+
+        await until_async(absent, f"the end of the pod of {effect.id}")
 
     async def heard(self) -> c.Command:
         return await asyncio.wait_for(self.reports.get(), 30)
@@ -306,9 +304,9 @@ def _container(state: dict[str, Any]) -> dict[str, Any]:
 
 async def _in_force(cluster: Cluster, namespace: str) -> None:
     """The quota controller has looked at the quota."""
-    for _ in range(300):
-        found = cluster.kubectl("-n", namespace, "get", "quota", "none", "-o", "jsonpath={.status.hard.pods}")
-        if found:
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError("the quota is never in force")
+
+    async def looked() -> str | None:
+        shown = "jsonpath={.status.hard.pods}"
+        return cluster.kubectl("-n", namespace, "get", "quota", "none", "-o", shown) or None
+
+    await until_async(looked, "the quota in force")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,18 @@ def until(condition: Callable[[], T], what: str, deadline: float = DEADLINE) -> 
         if time.monotonic() > end:
             raise AssertionError(f"after {deadline} s still not: {what}")
         time.sleep(LOOK_AGAIN)
+    return value
+
+
+async def until_async(
+    condition: Callable[[], Awaitable[T | None]], what: str, deadline: float = DEADLINE
+) -> T:
+    """As `until`, for a condition that asks a server; what is not there yet is None."""
+    end = time.monotonic() + deadline
+    while (value := await condition()) is None:
+        if time.monotonic() > end:
+            raise AssertionError(f"after {deadline} s still not: {what}")
+        await asyncio.sleep(LOOK_AGAIN)
     return value
 
 
