@@ -72,7 +72,7 @@ def test_a_read_only_store_is_read_and_not_written(cli):
 # ------------------------------------------------------------------------------------------------------------------ full
 def test_a_run_whose_store_cannot_grow_stops_and_goes_on_with_room(cli):
     """In the middle of a run a file limit stands for the full disk: what was committed is kept, and nothing runs twice."""
-    write = 'head -c 60000 /dev/zero | tr "\\0" x | sed \'s/.*/{"x": "&"}/\' > "$FAIRLEAD_OUTPUTS"'
+    write = 'head -c 45000 /dev/urandom | base64 -w 0 | sed \'s/.*/{"x": "&"}/\' > "$FAIRLEAD_OUTPUTS"'
     names = [f"n{i}" for i in range(8)]
     file = cli.workflow(
         *(sh(name, note(name, write), after=names[max(0, i - 1) : i]) for i, name in enumerate(names))

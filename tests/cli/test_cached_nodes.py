@@ -148,7 +148,10 @@ def test_a_store_of_the_release_before_takes_results_too(cli):
     """Its schema is brought forward when it is opened."""
     file = cli.workflow(lookup())
     cli.ok("run", file, "one", "-i", "k=a")
-    tamper(cli.store, "DROP TABLE cache", "PRAGMA user_version = 1")
+    later = [f"DROP INDEX executions_by_{name}" for name in ("parent", "root", "bundle")]
+    later += [f"ALTER TABLE executions DROP COLUMN {name}" for name in ("parent", "root", "bundle")]
+    later += [f"DROP TABLE {name}" for name in ("cache", "blobs", "segments")]
+    tamper(cli.store, *later, "PRAGMA user_version = 1")
     cli.ok("run", file, "two", "-i", "k=a")
     cli.ok("run", file, "three", "-i", "k=a")
 

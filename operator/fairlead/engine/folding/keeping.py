@@ -40,7 +40,7 @@ def start_loop(state: State, key: str, node: NodeState, *, goes_on: bool) -> Non
 
 def _goes_on_inlined(state: State, key: str, node: NodeState, loop: LoopState) -> None:
     """Of an inlined workflow the graph goes on where it was; its `finally` runs anew as a whole."""
-    last = f"{key}{FINALLY_SUFFIX}"
+    last = f"{state.instance(key)}{FINALLY_SUFFIX}"
     if loop.again.pop(last, None) is not None:
         forget_scope(state, last, node)
     if loop.results.pop(last, None) is not None:
