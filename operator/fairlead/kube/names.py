@@ -36,6 +36,10 @@ IDENTITY = "fairlead.dev/identity"
 """Annotation with the delivery id: `UID/INSTANCE/ATTEMPT/DELIVERY`. A hash is an address and no proof: this is compared."""
 RESULT_FINALIZER = "fairlead.dev/result"
 """Holds a pod until its result is in the log."""
+EXECUTION_FINALIZER = "fairlead.dev/execution"
+"""Holds an execution that has started something, until its pods are let go of."""
+PARENT = "fairlead.dev/parent"
+"""Annotation of an execution that a node has started: `model.children.Parent` as JSON."""
 
 _LETTERS = 26
 

@@ -19,13 +19,23 @@ from fairlead.kube.client.errors import (
     TooManyRequests,
 )
 from fairlead.kube.client.replies import Metadata
-from fairlead.kube.client.resources import CONFIG_MAPS, EXECUTIONS, LEASES, PODS, Resource
+from fairlead.kube.client.resources import (
+    CONFIG_MAPS,
+    EVENTS,
+    EXECUTIONS,
+    LEASES,
+    PODS,
+    WORKFLOWS,
+    Resource,
+)
 
 __all__ = [
     "CONFIG_MAPS",
+    "EVENTS",
     "EXECUTIONS",
     "LEASES",
     "PODS",
+    "WORKFLOWS",
     "AlreadyExists",
     "Ambiguous",
     "Channel",
