@@ -79,12 +79,24 @@ class KubernetesStatus:
             f"the status of {place.namespace}/{place.name} changed {_TRIES} times under our hands"
         )
 
+    async def amend(self, uid: str, changes: dict[str, Any]) -> None:
+        """Change some keys of the status and leave the others as they are. Raises NotLeader, Unavailable."""
+        self._shown.pop(uid, None)
+        shown = await self._look(self._places.of(uid))
+        if shown is not None:
+            self._shown[uid] = shown
+            await self.publish(uid, {**shown.status, **changes})
+
     def forget(self, uid: str) -> None:
         """Let go of what is known of a status."""
         self._shown.pop(uid, None)
 
     async def _look(self, place: Place) -> _Shown | None:
-        there = _decoder.decode(await self._client.get(EXECUTIONS, place.namespace, place.name))
+        """What is shown now; None if the execution is gone. Raises Unavailable."""
+        try:
+            there = _decoder.decode(await self._client.get(EXECUTIONS, place.namespace, place.name))
+        except NotFound:
+            return None
         return (
             _Shown(there.metadata.resource_version, there.status) if there.metadata.uid == place.uid else None
         )

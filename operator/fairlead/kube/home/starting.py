@@ -1,0 +1,156 @@
+"""What it takes to begin a run: a spec that makes sense, a Workflow that can run, inputs that fit.
+
+Rules of this file
+- Nothing is started before all of it is known to be right; what is wrong is a Waiting with reason and sentence, shown in status.
+- What somebody may still mend (a Workflow that is missing) is waited for; what can never fit is stalled, and said to be.
+- Whoever begins it pins the definition before the event that names its digest is appended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+from pydantic import ValidationError
+
+from fairlead.engine import expressions
+from fairlead.engine.conditions import FALSE, TRUE, UNKNOWN
+from fairlead.engine.summary import cut
+from fairlead.engine.validation import check_inputs
+from fairlead.kube.client import EXECUTIONS
+from fairlead.kube.executions import Execution
+from fairlead.model import commands as c
+from fairlead.model import reasons
+from fairlead.model import state as s
+from fairlead.model.children import Parent
+from fairlead.model.documents import path_text
+from fairlead.model.manifests import ExecutionSpec, WorkflowExecution, WorkflowSpec, digest, parse_manifest
+from fairlead.model.times import format_time
+from fairlead.model.wording import problems_of
+from fairlead.runtime.children import Refused
+
+TEXT = 8 * 1024
+"""Bytes of a message in a condition."""
+
+
+class Waiting(Exception):
+    """A run that cannot begin, or go on, as things are; `stalled` if it will not by itself."""
+
+    def __init__(self, reason: str, message: str, *, stalled: bool = True, kind: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.stalled = stalled
+        self.kind = kind
+
+
+class Catalogue(Protocol):
+    """The Workflows of the cluster."""
+
+    async def runnable(self, namespace: str, name: str) -> tuple[WorkflowSpec, int]:
+        """A Workflow with all that it inlines, and its generation. Raises Refused, Unavailable."""
+
+    async def completed(self, namespace: str, spec: WorkflowSpec) -> WorkflowSpec:
+        """A definition that stands in an execution, checked, with all that it inlines. Raises Refused, Unavailable."""
+
+
+class Beginning(NamedTuple):
+    """What a run begins with."""
+
+    definition: WorkflowSpec
+    create: c.Create
+
+
+def spec_of(execution: Execution) -> ExecutionSpec:
+    """The spec, as the model understands it. Raises Waiting."""
+    about = {"apiVersion": EXECUTIONS.api_version, "kind": EXECUTIONS.kind}
+    whole = {**about, "metadata": {"name": execution.metadata.name}, "spec": execution.spec}
+    try:
+        manifest = parse_manifest(whole)
+    except ValidationError as wrong:
+        found = [f"{path_text(each.path)}: {each.message}" for each in problems_of(wrong, WorkflowExecution)]
+        raise Waiting(reasons.SPEC_INVALID, _all_of(found)) from wrong
+    assert isinstance(manifest, WorkflowExecution)
+    return manifest.spec
+
+
+async def beginning_of(
+    execution: Execution,
+    spec: ExecutionSpec,
+    catalogue: Catalogue,
+    parent: Parent | None,
+    wish: c.Wish,
+) -> Beginning:
+    """What an execution is to begin with. Raises Waiting, Unavailable."""
+    about = execution.metadata
+    try:
+        if spec.workflow is not None:
+            name = spec.workflow.name
+            definition, generation = await catalogue.runnable(about.namespace, name)
+        else:
+            assert spec.definition is not None
+            name, generation = "", 0
+            definition = await catalogue.completed(about.namespace, spec.definition)
+    except Refused as refused:
+        missing = refused.reason == reasons.WORKFLOW_NOT_FOUND
+        raise Waiting(refused.reason, str(refused), stalled=not missing, kind="workflow") from refused
+    inputs, wrong = check_inputs(definition.inputs, dict(spec.inputs))
+    if wrong:
+        raise Waiting(reasons.INPUTS_INVALID, _all_of([f"{each.path}: {each.message}" for each in wrong]))
+    create = c.Create(
+        name=about.name,
+        uid=about.uid,
+        workflow=name,
+        generation=generation,
+        digest=digest(definition),
+        runtime=expressions.RUNTIME_VERSION,
+        inputs=inputs,
+        priority=spec.priority or 0,
+        timeout=spec.timeout,
+        wish=wish,
+        parent=parent,
+    )
+    return Beginning(definition, create)
+
+
+def pending_status(execution: Execution, waiting: Waiting, now: int) -> dict[str, Any]:
+    """The status of a run that has not begun."""
+    found: dict[str, Any] = {
+        "phase": s.PENDING,
+        "conditions": trouble(waiting, now, execution.metadata.generation),
+        "observedGeneration": execution.metadata.generation,
+        "createdAt": execution.metadata.creation_timestamp,
+        "waitingFor": [],
+    }
+    if waiting.kind:
+        entry = {"kind": waiting.kind, "since": format_time(now), "message": cut(waiting.message, 1024)}
+        found["waitingFor"] = [entry]
+    return found
+
+
+def trouble(waiting: Waiting, now: int, generation: int) -> list[dict[str, Any]]:
+    """The conditions of a run that does not move: kstatus calls it Failed if it is stalled, else InProgress."""
+    stalled = TRUE if waiting.stalled else FALSE
+    table = (
+        ("Ready", FALSE),
+        ("Reconciling", FALSE if waiting.stalled else TRUE),
+        ("Stalled", stalled),
+        ("Succeeded", UNKNOWN),
+    )
+    return [
+        {
+            "type": kind,
+            "status": status,
+            "reason": waiting.reason,
+            "message": cut(waiting.message, TEXT),
+            "lastTransitionTime": format_time(now),
+            "observedGeneration": generation,
+        }
+        for kind, status in table
+    ]
+
+
+def _all_of(messages: Sequence[str]) -> str:
+    more = f" (and {len(messages) - 20} more)" if len(messages) > 20 else ""
+    return "; ".join(messages[:20]) + more
+

@@ -1,0 +1,282 @@
+"""One execution in the care of a leader, from first sight until nothing is left to do for it.
+
+    no log, never started   ──► begin ──► at work ──► ended ──► pods and finalizer let go
+    a log                   ──► take up ──┘
+    deleted, or going       ──► pods deleted, finalizers let go
+
+Rules of this file
+- Whatever happens to one execution stops no other: it is shown with a reason in the status, and tried again.
+- The head is claimed before anything is decided (protocol.md 2). What was asked for before a crash is asked for again, by level:
+  deliveries, children, the wish.
+- A log that is damaged or missing freezes the execution: nothing is started, deleted or released for it (protocol.md 6).
+- Deletion writes no more log: pods are deleted by uid and let go of, then the execution is (protocol.md 6, semantics 28).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from random import uniform
+from typing import TYPE_CHECKING
+
+import structlog
+
+from fairlead.engine.effects import outstanding
+from fairlead.engine.graph import Graph
+from fairlead.kube import executions as intake
+from fairlead.kube.client import Forbidden
+from fairlead.kube.executions import Execution
+from fairlead.kube.fence import NotLeader
+from fairlead.kube.home.clearing import clear
+from fairlead.kube.home.starting import Waiting, beginning_of, pending_status, spec_of, trouble
+from fairlead.kube.log.reading import ExecutionGone, LogMissing
+from fairlead.kube.names import Place
+from fairlead.kube.pods.manifests import pod_name
+from fairlead.model import reasons
+from fairlead.model.commands import Tick, Wish
+from fairlead.model.effects import StopAttempt
+from fairlead.model.errors import LogDamaged, Unavailable
+from fairlead.model.events import Event
+from fairlead.model.ids import key_of
+from fairlead.model.manifests import canonical_json
+from fairlead.model.state import State
+from fairlead.runtime.actor import Actor
+from fairlead.runtime.caching import Caching
+from fairlead.runtime.intake import wish_of
+from fairlead.runtime.journal import Journal
+
+if TYPE_CHECKING:
+    from fairlead.kube.home.term import Term
+
+SOON, LATER, AT_MOST = 1.0, 30.0, 300.0
+"""Seconds until it is tried again: first, for what may have changed unseen, at most."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Run:
+    """What is known of one execution; `execution` is None until it was seen."""
+
+    def __init__(self, place: Place, execution: Execution | None) -> None:
+        self.place = place
+        self.execution = execution
+        self.actor: Actor | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.deleted = execution is not None and execution.deleting
+        self.shown: tuple[str, str] | None = None  # the trouble that the status tells of
+        self._told = 0  # the generation whose wish the actor has heard
+        self._news = asyncio.Event()
+
+    def see(self, execution: Execution) -> None:
+        """The execution as it is now."""
+        before, self.execution = self.execution, execution
+        self.deleted = self.deleted or execution.deleting
+        if before is None or self.deleted or before.metadata.generation != execution.metadata.generation:
+            self.tell_wish()
+            self.wake()
+
+    def is_gone(self) -> None:
+        """It is not there any more."""
+        self.deleted = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Something may have changed: look again."""
+        self._news.set()
+        if self.deleted and self.actor is not None:
+            self.actor.tell(Tick())
+
+    async def news(self, seconds: float) -> None:
+        """Until something may have changed, or the time is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        self._news.clear()
+
+    def tell_wish(self) -> None:
+        """Let the actor hear what the spec asks for; one that makes no sense any more changes nothing."""
+        if self.actor is None or self.execution is None or self.deleted:
+            return
+        generation = self.execution.metadata.generation
+        if generation > self._told:
+            with contextlib.suppress(Waiting):
+                self.actor.tell(self.wish(), generation=generation)
+                self._told = generation
+
+    def wish(self) -> Wish:
+        """What is wished for by the spec as it stands. Raises Waiting."""
+        assert self.execution is not None
+        return wish_of(spec_of(self.execution))
+
+    def hears(self, actor: Actor | None, generation: int = 0) -> None:
+        """From now on this actor is told what happens; it knows the wish of a generation already."""
+        self.actor, self._told = actor, generation
+
+    @property
+    def has_new_wish(self) -> bool:
+        """Whether the spec asks for something that the actor has not heard."""
+        return self.execution is not None and self.execution.metadata.generation > self._told
+
+
+async def tend(term: Term, run: Run) -> Execution | None:
+    """Look after an execution until nothing is left to do; what it is now if it has changed since. Raises NotLeader."""
+    term.places.tell(run.place.uid, run.place)
+    tries = 0
+    while True:
+        pause = LATER
+        try:
+            if await _looked_after(term, run):
+                break
+            continue
+        except NotLeader:
+            raise
+        except ExecutionGone:
+            run.deleted = True
+            continue
+        except Waiting as waiting:
+            _show(term, run, waiting)
+        except LogDamaged as damage:
+            missing = isinstance(damage, LogMissing)
+            _show(term, run, Waiting(reasons.LOG_MISSING if missing else reasons.LOG_DAMAGED, str(damage)))
+        except Unavailable as error:
+            pause = min(LATER, SOON * 2**tries) * uniform(0.5, 1.0)  # noqa: S311 - spreads load
+            reason = reasons.FORBIDDEN if isinstance(error, Forbidden) else reasons.CLUSTER_UNAVAILABLE
+            _show(term, run, Waiting(reason, str(error), stalled=False))
+        except Exception as error:  # noqa: BLE001 - one poisoned execution never stops the others
+            pause = min(AT_MOST, SOON * 2**tries) * uniform(0.5, 1.0)  # noqa: S311
+            _log.exception("an execution met an error of ours", execution=run.place.name, uid=run.place.uid)
+            _show(term, run, Waiting(reasons.INTERNAL_ERROR, f"{type(error).__name__}: {error}"))
+        tries = min(tries + 1, 10)
+        run.hears(None)  # the next go begins with what the log says
+        await run.news(pause)
+    _forget(term, run)
+    return run.execution if run.has_new_wish and not run.deleted else None
+
+
+async def _looked_after(term: Term, run: Run) -> bool:
+    """One go: whether nothing is left to do for it."""
+    uid = run.place.uid
+    if run.execution is None:
+        run.execution = await intake.fetched(term.client, run.place)
+        run.deleted = run.deleted or run.execution is None or run.execution.deleting
+    if run.deleted:
+        await clear(term, run.place)
+        return True
+    assert run.execution is not None
+    place = run.execution.place
+    run.place = place
+    term.places.tell(uid, place)
+    async with term.taking_up:
+        await term.log.claim(uid)
+        journal = Journal(uid, term.log, term.checkpoints, term.blobs)
+        state, events = await journal.take_up()
+        if state.seq:
+            graph = await term.graphs.graph(uid, state.digest, state.workflow)
+            actor = _actor(term, run, journal, graph)
+            await actor.take_up(state, events)
+            await _take_up(term, run, actor)
+        else:
+            actor = await _begun(term, run, journal)
+    state = await actor.run(lambda state: run.deleted or (state.ended and actor.idle))
+    if run.deleted:
+        return False
+    run.actor = None  # what is wished for from now on is for the next one
+    await _let_go(term, run, state)
+    return True
+
+
+def _actor(term: Term, run: Run, journal: Journal, graph: Graph) -> Actor:
+    return Actor(
+        journal,
+        graph,
+        runner=term.runner,
+        children=term.children,
+        status=term.statuses,
+        caching=Caching(term.cache, run.place.namespace),
+        clock=term.clock,
+        listener=lambda events, state: _heard(term, run, graph, events, state),
+    )
+
+
+async def _begun(term: Term, run: Run, journal: Journal) -> Actor:
+    """Begin a run. Raises Waiting, and ExecutionGone if it was deleted meanwhile."""
+    execution = run.execution
+    assert execution is not None
+    spec = spec_of(execution)
+    beginning = await beginning_of(execution, spec, term.catalogue, term.parent_of(execution), run.wish())
+    held = await intake.hold(term.client, execution)
+    if held is None:
+        raise ExecutionGone(f"{run.place.namespace}/{run.place.name} was deleted before it began")
+    definition, create = beginning
+    await term.definitions.pin(run.place.uid, canonical_json(definition))
+    actor = _actor(term, run, journal, term.graphs.put(create.digest, create.workflow, definition))
+    actor.tell(create, generation=execution.metadata.generation)
+    run.hears(actor, execution.metadata.generation)
+    return actor
+
+
+async def _take_up(term: Term, run: Run, actor: Actor) -> None:
+    """Ask again for all that was asked for, hear what has come of it, and what is wished for now."""
+    run.hears(actor)
+    uid = run.place.uid
+    pods = term.pods.of(uid)
+    for effect in outstanding(actor.graph, actor.state):
+        if isinstance(effect, StopAttempt):
+            term.runner.stop(uid, effect)
+        else:
+            term.runner.take_up(uid, effect, pods.get(pod_name(effect.id)))
+    term.runner.tell_again(uid)
+    for pod in pods.values():
+        if not term.runner.seen(pod):
+            term.unwanted(uid, pod)
+    await actor.take_up_children()
+    run.tell_wish()
+
+
+def _heard(term: Term, run: Run, graph: Graph, events: list[Event], state: State) -> None:
+    """After each commit: what has ended is let go, and what a person would want to know is said."""
+    run.shown = None
+
+    def wanted(node: str, attempt: int, delivery: int) -> bool:
+        key = key_of(node)
+        if key not in state.active or state.instance(key) != node:
+            return False
+        instance = state.node(key)
+        return (instance.attempt, instance.delivery) == (attempt, delivery)
+
+    term.runner.settled(run.place.uid, wanted)
+    term.notice(run.place, graph, events, state)
+
+
+async def _let_go(term: Term, run: Run, state: State) -> None:
+    """The run has ended and its log is closed: let go of pods and of the execution."""
+    uid = run.place.uid
+    term.runner.settled(uid, lambda *_: False)
+    for pod in term.pods.of(uid).values():
+        if not term.runner.seen(pod):
+            term.unwanted(uid, pod)
+    await term.runner.idle(uid)
+    await term.statuses.flushed(uid)
+    await term.ended(run, state)
+
+
+def _show(term: Term, run: Run, waiting: Waiting) -> None:
+    """Have the status say why it does not move, once."""
+    if run.execution is None or run.shown == (waiting.reason, waiting.message):
+        return
+    run.shown = (waiting.reason, waiting.message)
+    _log.warning("an execution waits", execution=run.place.name, reason=waiting.reason, why=waiting.message)
+    now, execution = term.clock.now(), run.execution
+    if run.place.started or run.actor is not None:
+        conditions = trouble(waiting, now, execution.metadata.generation)
+        term.statuses.amend(run.place.uid, {"conditions": conditions})
+    else:
+        term.statuses.amend(run.place.uid, pending_status(execution, waiting, now))
+
+
+def _forget(term: Term, run: Run) -> None:
+    uid = run.place.uid
+    term.runner.forget(uid)
+    term.log.forget(uid)
+    term.statuses.forget(uid)
+    term.places.forget(uid)
