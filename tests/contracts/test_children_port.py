@@ -16,7 +16,7 @@ from tests.support.driver import spec_of
 from tests.support.stores import tamper
 
 from fairlead.local.children import StoreRegistry
-from fairlead.local.home import LocalHome, SystemClock
+from fairlead.local.home import LocalHome
 from fairlead.local.store import Store
 from fairlead.model import children as limits
 from fairlead.model import commands as c
@@ -26,6 +26,7 @@ from fairlead.model.children import Parent
 from fairlead.model.effects import StartChild, SteerChild
 from fairlead.model.manifests import WorkflowSpec
 from fairlead.runtime import children as rules
+from fairlead.runtime.clock import SystemClock
 from fairlead.runtime.children import Child, Registry, RegistryChildren
 from fairlead.runtime.memory import MemoryLog, MemoryRegistry
 from fairlead.runtime.ports import EventLog

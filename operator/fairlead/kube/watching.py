@@ -143,6 +143,11 @@ class Watch(Generic[V]):
         """Seconds since the server was last heard of: a probe of liveness looks at this."""
         return time.monotonic() - self._heard
 
+    @property
+    def is_synced(self) -> bool:
+        """Whether the list that was asked for last is in."""
+        return self._synced.is_set()
+
     # --- wishes ---
 
     async def synced(self) -> None:

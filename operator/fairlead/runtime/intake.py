@@ -5,6 +5,9 @@ from __future__ import annotations
 from fairlead.model.commands import Wish
 from fairlead.model.manifests import ExecutionSpec
 
+WISHES = ("suspend", "suspendTimeout", "cancel", "redrive")
+"""The fields of a spec that may change while it runs."""
+
 
 def wish_of(spec: ExecutionSpec) -> Wish:
     """What the part of a spec that may change wishes for."""

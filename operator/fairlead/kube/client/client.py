@@ -6,7 +6,8 @@ Rules of this file
   (whose Retry-After is obeyed) or 401 (the token is asked for anew, once). Reads are also sent again after a cut, a time-out,
   a 5xx.
 - Everything else that has no verdict is raised as Ambiguous, and the caller reads before it goes on.
-- Every request has an end: `seconds` in all, retries included, and each try tells the server how long it may take.
+- Every request has an end: `seconds` in all, retries included, and each try tells the server how long it may take. Waiting for
+  a free connection is no part of a try: a crowd of requests takes longer, and none of them is cut for it.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ _PARTIAL = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,applica
 _PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _BACKOFF, _MAX_BACKOFF = 0.1, 5.0
 _UNAUTHORIZED, _SERVER_ERROR = 401, 500
+_UNLIMITED = 1 << 30
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 Body = Any
@@ -65,6 +67,7 @@ class Client:
         self.credentials = credentials
         self._server = URL(credentials.server)
         self._sessions: dict[Channel, aiohttp.ClientSession] = {}
+        self._free: dict[Channel, asyncio.Semaphore] = {}
 
     async def __aenter__(self) -> Self:
         for channel in Channel:
@@ -79,6 +82,7 @@ class Client:
             # aiohttp sends a PUT or DELETE again by itself when a kept connection breaks; here the caller decides.
             session._retry_connection = False  # noqa: SLF001
             self._sessions[channel] = session
+            self._free[channel] = asyncio.Semaphore(channel.value or _UNLIMITED)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -198,15 +202,17 @@ class Client:
     ) -> bytes:
         """The body of the answer. Raises what `errors` lists."""
         asked = Request(_VERBS[method], path)
-        url, end = self._url(path, params), time.monotonic() + seconds
+        url = self._url(path, params)
         data = None if body is None else msgspec.json.encode(body)
-        tried, anew = 0, False
+        tried, anew, end = 0, False, None
         while True:
             error: FairleadError
             try:
                 headers = await self._headers(accept, content if data is not None else None, anew=anew)
-                left = min(TRY, max(0.001, end - time.monotonic()))
-                code, got, reply = await self._once(channel, method, url, data, headers, left)
+                async with self._free[channel]:
+                    end = end or time.monotonic() + seconds
+                    left = min(TRY, max(0.001, end - time.monotonic()))
+                    code, got, reply = await self._once(channel, method, url, data, headers, left)
                 if code < 300:
                     return reply
                 error = error_of(asked, code, got, reply)
@@ -219,7 +225,7 @@ class Client:
                 error = Ambiguous(f"{asked} was sent and not answered ({type(cause).__name__}: {cause})")
                 error.__cause__, again = cause, method == "GET"
             delay = _pause(tried, error)
-            if not again or time.monotonic() + delay >= end:
+            if not again or time.monotonic() + delay >= (end or 0.0):
                 raise error
             await asyncio.sleep(delay)
             tried += 1

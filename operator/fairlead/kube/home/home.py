@@ -90,6 +90,18 @@ class KubernetesHome:
         return self._leadership.leading and self._in_hand.is_set()
 
     @property
+    def ready(self) -> bool:
+        """Whether it leads with all in hand, or stands by and knows what pods there are."""
+        return self.leads if self._leadership.leading else self.watch.is_synced
+
+    @property
+    def standing(self) -> str:
+        """What it does, in a word or two."""
+        if not self._leadership.leading:
+            return "stands by"
+        return "leads" if self._in_hand.is_set() else "takes over"
+
+    @property
     def live(self) -> int:
         """How many executions are looked after."""
         return len(self._term.runs) if self._term is not None else 0

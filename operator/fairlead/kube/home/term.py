@@ -71,7 +71,7 @@ class Term:
         self.blobs = KubernetesBlobs(client, self.places, leadership)
         self.definitions = PinnedDefinitions(client, self.places, leadership)
         self.graphs = GraphShelf(self.definitions)
-        self.statuses = StatusQueue(KubernetesStatus(client, self.places, leadership))
+        self.statuses = StatusQueue(KubernetesStatus(client, self.places, leadership, self.log.last))
         self.runner = PodRunner(client, self.places, leadership, settings, self.tell)
         self.children = None
         from fairlead.runtime.memory import MemoryCache

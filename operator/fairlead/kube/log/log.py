@@ -152,6 +152,11 @@ class KubernetesLog:
                     await self._client.delete(CONFIG_MAPS, place.namespace, one.name, uid=one.uid)
             return len(void)
 
+    async def last(self, uid: str) -> int:
+        """The sequence number at which a log ends now. Raises what `read` does."""
+        stored = await reading.look(self._client, uid, self._places.of(uid))
+        return stored.head.last_seq if stored is not None else 0
+
     def forget(self, uid: str) -> None:
         """Let go of what is known of a log; it is read again when it is wanted."""
         self._writers.pop(uid, None)

@@ -25,6 +25,7 @@ class Delivery:
     stopping: bool = False
     queued: bool = False
     told: Verdict | None = None
+    untold_start: bool = False
     tries: int = 0
 
     def __post_init__(self) -> None:

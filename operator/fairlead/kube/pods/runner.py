@@ -53,6 +53,8 @@ AT_ONCE = 32
 """Requests under way at once."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two tries of a creation that was refused."""
+COMPANY = 0.1
+"""Seconds for which the news that a container runs waits for its end: where both come together, one append has both."""
 LOG_LIMIT = 3 * 1024 * 1024
 """Bytes of a container's log that are read for a result: 1 MiB in base64, and what stands around it."""
 
@@ -370,14 +372,17 @@ class PodRunner:
         before, delivery.told = delivery.told, found
         if _has_ended(found):
             self._deliveries.ended(delivery)
-        start = delivery.start
-        about: dict[str, Any] = {"node": start.node, "attempt": start.attempt, "delivery": start.delivery}
+        if isinstance(before, Running):
+            self._tell_start(delivery)
+        about = _about(delivery)
         command: c.Command
         match found:
             case Running():
                 if isinstance(before, Held):
                     self._report(delivery.uid, c.AttemptHeld(**about))
-                command = c.AttemptStarted(handle=delivery.pod_uid, **about)
+                delivery.untold_start = True
+                asyncio.get_running_loop().call_later(COMPANY, self._tell_start, delivery)
+                return
             case Held(reason, message):
                 command = c.AttemptHeld(reason=reason, message=message, **about)
             case Lost(reason, message):
@@ -388,10 +393,21 @@ class PodRunner:
                 return
         self._report(delivery.uid, command)
 
+    def _tell_start(self, delivery: Delivery) -> None:
+        """Report that the container runs, if that was not done yet and anybody still waits for it."""
+        if delivery.untold_start and self._deliveries.named(delivery.name) is delivery:
+            delivery.untold_start = False
+            self._report(delivery.uid, c.AttemptStarted(handle=delivery.pod_uid, **_about(delivery)))
+
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _about(delivery: Delivery) -> dict[str, Any]:
+    start = delivery.start
+    return {"node": start.node, "attempt": start.attempt, "delivery": start.delivery}
 
 
 def _is_of(delivery: Delivery, pod: Pod) -> bool:
