@@ -108,6 +108,11 @@ class Actor:
         for effect in standing(self.graph, self.state):
             await self._act(effect)
 
+    def show_again(self) -> None:
+        """The status that is shown is not the one that was published: publish it with the next step, which is now."""
+        self._shown = ("", 0, 0)
+        self.tell(c.Tick())
+
     def tell(self, command: c.Command, *, generation: int = 0) -> None:
         """Put a command into the mailbox; safe from callbacks of the loop. A wish has the `generation` of its spec."""
         self._mailbox.append((command, generation))

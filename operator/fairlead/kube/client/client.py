@@ -39,9 +39,9 @@ TRY = 10.0
 MANAGER = "fairlead"
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 
-_JSON = "application/json"
-_PARTIAL = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
-_PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+JSON = "application/json"
+PARTIAL = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _BACKOFF, _MAX_BACKOFF = 0.1, 5.0
 _UNAUTHORIZED, _SERVER_ERROR = 401, 500
 _UNLIMITED = 1 << 30
@@ -107,7 +107,7 @@ class Client:
         Raises NotFound, Expired, Forbidden, Unavailable.
         """
         path = resource.path(namespace, name)
-        accept = _JSON if not partial else _PARTIAL_LIST if name is None else _PARTIAL
+        accept = JSON if not partial else PARTIAL_LIST if name is None else PARTIAL
         return await self.request("GET", path, params=params, accept=accept, channel=channel, seconds=seconds)
 
     async def create(
@@ -123,7 +123,7 @@ class Client:
         path, params = resource.path(namespace), {"fieldManager": MANAGER}
         return metadata_of(
             await self.request(
-                "POST", path, body=body, params=params, channel=channel, seconds=seconds, accept=_PARTIAL
+                "POST", path, body=body, params=params, channel=channel, seconds=seconds, accept=PARTIAL
             )
         )
 
@@ -141,7 +141,7 @@ class Client:
         path, params = resource.path(namespace, name), {"fieldManager": MANAGER}
         return metadata_of(
             await self.request(
-                "PUT", path, body=body, params=params, channel=channel, seconds=seconds, accept=_PARTIAL
+                "PUT", path, body=body, params=params, channel=channel, seconds=seconds, accept=PARTIAL
             )
         )
 
@@ -160,7 +160,7 @@ class Client:
         path, params = resource.path(namespace, name, subresource), {"fieldManager": MANAGER}
         return metadata_of(
             await self.request(
-                "PATCH", path, body=body, params=params, content=kind, seconds=seconds, accept=_PARTIAL
+                "PATCH", path, body=body, params=params, content=kind, seconds=seconds, accept=PARTIAL
             )
         )
 
@@ -195,10 +195,10 @@ class Client:
         *,
         body: Body = None,
         params: Params = NOTHING,
-        content: str = _JSON,
+        content: str = JSON,
         channel: Channel = Channel.ORDINARY,
         seconds: float = PATIENCE,
-        accept: str = _JSON,
+        accept: str = JSON,
     ) -> bytes:
         """The body of the answer. Raises what `errors` lists."""
         asked = Request(_VERBS[method], path)
@@ -232,7 +232,7 @@ class Client:
 
     @asynccontextmanager
     async def stream(
-        self, path: str, params: Params, *, silence: float
+        self, path: str, params: Params, *, silence: float, accept: str = JSON
     ) -> AsyncIterator[aiohttp.StreamReader]:
         """The body of a long answer as it comes; `silence` is how many seconds without a byte end it. Nothing is repeated.
 
@@ -241,7 +241,7 @@ class Client:
         asked = Request("watch", path)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=TRY, sock_read=silence)
         try:
-            headers = await self._headers(_JSON, None)
+            headers = await self._headers(accept, None)
             async with self._session(Channel.WATCH).get(
                 self._url(path, params), headers=headers, timeout=timeout, **self._connection()
             ) as response:

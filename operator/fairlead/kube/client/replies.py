@@ -44,7 +44,8 @@ class PartialList(msgspec.Struct, gc=False):
     """Objects of which only the metadata matters."""
 
     metadata: ListMetadata
-    items: list[Partial]
+    items: list[Partial] | None = None
+    """An empty list of metadata is null on the wire."""
 
 
 partial_list_decoder = msgspec.json.Decoder(PartialList)

@@ -66,6 +66,10 @@ class StatusQueue:
         else:
             self._put(uid, {**waiting[0], **changes}, whole=waiting[1])
 
+    def doubt(self, uid: str) -> None:
+        """Somebody else wrote the status: the next one is compared with what is really there."""
+        self._statuses.forget(uid)
+
     async def flushed(self, uid: str) -> None:
         """Until what was to be shown of an execution is."""
         while uid in self._latest or uid in self._writing:

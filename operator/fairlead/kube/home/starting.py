@@ -36,7 +36,7 @@ TEXT = 8 * 1024
 class Waiting(Exception):
     """A run that cannot begin, or go on, as things are; `stalled` if it will not by itself."""
 
-    def __init__(self, reason: str, message: str, *, stalled: bool = True, kind: str = "") -> None:
+    def __init__(self, reason: str, message: str, *, stalled: bool = True, kind: str = "execution") -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
@@ -115,17 +115,21 @@ async def beginning_of(
 
 def pending_status(execution: Execution, waiting: Waiting, now: int) -> dict[str, Any]:
     """The status of a run that has not begun."""
-    found: dict[str, Any] = {
+    return {
         "phase": s.PENDING,
         "conditions": trouble(waiting, now, execution.metadata.generation),
         "observedGeneration": execution.metadata.generation,
         "createdAt": execution.metadata.creation_timestamp,
-        "waitingFor": [],
+        "waitingFor": waits_for(waiting, now),
     }
-    if waiting.kind:
-        entry = {"kind": waiting.kind, "since": format_time(now), "message": cut(waiting.message, 1024)}
-        found["waitingFor"] = [entry]
-    return found
+
+
+def waits_for(waiting: Waiting, now: int) -> list[dict[str, Any]]:
+    """The entry of `waitingFor` that says the same."""
+    message = cut(waiting.message, 1024)
+    return [
+        {"kind": waiting.kind, "name": waiting.reason, "since": format_time(now), "message": message}
+    ]
 
 
 def trouble(waiting: Waiting, now: int, generation: int) -> list[dict[str, Any]]:

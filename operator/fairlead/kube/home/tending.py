@@ -28,14 +28,21 @@ from fairlead.kube.client import Forbidden
 from fairlead.kube.executions import Execution
 from fairlead.kube.fence import NotLeader
 from fairlead.kube.home.clearing import clear
-from fairlead.kube.home.starting import Waiting, beginning_of, pending_status, spec_of, trouble
+from fairlead.kube.home.starting import (
+    Waiting,
+    beginning_of,
+    pending_status,
+    spec_of,
+    trouble,
+    waits_for,
+)
 from fairlead.kube.log.reading import ExecutionGone, LogMissing
 from fairlead.kube.names import Place
 from fairlead.kube.pods.manifests import pod_name
 from fairlead.model import reasons
 from fairlead.model.commands import Tick, Wish
 from fairlead.model.effects import StopAttempt
-from fairlead.model.errors import LogDamaged, Unavailable
+from fairlead.model.errors import FairleadError, LogDamaged, Unavailable
 from fairlead.model.events import Event
 from fairlead.model.ids import key_of
 from fairlead.model.manifests import canonical_json
@@ -66,6 +73,7 @@ class Run:
         self.shown: tuple[str, str] | None = None  # the trouble that the status tells of
         self._told = 0  # the generation whose wish the actor has heard
         self._news = asyncio.Event()
+        self._doubt: FairleadError | None = None
 
     def see(self, execution: Execution) -> None:
         """The execution as it is now."""
@@ -80,10 +88,30 @@ class Run:
         self.deleted = True
         self.wake()
 
+    @property
+    def is_misrepresented(self) -> bool:
+        """Whether its status, as it was last seen, says what its log does not."""
+        if self.actor is None or self.execution is None or not self.execution.status.phase:
+            return False
+        shown, state = self.execution.status, self.actor.state
+        return shown.phase != state.phase or (shown.log is not None and shown.log.sequence > state.seq)
+
+    def is_in_doubt(self, found: FairleadError) -> None:
+        """Somebody else has touched its log."""
+        self._doubt = found
+        self.wake()
+
+    def is_over(self, state: State, actor: Actor) -> bool:
+        """Whether the actor has nothing to do any more. Raises what is wrong with the log."""
+        if self._doubt is not None:
+            doubt, self._doubt = self._doubt, None
+            raise doubt
+        return self.deleted or (state.ended and actor.idle)
+
     def wake(self) -> None:
         """Something may have changed: look again."""
         self._news.set()
-        if self.deleted and self.actor is not None:
+        if self.actor is not None:
             self.actor.tell(Tick())
 
     async def news(self, seconds: float) -> None:
@@ -136,8 +164,8 @@ async def tend(term: Term, run: Run) -> Execution | None:
         except Waiting as waiting:
             _show(term, run, waiting)
         except LogDamaged as damage:
-            missing = isinstance(damage, LogMissing)
-            _show(term, run, Waiting(reasons.LOG_MISSING if missing else reasons.LOG_DAMAGED, str(damage)))
+            reason = reasons.LOG_MISSING if isinstance(damage, LogMissing) else reasons.LOG_DAMAGED
+            _show(term, run, Waiting(reason, str(damage), kind="log"))
         except Unavailable as error:
             pause = min(LATER, SOON * 2**tries) * uniform(0.5, 1.0)  # noqa: S311 - spreads load
             reason = reasons.FORBIDDEN if isinstance(error, Forbidden) else reasons.CLUSTER_UNAVAILABLE
@@ -177,7 +205,7 @@ async def _looked_after(term: Term, run: Run) -> bool:
             await _take_up(term, run, actor)
         else:
             actor = await _begun(term, run, journal)
-    state = await actor.run(lambda state: run.deleted or (state.ended and actor.idle))
+    state = await actor.run(lambda state: run.is_over(state, actor))
     if run.deleted:
         return False
     run.actor = None  # what is wished for from now on is for the next one
@@ -269,7 +297,8 @@ def _show(term: Term, run: Run, waiting: Waiting) -> None:
     now, execution = term.clock.now(), run.execution
     if run.place.started or run.actor is not None:
         conditions = trouble(waiting, now, execution.metadata.generation)
-        term.statuses.amend(run.place.uid, {"conditions": conditions})
+        waits = waits_for(waiting, now)
+        term.statuses.amend(run.place.uid, {"conditions": conditions, "waitingFor": waits})
     else:
         term.statuses.amend(run.place.uid, pending_status(execution, waiting, now))
 

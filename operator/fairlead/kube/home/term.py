@@ -20,6 +20,7 @@ from fairlead.kube.blobs import KubernetesBlobs, PinnedDefinitions
 from fairlead.kube.checkpoints import KubernetesCheckpoints
 from fairlead.kube.client import Client
 from fairlead.kube.executions import Execution
+from fairlead.kube.home.guarding import Guard
 from fairlead.kube.home.pods import PodIndex
 from fairlead.kube.home.shelf import GraphShelf
 from fairlead.kube.home.showing import StatusQueue
@@ -88,6 +89,7 @@ class Term:
             async with self.statuses, self.runner, self._group:
                 self._open = True
                 await self._take_over()
+                self._group.create_task(Guard(self, self.client, self.fence, self._namespace).run())
                 ready()
                 await self._look_around()
         except BaseExceptionGroup as several:
@@ -102,6 +104,9 @@ class Term:
         run = self.runs.get(execution.uid)
         if run is not None:
             run.see(execution)
+            if run.actor is not None and run.is_misrepresented:
+                self.statuses.doubt(execution.uid)
+                run.actor.show_again()
         elif not execution.at_rest and shard_of(execution.uid) in self._shards:
             self._begin(Run(execution.place, execution))
 
@@ -140,6 +145,17 @@ class Term:
     def unwanted(self, uid: str, pod: Pod) -> None:
         """A pod that the log does not want: if its end was told already it is let go, else it is ended, and never counted."""
         self.runner.let_go(uid, pod)
+
+    def is_at_work(self, uid: str) -> bool:
+        """Whether an execution has an actor here."""
+        run = self.runs.get(uid)
+        return run is not None and run.actor is not None
+
+    def doubt(self, uid: str, found: FairleadError) -> None:
+        """Something is wrong with the log of an execution."""
+        run = self.runs.get(uid)
+        if run is not None:
+            run.is_in_doubt(found)
 
     def look_at(self, place: Place) -> None:
         """Have an execution looked after, whatever there is of it."""
