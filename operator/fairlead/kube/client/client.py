@@ -120,12 +120,7 @@ class Client:
         seconds: float = PATIENCE,
     ) -> Metadata:
         """Create an object; its metadata. Raises AlreadyExists, Invalid, Forbidden, NamespaceTerminating, Ambiguous."""
-        path, params = resource.path(namespace), {"fieldManager": MANAGER}
-        return metadata_of(
-            await self.request(
-                "POST", path, body=body, params=params, channel=channel, seconds=seconds, accept=PARTIAL
-            )
-        )
+        return await self._write("POST", resource.path(namespace), body, channel=channel, seconds=seconds)
 
     async def replace(
         self,
@@ -138,11 +133,8 @@ class Client:
         seconds: float = PATIENCE,
     ) -> Metadata:
         """Put an object in place of the one whose resourceVersion it carries. Raises Conflict, NotFound, Invalid, Ambiguous."""
-        path, params = resource.path(namespace, name), {"fieldManager": MANAGER}
-        return metadata_of(
-            await self.request(
-                "PUT", path, body=body, params=params, channel=channel, seconds=seconds, accept=PARTIAL
-            )
+        return await self._write(
+            "PUT", resource.path(namespace, name), body, channel=channel, seconds=seconds
         )
 
     async def patch(
@@ -157,12 +149,8 @@ class Client:
         seconds: float = PATIENCE,
     ) -> Metadata:
         """Patch an object; its metadata afterwards. Raises Conflict, NotFound, Invalid, Forbidden, Ambiguous."""
-        path, params = resource.path(namespace, name, subresource), {"fieldManager": MANAGER}
-        return metadata_of(
-            await self.request(
-                "PATCH", path, body=body, params=params, content=kind, seconds=seconds, accept=PARTIAL
-            )
-        )
+        path = resource.path(namespace, name, subresource)
+        return await self._write("PATCH", path, body, content=kind, seconds=seconds)
 
     async def delete(
         self,
@@ -185,6 +173,29 @@ class Client:
         if uid is not None:
             body["preconditions"] = {"uid": uid}
         await self.request("DELETE", resource.path(namespace, name), body=body, seconds=seconds)
+
+    async def _write(
+        self,
+        method: str,
+        path: str,
+        body: Body,
+        *,
+        content: str = JSON,
+        channel: Channel = Channel.ORDINARY,
+        seconds: float,
+    ) -> Metadata:
+        """Have an object written under our name; of the answer its metadata alone."""
+        answer = await self.request(
+            method,
+            path,
+            body=body,
+            params={"fieldManager": MANAGER},
+            content=content,
+            channel=channel,
+            seconds=seconds,
+            accept=PARTIAL,
+        )
+        return metadata_of(answer)
 
     # --- requests ---
 

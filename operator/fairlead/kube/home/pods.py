@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fairlead.kube import names
 from fairlead.kube.names import Place
 from fairlead.kube.pods.views import Pod
 
@@ -17,13 +16,13 @@ class PodIndex:
 
     def put(self, pod: Pod) -> str:
         """A pod as it is now; the uid of its execution."""
-        uid = pod.metadata.labels.get(names.EXECUTION_UID, "")
+        uid = pod.metadata.labels.execution_uid
         self._pods.setdefault(uid, {})[pod.metadata.name] = pod
         return uid
 
     def drop(self, pod: Pod) -> str:
         """A pod that is gone; the uid of its execution."""
-        uid = pod.metadata.labels.get(names.EXECUTION_UID, "")
+        uid = pod.metadata.labels.execution_uid
         of_run = self._pods.get(uid, {})
         known = of_run.get(pod.metadata.name)
         if known is not None and known.metadata.uid == pod.metadata.uid:
@@ -44,5 +43,5 @@ class PodIndex:
     def place_of(pod: Pod) -> Place | None:
         """Where the execution of a pod is, by what the pod says; None if it does not say it."""
         about = pod.metadata
-        uid, name = about.labels.get(names.EXECUTION_UID), about.annotations.get(names.EXECUTION)
+        uid, name = about.labels.execution_uid, about.execution
         return Place(about.namespace, name, uid) if uid and name else None

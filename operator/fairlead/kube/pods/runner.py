@@ -412,7 +412,7 @@ def _about(delivery: Delivery) -> dict[str, Any]:
 
 def _is_of(delivery: Delivery, pod: Pod) -> bool:
     owners = pod.metadata.owner_references
-    return pod.metadata.annotations.get(names.IDENTITY) == delivery.start.id and any(
+    return pod.metadata.identity == delivery.start.id and any(
         owner.uid == delivery.uid for owner in owners
     )
 
