@@ -46,7 +46,7 @@ def test_what_we_read_of_a_pod_is_kept():
     found = decoded(sent())
 
     assert (found.shard, found.metadata.labels.execution_uid) == ("07", UID)
-    assert found.metadata.annotations == {names.IDENTITY: f"{UID}/a/1/1"}
+    assert found.metadata.identity == f"{UID}/a/1/1"
     assert [owner.uid for owner in found.metadata.owner_references] == [UID]
     assert found.metadata.finalizers == (names.RESULT_FINALIZER,)
     assert [each.type for each in found.status.conditions] == ["Ready"]
