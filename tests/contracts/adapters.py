@@ -140,14 +140,12 @@ async def _awaited(writing: Awaitable[None]) -> None:
 ADAPTERS: dict[str, Callable[[Path], Adapter]] = {"memory": Memory, "sqlite": SQLite}
 """Those that need nothing but a folder."""
 KUBERNETES = "kubernetes"
-EVERY = [
-    *ADAPTERS,
-    pytest.param(
-        KUBERNETES,
-        # starting the cluster has a deadline of its own
-        marks=[pytest.mark.contracts, pytest.mark.timeout(60, func_only=True)],
-    ),
-]
+ON_KUBERNETES = pytest.param(
+    KUBERNETES,
+    # starting the cluster has a deadline of its own
+    marks=[pytest.mark.contracts, pytest.mark.timeout(60, func_only=True)],
+)
+EVERY = [*ADAPTERS, ON_KUBERNETES]
 
 
 def opened(request: pytest.FixtureRequest) -> Adapter:

@@ -158,7 +158,7 @@ async def sweep(client: Client, fence: Fence, namespace: str | None, now: int, m
             )
         except Expired:  # it took too long: the next sweep begins anew
             break
-        old = [one.metadata for one in page.items if _has_expired(one.metadata, now)][: most - done]
+        old = [about for about in page.found if _has_expired(about, now)][: most - done]
         done += await _delete_all(client, fence, old)
         place = page.metadata.continue_
         if not place:

@@ -118,7 +118,7 @@ class Callees:
     async def _names(self, namespace: str) -> list[str]:
         params = {"limit": str(_NAMES)}
         body = await self._client.get(WORKFLOWS, namespace, params=params, partial=True)
-        return [each.metadata.name for each in partial_list_decoder.decode(body).items]
+        return [about.name for about in partial_list_decoder.decode(body).found]
 
 
 def _shape(name: str, body: bytes) -> tuple[_Version, Shaped | str]:

@@ -229,7 +229,7 @@ class Trees:
                 )
             except Expired as error:
                 raise Unavailable(f"the executions of {namespace} could not be counted: {error}") from error
-            count, place = count + len(page.items), page.metadata.continue_
+            count, place = count + len(page.found), page.metadata.continue_
             if not place:
                 return count
 
