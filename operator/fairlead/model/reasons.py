@@ -63,6 +63,7 @@ CHILD_LOST = "ChildLost"
 CHILD_TOO_DEEP = "ChildTooDeep"
 TOO_MANY_CHILDREN = "TooManyChildren"
 CHILD_NAME_TAKEN = "ChildNameTaken"
+CHILD_REFUSED = "ChildRefused"
 WORKFLOW_NOT_FOUND = "WorkflowNotFound"
 WORKFLOW_INVALID = "WorkflowInvalid"
 INPUTS_INVALID = "InputsInvalid"
@@ -148,6 +149,7 @@ MEANINGS: dict[str, str] = {
     CHILD_TOO_DEEP: "executions have started executions more often than they may; recursion needs an end",
     TOO_MANY_CHILDREN: "the first execution and all that came from it are more than a tree may have",
     CHILD_NAME_TAKEN: "an execution that the node did not start has the name of its child",
+    CHILD_REFUSED: "the API server, an admission policy, a webhook or a quota refuses the execution that the node starts",
     WORKFLOW_NOT_FOUND: "there is no workflow of the name that the node calls",
     WORKFLOW_INVALID: "the workflow that the node calls cannot run; the message says why",
     INPUTS_INVALID: "the inputs do not fit the schema of the workflow that the node calls",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from enum import Enum
 from random import random
@@ -27,7 +27,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from fairlead.kube.client.credentials import Credentials
-from fairlead.kube.client.errors import Ambiguous, Request, TooManyRequests, error_of
+from fairlead.kube.client.errors import Ambiguous, Fenced, Request, TooManyRequests, error_of
 from fairlead.kube.client.replies import Metadata, metadata_of
 from fairlead.kube.client.resources import Resource
 from fairlead.model.errors import FairleadError, Unavailable
@@ -61,13 +61,17 @@ class Channel(Enum):
 
 
 class Client:
-    """Use it as an async context manager; it belongs to the event loop in which it was entered."""
+    """Use it as an async context manager; it belongs to the event loop in which it was entered.
+
+    `when_fenced` is called each time the fence in the API server denies a write: whoever leads should look at the Lease.
+    """
 
     def __init__(self, credentials: Credentials) -> None:
         self.credentials = credentials
         self._server = URL(credentials.server)
         self._sessions: dict[Channel, aiohttp.ClientSession] = {}
         self._free: dict[Channel, asyncio.Semaphore] = {}
+        self.when_fenced: Callable[[], None] = _nothing
 
     async def __aenter__(self) -> Self:
         for channel in Channel:
@@ -159,19 +163,22 @@ class Client:
         name: str,
         *,
         uid: str | None = None,
+        version: str | None = None,
         seconds: float = PATIENCE,
     ) -> None:
         """Delete an object, the one of that uid and no other if one is given (Conflict if another has the name).
 
-        Without a uid it is for objects whose name is a hash of their content. Raises NotFound, Conflict, Ambiguous.
+        With a `version` (resourceVersion) only as it was then. Without a uid it is for objects whose name is a hash of their
+        content. Raises NotFound, Conflict, Ambiguous.
         """
         body: dict[str, Any] = {
             "kind": "DeleteOptions",
             "apiVersion": "v1",
             "propagationPolicy": "Background",
         }
-        if uid is not None:
-            body["preconditions"] = {"uid": uid}
+        preconditions = {"uid": uid, "resourceVersion": version}
+        if given := {key: value for key, value in preconditions.items() if value is not None}:
+            body["preconditions"] = given
         await self.request("DELETE", resource.path(namespace, name), body=body, seconds=seconds)
 
     async def _write(
@@ -227,6 +234,8 @@ class Client:
                 if code < 300:
                     return reply
                 error = error_of(asked, code, got, reply)
+                if isinstance(error, Fenced):
+                    self.when_fenced()
                 again = self._may_repeat(method, code) or (code == _UNAUTHORIZED and not anew)
                 anew = code == _UNAUTHORIZED
             except aiohttp.ClientConnectorError as cause:
@@ -307,6 +316,10 @@ class Client:
     def _may_repeat(method: str, code: int) -> bool:
         """429 was refused before anything was done; an error of the server leaves a read to be asked again."""
         return code == 429 or (method == "GET" and code >= _SERVER_ERROR)
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 def _pause(tried: int, error: FairleadError) -> float:

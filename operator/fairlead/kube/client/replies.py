@@ -45,7 +45,11 @@ class PartialList(msgspec.Struct, gc=False):
 
     metadata: ListMetadata
     items: list[Partial] | None = None
-    """An empty list of metadata is null on the wire."""
+
+    @property
+    def found(self) -> list[Metadata]:
+        """What there is; the server writes null for nothing."""
+        return [one.metadata for one in self.items or ()]
 
 
 partial_list_decoder = msgspec.json.Decoder(PartialList)
