@@ -66,6 +66,7 @@ CHILD_NAME_TAKEN = "ChildNameTaken"
 WORKFLOW_NOT_FOUND = "WorkflowNotFound"
 WORKFLOW_INVALID = "WorkflowInvalid"
 INPUTS_INVALID = "InputsInvalid"
+VALID = "Valid"
 PASS_ABANDONED = "PassAbandoned"
 FINALLY_FAILED = "FinallyFailed"
 FINALLY_TIMEOUT = "FinallyTimeout"
@@ -144,8 +145,9 @@ MEANINGS: dict[str, str] = {
     CHILD_TOO_DEEP: "executions have started executions more often than they may; recursion needs an end",
     TOO_MANY_CHILDREN: "the first execution and all that came from it are more than a tree may have",
     CHILD_NAME_TAKEN: "an execution that the node did not start has the name of its child",
-    WORKFLOW_NOT_FOUND: "there is no workflow of the name that the node calls",
-    WORKFLOW_INVALID: "the workflow that the node calls cannot run; the message says why",
+    WORKFLOW_NOT_FOUND: "there is no workflow of the name that a node or an execution names",
+    WORKFLOW_INVALID: "the workflow, or the one that a node calls, cannot run; the message says why",
+    VALID: "the workflow can run",
     INPUTS_INVALID: "the inputs do not fit the schema of the workflow that the node calls",
     FINALLY_FAILED: "a node of spec.finally failed after the rest had succeeded",
     FINALLY_TIMEOUT: "finally took longer than spec.finallyTimeout; what of it had not ended was ended",
