@@ -64,7 +64,9 @@ class Execution(msgspec.Struct, gc=False):
         """Whether there is nothing to look at: it has ended, we hold nothing of it, and its spec asks for nothing since."""
         if self.held:
             return False
-        ended = self.status.phase in s.ENDED_RUN and self.status.observed_generation >= self.metadata.generation
+        ended = (
+            self.status.phase in s.ENDED_RUN and self.status.observed_generation >= self.metadata.generation
+        )
         return ended or self.deleting
 
 

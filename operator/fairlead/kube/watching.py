@@ -95,7 +95,7 @@ _status_decoder = msgspec.json.Decoder(Status)
 class Watch(Generic[V]):
     """Objects of a kind that fit a selector, by uid; `listener` is told of each change, in order, and must not wait."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is watched, and how
         self,
         client: Client,
         resource: Resource,

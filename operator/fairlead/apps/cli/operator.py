@@ -9,20 +9,46 @@ import typer
 Namespace = Annotated[
     str | None,
     typer.Option(
-        "--namespace", "-n", metavar="NAME", help="Serve this namespace. Default: that of the context.", show_default=False
+        "--namespace",
+        "-n",
+        metavar="NAME",
+        help="Serve this namespace. Default: that of the context.",
+        show_default=False,
     ),
 ]
-Everywhere = Annotated[bool, typer.Option("--all-namespaces", "-A", help="Serve every namespace.")]
+Everywhere = Annotated[
+    bool,
+    typer.Option(
+        "--all-namespaces",
+        "-A",
+        help="Serve every namespace.",
+    ),
+]
 Image = Annotated[
     str | None,
     typer.Option(
-        "--runner-image", metavar="IMAGE", help="The image of nodes that name none. Default: $FAIRLEAD_RUNNER_IMAGE.", show_default=False
+        "--runner-image",
+        metavar="IMAGE",
+        help="The image of nodes that name none. Default: $FAIRLEAD_RUNNER_IMAGE.",
+        show_default=False,
     ),
 ]
-LeaseName = Annotated[str, typer.Option("--lease", metavar="NAME", help="The Lease by which operators agree on a leader.")]
+LeaseName = Annotated[
+    str,
+    typer.Option(
+        "--lease",
+        metavar="NAME",
+        help="The Lease by which operators agree on a leader.",
+    ),
+]
 LeaseNamespace = Annotated[
     str | None,
-    typer.Option("--lease-namespace", metavar="NAME", help="Where the Lease is. Default: the namespace of the context.", show_default=False),
+    typer.Option(
+        "--lease-namespace",
+        metavar="NAME",
+        help="Where the Lease is. Default: the namespace of the context.",
+        show_default=False,
+    ),
 ]
 Identity = Annotated[
     str | None,
@@ -34,13 +60,31 @@ Identity = Annotated[
     ),
 ]
 Probes = Annotated[
-    int | None, typer.Option("--probes", metavar="PORT", help="Answer /healthz and /readyz there.", show_default=False)
+    int | None,
+    typer.Option(
+        "--probes",
+        metavar="PORT",
+        help="Answer /healthz and /readyz there.",
+        show_default=False,
+    ),
 ]
 Kubeconfig = Annotated[
-    str | None, typer.Option("--kubeconfig", metavar="FILE", help="Default: $KUBECONFIG, or the pod's service account.", show_default=False)
+    str | None,
+    typer.Option(
+        "--kubeconfig",
+        metavar="FILE",
+        help="Default: $KUBECONFIG, or the pod's service account.",
+        show_default=False,
+    ),
 ]
 Context = Annotated[
-    str | None, typer.Option("--context", metavar="NAME", help="The kubeconfig's context. Default: its current one.", show_default=False)
+    str | None,
+    typer.Option(
+        "--context",
+        metavar="NAME",
+        help="The kubeconfig's context. Default: its current one.",
+        show_default=False,
+    ),
 ]
 
 

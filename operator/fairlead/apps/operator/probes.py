@@ -1,4 +1,4 @@
-"""/healthz: the process works and hears from the API server. /readyz: it leads with all in hand, or stands by with a list of pods.
+"""/healthz: the process works and hears from the API server. /readyz: it leads with all in hand, or stands by and knows the pods.
 
 A probe that only says "the process answers" is green while it is blind (kopf.md, trap 21).
 """
@@ -26,7 +26,10 @@ async def probes(home: KubernetesHome, port: int | None) -> AsyncIterator[None]:
 
     async def healthz(_: web.Request) -> web.Response:
         quiet = home.watch.quiet_for
-        return _answer(quiet < BLIND, f"the API server was last heard of {quiet:.0f} s ago; expected less than {BLIND:.0f}")
+        return _answer(
+            quiet < BLIND,
+            f"the API server was last heard of {quiet:.0f} s ago; expected less than {BLIND:.0f}",
+        )
 
     async def readyz(_: web.Request) -> web.Response:
         return _answer(home.ready, f"{home.standing}; {home.live} executions")

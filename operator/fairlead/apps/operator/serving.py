@@ -1,6 +1,6 @@
 """The operator's pieces, wired; and the order in which all of it ends.
 
-    SIGTERM ──► not ready ──► feeds stop ──► statuses are shown (5 s at most) ──► Lease given back ──► connections closed
+SIGTERM ──► not ready ──► feeds stop ──► statuses are shown (5 s at most) ──► Lease given back ──► connections closed
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from fairlead.kube.pods.manifests import PodSettings
 from fairlead.runtime.clock import SystemClock
 from fairlead.runtime.collector import tune_collector
 
-import sys; sys.path.insert(0,'/tmp/fl')
-from cat import Cat
 _log = structlog.get_logger(__name__)
 
 
@@ -43,9 +41,12 @@ class HomeFeed:
         except Exception:  # noqa: BLE001 - one object that makes no sense hides no other
             _log.exception("an execution could not be taken in", name=body.get("metadata", {}).get("name"))
 
-    def workflow(self, kind: str | None, body: dict[str, Any]) -> None:
-        about = body["metadata"]
-        self._home.workflow_changed(about["namespace"], about["name"])
+    async def workflow(self, kind: str | None, body: dict[str, Any]) -> None:
+        if kind == "DELETED":
+            about = body["metadata"]
+            self._home.workflows.gone(about["namespace"], about["name"])
+        else:
+            await self._home.workflows.seen(body)
 
 
 async def serve(settings: Settings) -> None:
@@ -61,14 +62,14 @@ async def serve(settings: Settings) -> None:
     tune_collector()
     with contextlib.suppress(asyncio.CancelledError):
         async with Client(settings.credentials) as client:
-            home = home_of(client, settings, Cat(client))
+            home = home_of(client, settings)
             async with probes(home, settings.probes):
                 await crds_installed(client)
                 feed = HomeFeed(home)
                 await home.run([lambda: run_kopf(feed, settings.credentials, settings.namespace, listen)])
 
 
-def home_of(client: Client, settings: Settings, catalogue) -> KubernetesHome:
+def home_of(client: Client, settings: Settings) -> KubernetesHome:
     """The home that an install describes."""
     leadership = Leadership(
         client,
@@ -80,7 +81,6 @@ def home_of(client: Client, settings: Settings, catalogue) -> KubernetesHome:
     return KubernetesHome(
         client,
         leadership,
-        catalogue,
         SystemClock(),
         PodSettings(runner_image=settings.runner_image),
         namespace=settings.namespace,

@@ -33,7 +33,7 @@ class Settings:
     probes: int | None = None
 
 
-def settings_of(
+def settings_of(  # noqa: PLR0913 - one argument per option of the command
     *,
     namespace: str | None = None,
     all_namespaces: bool = False,
@@ -48,13 +48,16 @@ def settings_of(
 ) -> Settings:
     """Settings with everything that was not said filled in. Raises InvalidInput, and Unavailable without a cluster."""
     if namespace is not None and all_namespaces:
-        raise InvalidInput(f"--namespace {namespace} and --all-namespaces contradict each other; expected one")
+        raise InvalidInput(
+            f"--namespace {namespace} and --all-namespaces contradict each other; expected one"
+        )
     inside = _IN_CLUSTER in environment and kubeconfig is None and context is None
     credentials = from_cluster() if inside else from_kubeconfig(kubeconfig, context)
     image = runner_image or environment.get(RUNNER_IMAGE, "")
     if not image:
         raise InvalidInput(
-            f"no runner image is named; expected --runner-image or {RUNNER_IMAGE}: the image in which nodes without one of their own run"
+            f"no runner image is named; expected --runner-image or {RUNNER_IMAGE}: "
+            "the image of nodes that have none of their own"
         )
     served = None if all_namespaces else namespace or credentials.namespace
     return Settings(

@@ -33,19 +33,19 @@ _log = structlog.get_logger(__name__)
 
 
 class Feed(Protocol):
-    """Who is told what the API server shows; nothing here may wait or raise."""
+    """Who is told what the API server shows; nothing here may raise."""
 
     def execution(self, kind: str | None, body: dict[str, Any]) -> None:
         """A WorkflowExecution; `kind` is ADDED, MODIFIED, DELETED, or None for one of a list."""
 
-    def workflow(self, kind: str | None, body: dict[str, Any]) -> None:
-        """A Workflow."""
+    async def workflow(self, kind: str | None, body: dict[str, Any]) -> None:
+        """A Workflow; Kopf gives the next version of it when this one was taken in."""
 
 
 class LeanDiff(kopf.AnnotationsDiffBaseStorage):
     """Kopf copies whole bodies to find differences that nobody asks for (kopf.md 1.2); this gives it nothing to copy."""
 
-    def build(self, *, body: Any, extra_fields: Any = None) -> Any:  # noqa: PLR6301 - Kopf's own method
+    def build(self, *, body: Any, extra_fields: Any = None) -> Any:
         """What Kopf remembers of an object: nothing."""
         return {}
 
@@ -53,12 +53,14 @@ class LeanDiff(kopf.AnnotationsDiffBaseStorage):
 class LeanProgress(kopf.AnnotationsProgressStorage):
     """The same for what Kopf would remember of handlers."""
 
-    def clear(self, *, essence: Any) -> Any:  # noqa: PLR6301 - Kopf's own method
+    def clear(self, *, essence: Any) -> Any:
         """Nothing of ours is in there."""
         return essence
 
 
-async def run_kopf(feed: Feed, credentials: Credentials, namespace: str | None, resignal: Callable[[], None]) -> None:
+async def run_kopf(
+    feed: Feed, credentials: Credentials, namespace: str | None, resignal: Callable[[], None]
+) -> None:
     """Feed from Kopf until cancelled. `resignal` puts the process's own signal handlers back: Kopf replaces them."""
     pause = FIRST_PAUSE
     while True:
@@ -113,17 +115,17 @@ def kopf_settings() -> kopf.OperatorSettings:
 def register(registry: kopf.OperatorRegistry, feed: Feed, credentials: Credentials) -> None:
     """Put our handlers into a registry."""
 
-    @kopf.on.login(registry=registry)  # type: ignore[arg-type]
+    @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.AiohttpSession:
         return session_of(credentials)
 
-    @kopf.on.event(GROUP, VERSION, EXECUTIONS.plural, registry=registry)  # type: ignore[arg-type]
+    @kopf.on.event(GROUP, VERSION, EXECUTIONS.plural, registry=registry)
     async def execution(event: Any, **_: Any) -> None:
         feed.execution(event["type"], event["object"])
 
-    @kopf.on.event(GROUP, VERSION, WORKFLOWS.plural, registry=registry)  # type: ignore[arg-type]
+    @kopf.on.event(GROUP, VERSION, WORKFLOWS.plural, registry=registry)
     async def workflow(event: Any, **_: Any) -> None:
-        feed.workflow(event["type"], event["object"])
+        await feed.workflow(event["type"], event["object"])
 
 
 def session_of(credentials: Credentials) -> kopf.AiohttpSession:

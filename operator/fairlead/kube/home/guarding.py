@@ -2,7 +2,8 @@
 
 Rules of this file
 - Heads, segments and archives are watched, their metadata alone: what our own appends cost so is next to nothing.
-- A head in a version that is not ours, or a record that goes while the head names it, has the log read whole; what comes of it is the run's own business.
+- A head in a version that is not ours, or a record that goes while the head names it, has the log read whole; what comes of it
+  is the run's own business.
 - Our own write may be seen before its answer is: a doubt waits a moment before anybody acts on it.
 """
 

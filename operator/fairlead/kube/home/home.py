@@ -17,12 +17,12 @@ from fairlead.kube import names
 from fairlead.kube.client import PODS, Client
 from fairlead.kube.executions import Execution
 from fairlead.kube.home.pods import PodIndex
-from fairlead.kube.home.starting import Catalogue
 from fairlead.kube.home.term import Term
 from fairlead.kube.lease import Leadership
 from fairlead.kube.pods.manifests import PodSettings
 from fairlead.kube.pods.views import Pod
 from fairlead.kube.watching import Change, Kind, Watch
+from fairlead.kube.workflows import Workflows
 from fairlead.runtime.ports import Clock
 
 SELECTOR = f"{names.MANAGED}=true,{names.DONE}!=true"
@@ -34,13 +34,12 @@ Beside = Callable[[], Awaitable[None]]
 
 
 class KubernetesHome:
-    """Runs the executions of a namespace, or (None) of all. Feeds call `seen`, `gone` and `workflow_changed`."""
+    """Runs the executions of a namespace, or (None) of all. Feeds call `seen` and `gone`, and those of `workflows`."""
 
     def __init__(
         self,
         client: Client,
         leadership: Leadership,
-        catalogue: Catalogue,
         clock: Clock,
         settings: PodSettings,
         *,
@@ -48,7 +47,7 @@ class KubernetesHome:
     ) -> None:
         self._client = client
         self._leadership = leadership
-        self._catalogue = catalogue
+        self.workflows = Workflows(client, leadership, self.workflow_changed)
         self._clock = clock
         self._settings = settings
         self._namespace = namespace
@@ -123,7 +122,7 @@ class KubernetesHome:
             self._client,
             self._leadership,
             self._pods,
-            self._catalogue,
+            self.workflows,
             self._clock,
             self._settings,
             self._namespace,
@@ -133,7 +132,7 @@ class KubernetesHome:
         def ready() -> None:
             _log.info("all live executions are in hand", executions=len(term.runs))
             self._in_hand.set()
-            feeds.extend(asyncio.ensure_future(feed()) for feed in beside)
+            feeds.extend(asyncio.ensure_future(feed()) for feed in (self.workflows.run, *beside))
 
         try:
             await term.run(ready)

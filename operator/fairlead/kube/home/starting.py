@@ -9,7 +9,7 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -19,15 +19,15 @@ from fairlead.engine.summary import cut
 from fairlead.engine.validation import check_inputs
 from fairlead.kube.client import EXECUTIONS
 from fairlead.kube.executions import Execution
+from fairlead.kube.workflows import Bundle, Unusable, Workflows
 from fairlead.model import commands as c
 from fairlead.model import reasons
 from fairlead.model import state as s
 from fairlead.model.children import Parent
 from fairlead.model.documents import path_text
-from fairlead.model.manifests import ExecutionSpec, WorkflowExecution, WorkflowSpec, digest, parse_manifest
+from fairlead.model.manifests import ExecutionSpec, WorkflowExecution, parse_manifest
 from fairlead.model.times import format_time
 from fairlead.model.wording import problems_of
-from fairlead.runtime.children import Refused
 
 TEXT = 8 * 1024
 """Bytes of a message in a condition."""
@@ -44,20 +44,10 @@ class Waiting(Exception):
         self.kind = kind
 
 
-class Catalogue(Protocol):
-    """The Workflows of the cluster."""
-
-    async def runnable(self, namespace: str, name: str) -> tuple[WorkflowSpec, int]:
-        """A Workflow with all that it inlines, and its generation. Raises Refused, Unavailable."""
-
-    async def completed(self, namespace: str, spec: WorkflowSpec) -> WorkflowSpec:
-        """A definition that stands in an execution, checked, with all that it inlines. Raises Refused, Unavailable."""
-
-
 class Beginning(NamedTuple):
-    """What a run begins with."""
+    """What a run begins with: what it is pinned to, and the command that begins it."""
 
-    definition: WorkflowSpec
+    bundle: Bundle
     create: c.Create
 
 
@@ -75,34 +65,31 @@ def spec_of(execution: Execution) -> ExecutionSpec:
 
 
 async def beginning_of(
-    execution: Execution,
-    spec: ExecutionSpec,
-    catalogue: Catalogue,
-    parent: Parent | None,
-    wish: c.Wish,
+    execution: Execution, spec: ExecutionSpec, workflows: Workflows, parent: Parent | None, wish: c.Wish
 ) -> Beginning:
     """What an execution is to begin with. Raises Waiting, Unavailable."""
     about = execution.metadata
+    name, generation = "", 0
     try:
         if spec.workflow is not None:
             name = spec.workflow.name
-            definition, generation = await catalogue.runnable(about.namespace, name)
+            found = await workflows.get(about.namespace, name)
+            definition, generation = found.spec, found.generation
         else:
-            assert spec.definition is not None
-            name, generation = "", 0
-            definition = await catalogue.completed(about.namespace, spec.definition)
-    except Refused as refused:
-        missing = refused.reason == reasons.WORKFLOW_NOT_FOUND
-        raise Waiting(refused.reason, str(refused), stalled=not missing, kind="workflow") from refused
-    inputs, wrong = check_inputs(definition.inputs, dict(spec.inputs))
-    if wrong:
-        raise Waiting(reasons.INPUTS_INVALID, _all_of([f"{each.path}: {each.message}" for each in wrong]))
+            definition = await workflows.definition(about.namespace, execution.spec["definition"])
+        bundle = await workflows.bundle(about.namespace, definition)
+    except Unusable as wrong:
+        missing = wrong.reason == reasons.WORKFLOW_NOT_FOUND
+        raise Waiting(wrong.reason, str(wrong), stalled=not missing, kind="workflow") from wrong
+    inputs, findings = check_inputs(definition.inputs, dict(spec.inputs))
+    if findings:
+        raise Waiting(reasons.INPUTS_INVALID, _all_of([f"{each.path}: {each.message}" for each in findings]))
     create = c.Create(
         name=about.name,
         uid=about.uid,
         workflow=name,
         generation=generation,
-        digest=digest(definition),
+        digest=bundle.digest,
         runtime=expressions.RUNTIME_VERSION,
         inputs=inputs,
         priority=spec.priority or 0,
@@ -110,7 +97,7 @@ async def beginning_of(
         wish=wish,
         parent=parent,
     )
-    return Beginning(definition, create)
+    return Beginning(bundle, create)
 
 
 def pending_status(execution: Execution, waiting: Waiting, now: int) -> dict[str, Any]:
@@ -127,9 +114,7 @@ def pending_status(execution: Execution, waiting: Waiting, now: int) -> dict[str
 def waits_for(waiting: Waiting, now: int) -> list[dict[str, Any]]:
     """The entry of `waitingFor` that says the same."""
     message = cut(waiting.message, 1024)
-    return [
-        {"kind": waiting.kind, "name": waiting.reason, "since": format_time(now), "message": message}
-    ]
+    return [{"kind": waiting.kind, "name": waiting.reason, "since": format_time(now), "message": message}]
 
 
 def trouble(waiting: Waiting, now: int, generation: int) -> list[dict[str, Any]]:
@@ -157,4 +142,3 @@ def trouble(waiting: Waiting, now: int, generation: int) -> list[dict[str, Any]]
 def _all_of(messages: Sequence[str]) -> str:
     more = f" (and {len(messages) - 20} more)" if len(messages) > 20 else ""
     return "; ".join(messages[:20]) + more
-

@@ -36,8 +36,10 @@ from fairlead.kube.home.starting import (
     trouble,
     waits_for,
 )
+from fairlead.kube.kinship import merged, parent_of, wanted_of
 from fairlead.kube.log.reading import ExecutionGone, LogMissing
 from fairlead.kube.names import Place
+from fairlead.kube.notices import log_frozen, notes_of
 from fairlead.kube.pods.manifests import pod_name
 from fairlead.model import reasons
 from fairlead.model.commands import Tick, Wish
@@ -45,7 +47,6 @@ from fairlead.model.effects import StopAttempt
 from fairlead.model.errors import FairleadError, LogDamaged, Unavailable
 from fairlead.model.events import Event
 from fairlead.model.ids import key_of
-from fairlead.model.manifests import canonical_json
 from fairlead.model.state import State
 from fairlead.runtime.actor import Actor
 from fairlead.runtime.caching import Caching
@@ -71,7 +72,7 @@ class Run:
         self.task: asyncio.Task[None] | None = None
         self.deleted = execution is not None and execution.deleting
         self.shown: tuple[str, str] | None = None  # the trouble that the status tells of
-        self._told = 0  # the generation whose wish the actor has heard
+        self._told: tuple[int, Wish | None] = (0, None)  # what the actor has heard, and of which generation
         self._news = asyncio.Event()
         self._doubt: FairleadError | None = None
 
@@ -79,9 +80,15 @@ class Run:
         """The execution as it is now."""
         before, self.execution = self.execution, execution
         self.deleted = self.deleted or execution.deleting
-        if before is None or self.deleted or before.metadata.generation != execution.metadata.generation:
+        if self.deleted or before is None or self.has_news(before):
             self.tell_wish()
             self.wake()
+
+    def has_news(self, before: Execution) -> bool:
+        """Whether spec or annotations are others than they were: a parent wants things by annotation."""
+        assert self.execution is not None
+        now = self.execution.metadata
+        return (now.generation, now.annotations) != (before.metadata.generation, before.metadata.annotations)
 
     def is_gone(self) -> None:
         """It is not there any more."""
@@ -122,28 +129,33 @@ class Run:
         self._news.clear()
 
     def tell_wish(self) -> None:
-        """Let the actor hear what the spec asks for; one that makes no sense any more changes nothing."""
+        """Let the actor hear what is wished for, once; a spec that makes no sense any more changes nothing."""
         if self.actor is None or self.execution is None or self.deleted:
             return
-        generation = self.execution.metadata.generation
-        if generation > self._told:
-            with contextlib.suppress(Waiting):
-                self.actor.tell(self.wish(), generation=generation)
-                self._told = generation
+        with contextlib.suppress(Waiting):
+            generation, wish = self.execution.metadata.generation, self.wish()
+            if (generation, wish) != self._told:
+                self._told = (generation, wish)
+                self.actor.tell(wish, generation=generation)
 
     def wish(self) -> Wish:
         """What is wished for by the spec as it stands. Raises Waiting."""
         assert self.execution is not None
-        return wish_of(spec_of(self.execution))
+        return merged(wish_of(spec_of(self.execution)), wanted_of(self.execution.metadata.annotations))
 
-    def hears(self, actor: Actor | None, generation: int = 0) -> None:
-        """From now on this actor is told what happens; it knows the wish of a generation already."""
-        self.actor, self._told = actor, generation
+    def hears(self, actor: Actor | None, wish: Wish | None = None) -> None:
+        """From now on this actor is told what happens; it knows a wish already, or none."""
+        generation = self.execution.metadata.generation if self.execution is not None and wish else 0
+        self.actor, self._told = actor, (generation, wish)
 
     @property
-    def has_new_wish(self) -> bool:
-        """Whether the spec asks for something that the actor has not heard."""
-        return self.execution is not None and self.execution.metadata.generation > self._told
+    def wants_more(self) -> bool:
+        """Whether something is wished for that the actor has not heard."""
+        if self.deleted or self.execution is None:
+            return False
+        with contextlib.suppress(Waiting):
+            return (self.execution.metadata.generation, self.wish()) != self._told
+        return False
 
 
 async def tend(term: Term, run: Run) -> Execution | None:
@@ -165,7 +177,8 @@ async def tend(term: Term, run: Run) -> Execution | None:
             _show(term, run, waiting)
         except LogDamaged as damage:
             reason = reasons.LOG_MISSING if isinstance(damage, LogMissing) else reasons.LOG_DAMAGED
-            _show(term, run, Waiting(reason, str(damage), kind="log"))
+            if _show(term, run, Waiting(reason, str(damage), kind="log")):
+                term.notices.notice(run.place, [log_frozen(str(damage))])
         except Unavailable as error:
             pause = min(LATER, SOON * 2**tries) * uniform(0.5, 1.0)  # noqa: S311 - spreads load
             reason = reasons.FORBIDDEN if isinstance(error, Forbidden) else reasons.CLUSTER_UNAVAILABLE
@@ -178,7 +191,7 @@ async def tend(term: Term, run: Run) -> Execution | None:
         run.hears(None)  # the next go begins with what the log says
         await run.news(pause)
     _forget(term, run)
-    return run.execution if run.has_new_wish and not run.deleted else None
+    return run.execution if run.wants_more else None
 
 
 async def _looked_after(term: Term, run: Run) -> bool:
@@ -206,11 +219,7 @@ async def _looked_after(term: Term, run: Run) -> bool:
         else:
             actor = await _begun(term, run, journal)
     state = await actor.run(lambda state: run.is_over(state, actor))
-    if run.deleted:
-        return False
-    run.actor = None  # what is wished for from now on is for the next one
-    await _let_go(term, run, state)
-    return True
+    return await _let_go(term, run, state)
 
 
 def _actor(term: Term, run: Run, journal: Journal, graph: Graph) -> Actor:
@@ -220,9 +229,9 @@ def _actor(term: Term, run: Run, journal: Journal, graph: Graph) -> Actor:
         runner=term.runner,
         children=term.children,
         status=term.statuses,
-        caching=Caching(term.cache, run.place.namespace),
+        caching=Caching(term.cache_of(run.place.namespace), run.place.namespace),
         clock=term.clock,
-        listener=lambda events, state: _heard(term, run, graph, events, state),
+        listener=lambda events, state: _heard(term, run, events, state),
     )
 
 
@@ -231,15 +240,15 @@ async def _begun(term: Term, run: Run, journal: Journal) -> Actor:
     execution = run.execution
     assert execution is not None
     spec = spec_of(execution)
-    beginning = await beginning_of(execution, spec, term.catalogue, term.parent_of(execution), run.wish())
+    parent = parent_of(execution.metadata)
+    bundle, create = await beginning_of(execution, spec, term.workflows, parent, run.wish())
     held = await intake.hold(term.client, execution)
     if held is None:
         raise ExecutionGone(f"{run.place.namespace}/{run.place.name} was deleted before it began")
-    definition, create = beginning
-    await term.definitions.pin(run.place.uid, canonical_json(definition))
-    actor = _actor(term, run, journal, term.graphs.put(create.digest, create.workflow, definition))
+    await term.definitions.pin(run.place.uid, bundle.text)
+    actor = _actor(term, run, journal, term.graphs.put(create.digest, create.workflow, bundle.definition))
     actor.tell(create, generation=execution.metadata.generation)
-    run.hears(actor, execution.metadata.generation)
+    run.hears(actor, create.wish)
     return actor
 
 
@@ -261,7 +270,7 @@ async def _take_up(term: Term, run: Run, actor: Actor) -> None:
     run.tell_wish()
 
 
-def _heard(term: Term, run: Run, graph: Graph, events: list[Event], state: State) -> None:
+def _heard(term: Term, run: Run, events: list[Event], state: State) -> None:
     """After each commit: what has ended is let go, and what a person would want to know is said."""
     run.shown = None
 
@@ -273,11 +282,14 @@ def _heard(term: Term, run: Run, graph: Graph, events: list[Event], state: State
         return (instance.attempt, instance.delivery) == (attempt, delivery)
 
     term.runner.settled(run.place.uid, wanted)
-    term.notice(run.place, graph, events, state)
+    term.notices.notice(run.place, notes_of(events, state))
 
 
-async def _let_go(term: Term, run: Run, state: State) -> None:
-    """The run has ended and its log is closed: let go of pods and of the execution."""
+async def _let_go(term: Term, run: Run, state: State) -> bool:
+    """The run has ended and its log is closed: let go of pods and of the execution. False if it was deleted before that."""
+    if run.deleted:
+        return False
+    run.actor = None  # what is wished for from now on is for the next one
     uid = run.place.uid
     term.runner.settled(uid, lambda *_: False)
     for pod in term.pods.of(uid).values():
@@ -286,12 +298,13 @@ async def _let_go(term: Term, run: Run, state: State) -> None:
     await term.runner.idle(uid)
     await term.statuses.flushed(uid)
     await term.ended(run, state)
+    return True
 
 
-def _show(term: Term, run: Run, waiting: Waiting) -> None:
-    """Have the status say why it does not move, once."""
+def _show(term: Term, run: Run, waiting: Waiting) -> bool:
+    """Have the status say why it does not move, once; whether that is news."""
     if run.execution is None or run.shown == (waiting.reason, waiting.message):
-        return
+        return False
     run.shown = (waiting.reason, waiting.message)
     _log.warning("an execution waits", execution=run.place.name, reason=waiting.reason, why=waiting.message)
     now, execution = term.clock.now(), run.execution
@@ -301,6 +314,7 @@ def _show(term: Term, run: Run, waiting: Waiting) -> None:
         term.statuses.amend(run.place.uid, {"conditions": conditions, "waitingFor": waits})
     else:
         term.statuses.amend(run.place.uid, pending_status(execution, waiting, now))
+    return True
 
 
 def _forget(term: Term, run: Run) -> None:
@@ -308,4 +322,5 @@ def _forget(term: Term, run: Run) -> None:
     term.runner.forget(uid)
     term.log.forget(uid)
     term.statuses.forget(uid)
+    term.notices.forget(uid)
     term.places.forget(uid)

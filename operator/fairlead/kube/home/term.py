@@ -10,6 +10,7 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Collection
 
@@ -17,30 +18,40 @@ import structlog
 
 from fairlead.kube import executions as intake
 from fairlead.kube.blobs import KubernetesBlobs, PinnedDefinitions
+from fairlead.kube.caches import KubernetesCache
 from fairlead.kube.checkpoints import KubernetesCheckpoints
+from fairlead.kube.children import KubernetesChildren
 from fairlead.kube.client import Client
 from fairlead.kube.executions import Execution
 from fairlead.kube.home.guarding import Guard
 from fairlead.kube.home.pods import PodIndex
 from fairlead.kube.home.shelf import GraphShelf
 from fairlead.kube.home.showing import StatusQueue
-from fairlead.kube.home.starting import Catalogue
 from fairlead.kube.home.tending import Run, tend
 from fairlead.kube.lease import Leadership
 from fairlead.kube.log import KubernetesLog
 from fairlead.kube.log.finding import heads
 from fairlead.kube.names import Place, shard_of
+from fairlead.kube.notices import Notices
 from fairlead.kube.places import Places
 from fairlead.kube.pods.manifests import PodSettings
 from fairlead.kube.pods.runner import PodRunner
 from fairlead.kube.pods.views import Pod
 from fairlead.kube.statuses import KubernetesStatus
+from fairlead.kube.workflows import Workflows
 from fairlead.model import commands as c
-from fairlead.model.errors import FairleadError
+from fairlead.model.children import Parent
+from fairlead.model.errors import FairleadError, Unavailable
+from fairlead.model.ids import key_of
+from fairlead.model.state import State
+from fairlead.runtime.children import Child, end_of
+from fairlead.runtime.journal import Journal
 from fairlead.runtime.ports import Clock
 
 AT_ONCE = 32
 """Executions that are begun or taken up at once; the others wait their turn."""
+TOLD_AGAIN = 0.5
+"""Seconds between two looks whether a parent has taken in the end of a child."""
 AUDIT = 300.0
 """Seconds between two looks at everything there is, on average."""
 
@@ -55,7 +66,7 @@ class Term:
         client: Client,
         leadership: Leadership,
         pods: PodIndex,
-        catalogue: Catalogue,
+        workflows: Workflows,
         clock: Clock,
         settings: PodSettings,
         namespace: str | None,
@@ -63,7 +74,7 @@ class Term:
         self.client = client
         self.fence = leadership
         self.pods = pods
-        self.catalogue = catalogue
+        self.workflows = workflows
         self.clock = clock
         self._namespace = namespace
         self.places = Places()
@@ -74,9 +85,10 @@ class Term:
         self.graphs = GraphShelf(self.definitions)
         self.statuses = StatusQueue(KubernetesStatus(client, self.places, leadership, self.log.last))
         self.runner = PodRunner(client, self.places, leadership, settings, self.tell)
-        self.children = None
-        from fairlead.runtime.memory import MemoryCache
-        self.cache = MemoryCache()
+        self.notices = Notices(client, leadership)
+        self.children = KubernetesChildren(
+            client, self.places, leadership, self._journal_of, self.tell, self.host
+        )
         self.runs: dict[str, Run] = {}
         self.taking_up = asyncio.Semaphore(AT_ONCE)
         self._shards: Collection[int] = leadership.shards
@@ -89,6 +101,7 @@ class Term:
             async with self.statuses, self.runner, self._group:
                 self._open = True
                 await self._take_over()
+                self._group.create_task(self.notices.run())
                 self._group.create_task(Guard(self, self.client, self.fence, self._namespace).run())
                 ready()
                 await self._look_around()
@@ -162,17 +175,47 @@ class Term:
         if place.uid not in self.runs:
             self._begin(Run(place, None))
 
-    def parent_of(self, execution):
-        return None
+    def host(self, namespace: str, child: Child) -> None:
+        """Have a child at work, or see what its parent wants of it by now."""
+        self._group.create_task(self._hosted(Place(namespace, child.name, child.uid)))
 
-    def notice(self, *args):
-        pass
+    async def ended(self, run: Run, state: State) -> None:
+        """A run has ended, and nothing is left of it that we hold: its parent hears of it, then the execution is let go."""
+        parent = state.parent
+        if parent is not None and parent.wait:
+            await self._told(parent, end_of(parent, state))
+        await intake.release(self.client, run.place)
 
-    async def ended(self, run, state):
-        from fairlead.kube.executions import release
-        await release(self.client, run.place)
+    def cache_of(self, namespace: str) -> KubernetesCache:
+        """The cache that the executions of a namespace share."""
+        return KubernetesCache(self.client, namespace, self.fence)
 
     # --- inside ---
+
+    async def _hosted(self, place: Place) -> None:
+        if place.uid not in self.runs:
+            self._begin(Run(place, None))
+            return
+        with contextlib.suppress(Unavailable):  # the feed says the same, later
+            if (execution := await intake.fetched(self.client, place)) is not None:
+                self.seen(execution)
+
+    async def _told(self, parent: Parent, end: c.ChildEnded) -> None:
+        """Tell a parent of the end of its child until it has taken that in, or is at work no more (protocol.md 10)."""
+        while (run := self.runs.get(parent.uid)) is not None and not run.deleted:
+            if run.actor is not None:
+                if key_of(parent.node) not in run.actor.state.children:
+                    return
+                run.actor.tell(end)
+            await asyncio.sleep(TOLD_AGAIN)
+
+    def _journal_of(self, child: Child, namespace: str) -> Journal:
+        """What is kept of an execution, for a reader: nothing of it is remembered here."""
+        places = Places()
+        places.tell(child.uid, Place(namespace, child.name, child.uid))
+        log = KubernetesLog(self.client, places, self.fence)
+        checkpoints = KubernetesCheckpoints(self.client, places, self.fence)
+        return Journal(child.uid, log, checkpoints, KubernetesBlobs(self.client, places, self.fence))
 
     def _begin(self, run: Run) -> None:
         if self._open:

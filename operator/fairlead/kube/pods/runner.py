@@ -206,9 +206,7 @@ class PodRunner:
     async def end(self, pod: Pod) -> None:
         """Delete a pod and let it go at once: nobody waits for what becomes of it. Gone already is fine."""
         about = pod.metadata
-        await self._insist(
-            pod, lambda: self._client.delete(PODS, about.namespace, about.name, uid=about.uid)
-        )
+        await self._insist(pod, lambda: self._client.delete(PODS, about.namespace, about.name, uid=about.uid))
         await self.release(pod)
 
     async def release(self, pod: Pod) -> None:
@@ -412,9 +410,7 @@ def _about(delivery: Delivery) -> dict[str, Any]:
 
 def _is_of(delivery: Delivery, pod: Pod) -> bool:
     owners = pod.metadata.owner_references
-    return pod.metadata.identity == delivery.start.id and any(
-        owner.uid == delivery.uid for owner in owners
-    )
+    return pod.metadata.identity == delivery.start.id and any(owner.uid == delivery.uid for owner in owners)
 
 
 def _has_ended(told: Verdict | None) -> bool:

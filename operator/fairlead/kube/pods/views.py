@@ -32,7 +32,9 @@ class Labels(msgspec.Struct, gc=False, rename={"execution_uid": names.EXECUTION_
     shard: str = ""
 
 
-class Annotations(msgspec.Struct, gc=False, rename={"identity": names.IDENTITY, "execution": names.EXECUTION}):
+class Annotations(
+    msgspec.Struct, gc=False, rename={"identity": names.IDENTITY, "execution": names.EXECUTION}
+):
     """The annotations that we read."""
 
     identity: str = ""
