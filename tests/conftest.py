@@ -165,7 +165,9 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 
     name = f"test-{secrets.token_hex(5)}"
     about = {"name": name, "labels": FREE}
-    cluster.kubectl("create", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": about}))
+    cluster.kubectl(
+        "create", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": about})
+    )
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
