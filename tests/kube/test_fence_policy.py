@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from tests.cluster.clusters import FREE, SYSTEM, fence_in_force
-from tests.kube.test_kube_children import registry_of, started_by
+from tests.kube.test_kube_children import SPEC, registry_of, started_by
 from tests.kube.test_pod_runner import Scene
 from tests.support.fences import fenced, managed, set_epoch
 from tests.support.kube import config_map, execution
@@ -19,38 +19,40 @@ from tests.support.stores import a_run
 from tests.support.waiting import until, until_async
 
 from fairlead.kube.client import CONFIG_MAPS, EXECUTIONS, LEASES, Client, Fenced, from_kubeconfig
+from fairlead.kube.client.errors import Request, error_of
 from fairlead.kube.lease import Leadership, Times
 from fairlead.kube.log import head_name
+from fairlead.kube.pods.causes import Held
 from fairlead.kube.pods.manifests import pod_name
+from fairlead.kube.pods.refusals import refusal_of
 from fairlead.model.commands import Wish
 
-Creates = Callable[[KubernetesHome], Awaitable[object]]
 
-
-async def _log(home: KubernetesHome) -> object:
+def _log(home: KubernetesHome) -> None:
     """A head."""
-    place = await home._create()
-    home.places.tell(place.uid, place)
-    return await home.raw_log.append(place.uid, 0, a_run(1))
+    uid = home.born()
+    home.run(home.raw_log.append(uid, 0, a_run(1)))
 
 
-async def _value(home: KubernetesHome) -> object:
-    place = await home._create()
-    home.places.tell(place.uid, place)
-    return await home.raw_blobs.keep(place.uid, {"sha256:0": b"value"})
+def _value(home: KubernetesHome) -> None:
+    uid = home.born()
+    home.run(home.raw_blobs.keep(uid, {"sha256:0": b"value"}))
 
 
-async def _child(home: KubernetesHome) -> object:
-    effect = started_by("uid-of-a-parent", wait=False)
-    return await registry_of(home).create(effect, _NO_SPEC, {}, Wish())
+def _child(home: KubernetesHome) -> None:
+    home.run(registry_of(home).create(started_by("uid-of-a-parent", wait=False), SPEC, {}, Wish()))
 
 
-async def _entry(home: KubernetesHome) -> object:
-    return await home.raw_cache.put("key", b"entry", None, 0)
+def _entry(home: KubernetesHome) -> None:
+    home.run(home.raw_cache.put("key", b"entry", None, 0))
 
 
-_NO_SPEC: Any = None
-CREATES: dict[str, Creates] = {"head": _log, "value": _value, "child": _child, "cache entry": _entry}
+CREATES: dict[str, Callable[[KubernetesHome], None]] = {
+    "head": _log,
+    "value": _value,
+    "child": _child,
+    "cache entry": _entry,
+}
 
 
 def ours(home: KubernetesHome) -> list[str]:
@@ -73,18 +75,18 @@ def test_an_old_epoch_creates_nothing(home, cluster, creates):
         with pytest.raises(
             Fenced, match="the epoch is 6; expected 7 of Lease fairlead: another operator leads"
         ):
-            home.run(creates(home))
+            creates(home)
         assert ([], [True]) == (ours(home), told)
 
         home.reign.number = 7
-        home.run(creates(home))
+        creates(home)
         assert 1 == len(ours(home))
 
 
 def test_without_a_lease_nothing_of_ours_is_created(home, cluster):
     """Nobody leads, so nobody may."""
     with fenced(cluster, home.namespace), pytest.raises(Fenced, match="no params found"):
-        home.run(_entry(home))
+        _entry(home)
 
 
 def test_what_is_not_ours_is_not_looked_at(home, cluster):
@@ -109,6 +111,34 @@ def test_a_change_of_leaders_is_known_at_once(home, cluster):
         home.run(home.client.create(CONFIG_MAPS, home.namespace, managed("three", 2)))
 
     assert ["one", "three"] == sorted(ours(home))
+
+
+@pytest.mark.parametrize("code", [403, 422])
+@pytest.mark.parametrize(
+    "policy, ours",
+    [
+        ("fence.fairlead.dev", True),
+        ("fence.team.release.fairlead.dev", True),
+        ("records.fairlead.dev", False),
+        ("fence.example.com", False),
+        ("a.fence.fairlead.dev", False),
+        ("fence.fairlead.dev.example.com", False),
+    ],
+)
+def test_a_denial_by_our_fence_is_known_by_its_name(code, policy, ours):
+    """Whatever the install calls it and whichever code the server chooses; others are what they are."""
+    said = (
+        f"pods \"x\" is forbidden: ValidatingAdmissionPolicy '{policy}' with binding 'b' denied request: no"
+    )
+    body = json.dumps({"kind": "Status", "message": said, "reason": "Invalid", "code": code})
+    error = error_of(Request("create", "/api/v1/pods"), code, {}, body.encode())
+
+    assert ours == isinstance(error, Fenced)
+    if ours:
+        with pytest.raises(Fenced):
+            refusal_of(error)
+    else:
+        assert isinstance(refusal_of(error), Held)
 
 
 def test_a_pod_of_an_old_leader_is_never_made(cluster, namespace):

@@ -44,7 +44,8 @@ def get(home: KubernetesHome, key: str = "k", now: int = 0) -> bytes | None:
 def stored(home: KubernetesHome, key: str = "k") -> dict[str, Any]:
     """The object of a key."""
     body = home.run(home.client.get(CONFIG_MAPS, home.namespace, record_name("cache", key)))
-    return json.loads(body)
+    found: dict[str, Any] = json.loads(body)
+    return found
 
 
 def patch(home: KubernetesHome, body: dict[str, Any], key: str = "k") -> None:
@@ -256,7 +257,8 @@ def test_a_sweep_takes_what_has_expired_and_nothing_else(home, monkeypatch):
     home.run(home.client.create(CONFIG_MAPS, home.namespace, foreign))
 
     def swept(most: int) -> int:
-        return home.run(sweep(home.client, home.reign, home.namespace, 10, most))
+        number: int = home.run(sweep(home.client, home.reign, home.namespace, 10, most))
+        return number
 
     assert [5, 2, 0] == [swept(5), swept(500), swept(500)]
     assert [b"entry", b"entry"] == [get(home, "good", 10), get(home, "for ever", 10)]
