@@ -28,7 +28,7 @@ from yarl import URL
 
 from fairlead.kube.client.credentials import Credentials
 from fairlead.kube.client.errors import Ambiguous, Fenced, Request, TooManyRequests, error_of
-from fairlead.kube.client.replies import Metadata, metadata_of
+from fairlead.kube.client.replies import Metadata, allow_depth, metadata_of
 from fairlead.kube.client.resources import Resource
 from fairlead.model.errors import FairleadError, Unavailable
 
@@ -74,6 +74,7 @@ class Client:
         self.when_fenced: Callable[[], None] = _nothing
 
     async def __aenter__(self) -> Self:
+        allow_depth()
         for channel in Channel:
             connector = aiohttp.TCPConnector(limit=channel.value, keepalive_timeout=60, ttl_dns_cache=300)
             session = aiohttp.ClientSession(
