@@ -6,7 +6,8 @@ Rules of this file
   (whose Retry-After is obeyed) or 401 (the token is asked for anew, once). Reads are also sent again after a cut, a time-out,
   a 5xx.
 - Everything else that has no verdict is raised as Ambiguous, and the caller reads before it goes on.
-- Every request has an end: `seconds` in all, retries included, and each try tells the server how long it may take.
+- Every request has an end: `seconds` in all, retries included. One try may take ten of them; whoever gives a request more time
+  than usual, because the server needs it, may spend all of it on one.
 """
 
 from __future__ import annotations
@@ -199,13 +200,14 @@ class Client:
         """The body of the answer. Raises what `errors` lists."""
         asked = Request(_VERBS[method], path)
         url, end = self._url(path, params), time.monotonic() + seconds
+        one_try = TRY if seconds <= PATIENCE else seconds
         data = None if body is None else msgspec.json.encode(body)
         tried, anew = 0, False
         while True:
             error: FairleadError
             try:
                 headers = await self._headers(accept, content if data is not None else None, anew=anew)
-                left = min(TRY, max(0.001, end - time.monotonic()))
+                left = min(one_try, max(0.001, end - time.monotonic()))
                 code, got, reply = await self._once(channel, method, url, data, headers, left)
                 if code < 300:
                     return reply
