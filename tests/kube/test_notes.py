@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fairlead.kube.names import Place
@@ -12,7 +14,7 @@ from fairlead.model import events as e
 from fairlead.model.state import State
 from fairlead.model.times import MINUTE, SECOND
 
-WHERE = {"node": "pay", "path": "0", "attempt": 2}
+WHERE: dict[str, Any] = {"node": "pay", "path": "0", "attempt": 2}
 WHY = e.Error(reason="NonZeroExit", message="exit code 3")
 ENDED = State(created_at=SECOND, started_at=2 * SECOND, finished_at=62 * SECOND)
 

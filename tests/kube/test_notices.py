@@ -72,7 +72,7 @@ def test_kubectl_describe_shows_what_happened(writer, cluster):
     home = writer.home
     place = home.places.of(home.born())
     why = e.Error(reason="NonZeroExit", message="exit code 3")
-    where = {"node": "pay", "path": "0", "attempt": 1}
+    where: dict[str, Any] = {"node": "pay", "path": "0", "attempt": 1}
     events = [
         e.ExecutionStarted(nodes=3),
         e.NodeStarted(**where),

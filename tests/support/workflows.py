@@ -15,12 +15,20 @@ from fairlead.kube.workflows import Workflows
 
 SLOW = 120.0
 """Seconds that the API server may take for a Workflow of 10,000 nodes on a busy machine."""
+CURRENT = {"Ready": "True", "Reconciling": "False", "Stalled": "False"}
+WAITING = {"Ready": "False", "Reconciling": "True", "Stalled": "False"}
+FAILED = {"Ready": "False", "Reconciling": "False", "Stalled": "True"}
 GOOD = {"nodes": [{"name": "a", "run": {"sh": "true"}}]}
 
 
 def inlining(*names: str) -> dict[str, Any]:
     """A spec that runs these workflows inline."""
     return {"nodes": [{"name": f"in-{name}", "workflow": {"name": name, "inline": True}} for name in names]}
+
+
+def statuses(conditions: dict[str, Any]) -> dict[str, str]:
+    """The statuses of conditions by their type."""
+    return {kind: each["status"] for kind, each in conditions.items()}
 
 
 class Flows:
