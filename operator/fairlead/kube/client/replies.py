@@ -22,6 +22,7 @@ class Metadata(msgspec.Struct, rename="camel", gc=False):
     deletion_timestamp: str | None = None
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
+    finalizers: list[str] = []
     owner_references: list[OwnerReference] = []
 
 
@@ -42,7 +43,12 @@ class PartialList(msgspec.Struct, gc=False):
     """Objects of which only the metadata matters."""
 
     metadata: ListMetadata
-    items: list[Partial]
+    items: list[Partial] | None = None
+
+    @property
+    def found(self) -> list[Metadata]:
+        """What there is; the server writes null for nothing."""
+        return [one.metadata for one in self.items or ()]
 
 
 partial_list_decoder = msgspec.json.Decoder(PartialList)
