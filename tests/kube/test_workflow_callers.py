@@ -14,7 +14,6 @@ from fairlead.kube.workflows import Unusable, library
 from fairlead.model.errors import Unavailable
 from fairlead.model.manifests import Definition, canonical_json, digest
 
-
 # ------------------------------------------------------------------------------------------------- workflows of workflows
 
 

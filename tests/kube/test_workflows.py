@@ -13,7 +13,6 @@ from fairlead.kube.client import WORKFLOWS
 from fairlead.kube.workflows import library
 from fairlead.model.manifests import digest
 
-
 # ------------------------------------------------------------------------------------------------------------- the status
 
 
