@@ -37,7 +37,7 @@ RUNGS: dict[str, tuple[str, ...]] = {
     "contracts": ("contracts",),
     "simulation": ("simulation",),
     "local": ("local", "cli"),
-    "cluster": ("cluster", "kube"),
+    "cluster": ("cluster", "kube", "home"),
     "e2e": ("e2e",),
 }
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
@@ -165,7 +165,9 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 
     name = f"test-{secrets.token_hex(5)}"
     about = {"name": name, "labels": FREE}
-    cluster.kubectl("create", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": about}))
+    cluster.kubectl(
+        "create", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": about})
+    )
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 

@@ -79,11 +79,15 @@ class Term:
         self._namespace = namespace
         self.places = Places()
         self.log = KubernetesLog(client, self.places, leadership)
-        self.checkpoints = KubernetesCheckpoints(client, self.places, leadership)
+        self.checkpoints = KubernetesCheckpoints(
+            client, self.places, leadership, lambda uid: self.log.segments(uid) > 0
+        )
         self.blobs = KubernetesBlobs(client, self.places, leadership)
         self.definitions = PinnedDefinitions(client, self.places, leadership)
         self.graphs = GraphShelf(self.definitions)
-        self.statuses = StatusQueue(KubernetesStatus(client, self.places, leadership, self.log.last))
+        self.statuses = StatusQueue(
+            KubernetesStatus(client, self.places, leadership, self.log.last), self.log.segments
+        )
         self.runner = PodRunner(client, self.places, leadership, settings, self.tell)
         self.notices = Notices(client, leadership)
         self.children = KubernetesChildren(
@@ -235,12 +239,13 @@ class Term:
             found.append(head.place)
             if head.stored is not None:
                 highest = max(highest, head.stored.head.epoch)
+                self.log.adopt(head.place.uid, head.stored)
         await self.fence.rise_above(highest)
-        for place in found:
+        await self._list()
+        for place in found:  # of these the execution is gone, or its status says that it has ended
             self.look_at(place)
         for uid, pod in self.pods.all():
             self.pod_seen(uid, pod)
-        await self._list()
 
     async def _look_around(self) -> None:
         """List everything from time to time: no event that was missed is missed for ever."""
