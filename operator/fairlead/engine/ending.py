@@ -27,7 +27,7 @@ from fairlead.engine.turn import Turn
 from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model import state as s
-from fairlead.model.ids import delivery_id, key_of
+from fairlead.model.ids import delivery_id, key_of, prefix_of
 from fairlead.model.state import NodeState
 from fairlead.model.times import format_duration
 
@@ -72,7 +72,7 @@ def complete(
     variables = dict(variables or {})
     try:
         variables.update(_stored(turn, node, key, outputs))
-        needs_scope = any(edge.when_source for edge in node.outgoing)
+        needs_scope = bool(node.outgoing) and any(edge.when_source for edge in node.outgoing)
         scope = (
             turn.scope(node, key, outputs=outputs, variables=variables, status=s.SUCCEEDED)
             if needs_scope
@@ -109,7 +109,7 @@ def complete(
         **said,
     )
     turn.checkpoint_wanted |= node.spec.checkpoint
-    if said.get("result") is not None and (home := turn.state.home_of(key)):
+    if said.get("result") is not None and (home := turn.state.home_of(prefix_of(key))):
         turn.work.extend(turn.state.loops[home].open)  # it ends the inlined workflow that it belongs to
     if state.stands_for:
         # A fallback that is a `finish` has no port, and then the node that it stood for takes none.

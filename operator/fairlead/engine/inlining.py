@@ -151,17 +151,17 @@ def _open_finally(turn: Turn, node: NodeDef, key: str, state: NodeState, loop: L
 def _open(turn: Turn, key: str, state: NodeState, prefix: str, **how: Any) -> None:
     body = turn.graph.body_of(prefix)
     path = joins.next_child(turn.state, state.path)
-    entry = prefix + body.entries[0].name if len(body.entries) == 1 else ""
+    instance = turn.state.instance(key)
     turn.emit(
         e.BodyStarted,
-        node=turn.state.instance(key),
+        node=instance,
         path=path,
         scope=prefix,
         nodes=len(body.nodes),
-        entry=entry,
+        entry=loops.entry_of(body, prefix),
         **how,
     )
-    loops.enter(turn, key, body, prefix, path)
+    loops.enter(turn, instance, body, prefix, path)
 
 
 def finally_timed_out(turn: Turn, key: str) -> None:

@@ -17,9 +17,8 @@ from fairlead.model import state as s
 from fairlead.model.state import ScopeState, State
 
 
-def body_outputs(turn: Turn, prefix: str, place: ScopeState) -> dict[str, Any]:
+def body_outputs(turn: Turn, body: Body, prefix: str, place: ScopeState) -> dict[str, Any]:
     """The outputs of a body of a container. Raises ExpressionError."""
-    body = turn.graph.body_of(prefix)
     if place.inlined:
         scope, seed = turn.scope(key=prefix), turn.seed(prefix, "")
         variables = turn.closed_at(place.container).variables

@@ -9,7 +9,7 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from fairlead.engine.graph import Body, Graph, NodeDef
 from fairlead.engine.scope import Closed, Computed, error_value
@@ -26,17 +26,30 @@ Seen = tuple[Body, str, str]
 """A body that expressions see: the body, its prefix, and that of the pass before."""
 
 
-class Around(NamedTuple):
+class Around:
     """What is around an instance in a body.
 
     `bodies`: innermost first. `names`: `item`, `index`, `pass` and the `as` names. `closed`: the inlined workflow that it is
     part of, beyond which it sees nothing. `phase`: in the `finally` of that one, what the rest ended with.
     """
 
-    bodies: tuple[Seen, ...]
-    names: dict[str, Any]
-    closed: Closed | None = None
-    phase: str = ""
+    __slots__ = ("bodies", "closed", "names", "phase")
+
+    def __init__(
+        self,
+        bodies: tuple[Seen, ...],
+        names: dict[str, Any],
+        closed: Closed | None = None,
+        phase: str = "",
+    ) -> None:
+        self.bodies = bodies
+        self.names = names
+        self.closed = closed
+        self.phase = phase
+
+    def naming(self, names: dict[str, Any]) -> Around:
+        """The same with other names."""
+        return self if names is self.names else Around(self.bodies, names, self.closed, self.phase)
 
 
 OUTSIDE = Around((), {})
@@ -121,7 +134,7 @@ class Surroundings:
             names = self.with_passes(around.names, key)
             if error is not None:
                 names = {**names, "error": error_value(error)}
-            return around if names is around.names else around._replace(names=names)
+            return around.naming(names)
         found = self._around(prefix, scope)
         self._seen_last = (prefix, found)
         return found
@@ -132,7 +145,8 @@ class Surroundings:
             closed = self.closed_at(scope.container)
             last = ((body, prefix, ""),) if scope.phase else ()
             return Around((*last, *closed.bodies), {}, closed, scope.phase)
-        bodies, names, within, phase = self._beyond(prefix, scope)
+        beyond = self._beyond(prefix, scope)
+        names = beyond.names
         loop = self.state.loops[scope.container]
         assert body.owner is not None
         owner = body.owner.spec
@@ -141,7 +155,7 @@ class Surroundings:
             names = {**names, name: item, f"{name}_index": index, "item": item, "index": index}
         elif owner.while_ is not None:
             names = {**names, "pass": _passes([scope.index], names.get("pass"))}
-        return Around(((body, prefix, loop.last), *bodies), names, within, phase)
+        return Around(((body, prefix, loop.last), *beyond.bodies), names, beyond.closed, beyond.phase)
 
     def _beyond(self, prefix: str, scope: ScopeState) -> Around:
         """What all bodies of a container see beyond themselves."""
@@ -149,7 +163,7 @@ class Surroundings:
         found = site.around
         if found is None:
             around = self.seen_from(prefix_of(site.key))
-            found = site.around = around._replace(names=self.with_passes(around.names, site.key))
+            found = site.around = around.naming(self.with_passes(around.names, site.key))
         return found
 
     def with_passes(self, names: dict[str, Any], key: str) -> dict[str, Any]:
@@ -215,17 +229,21 @@ class Surroundings:
 
         The `finally` of an inlined workflow runs whatever is being ended around it, as far as `forced_at` lets it.
         """
+        if "/" in key:
+            prefix = prefix_of(key)
+            return self.draining_in(prefix, self.state.scopes.get(prefix), key)
+        reason = self.draining()
+        return reason or (reasons.PASS_ABANDONED if self.state.looping and self.abandoned(key) else "")
+
+    def draining_in(self, prefix: str, held: ScopeState | None, key: str) -> str:
+        """The same for an instance of which the body is known, or for that body itself: then `key` is its prefix."""
         reason, looping = self.draining(), self.state.looping
-        if "/" not in key:
-            return reason or (reasons.PASS_ABANDONED if looping and self.abandoned(key) else "")
         if reason and FINALLY_SUFFIX not in key:
             return reason
         if looping and self.abandoned(key):
             return reasons.PASS_ABANDONED
-        prefix = prefix_of(key)
-        found = self.state.scopes.get(prefix)
-        site: Site | None = self._site_at(prefix, found)
-        scope = _NO_SCOPE if found is None else found
+        site: Site | None = self._site_at(prefix, held)
+        scope = _NO_SCOPE if held is None else held
         while site is not None:
             if scope.failure is not None and not scope.patient:
                 return reasons.BODY_FAILED

@@ -183,13 +183,14 @@ class Turn(Surroundings):
 
     def look_at(self, key: str, edges: list[str]) -> None:
         """Queue the targets of settled connections of an instance; a path that just goes on does so at once, for a while."""
-        prefix = prefix_of(key)
         if len(edges) == 1 and self._streak < STREAK:
             self._streak += 1
-            self.work.appendleft(prefix + connection_target(edges[0]))
+            self.work.appendleft(prefix_of(key) + connection_target(edges[0]))
             return
         self._streak = 0
-        self.work.extend(prefix + connection_target(connection) for connection in edges)
+        if edges:
+            prefix = prefix_of(key)
+            self.work.extend(prefix + connection_target(connection) for connection in edges)
 
 
 def priority(turn: Turn, node: NodeDef) -> int:
