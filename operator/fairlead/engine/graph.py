@@ -204,7 +204,10 @@ class NodeDef:
 
 
 class Body:
-    """A graph of nodes: a workflow's own, its `finally`, or one of a container; `flow` is the workflow that it is part of."""
+    """A graph of nodes: a workflow's own, its `finally`, or one of a container; `flow` is the workflow that it is part of.
+
+    `entry`: the name of its only entry point, empty if there are several.
+    """
 
     def __init__(
         self,
@@ -234,6 +237,7 @@ class Body:
         self._connect(connections)
         self.regions = {region.id: region for region in find_regions(self.nodes)}
         self.entries = [node for node in self.nodes.values() if not node.incoming]
+        self.entry = self.entries[0].name if len(self.entries) == 1 else ""
         for node in (*self.nodes.values(), *self.fallbacks.values()):
             _add_bodies(graph, node, prefix)
 

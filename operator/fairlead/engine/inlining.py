@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fairlead.engine import ending, joins, loops, redriving
+from fairlead.engine import ending, loops, redriving
 from fairlead.engine.graph import NodeDef
 from fairlead.engine.scope import Scope
 from fairlead.engine.turn import Turn
@@ -149,19 +149,8 @@ def _open_finally(turn: Turn, node: NodeDef, key: str, state: NodeState, loop: L
 
 
 def _open(turn: Turn, key: str, state: NodeState, prefix: str, **how: Any) -> None:
-    body = turn.graph.body_of(prefix)
-    path = joins.next_child(turn.state, state.path)
-    instance = turn.state.instance(key)
-    turn.emit(
-        e.BodyStarted,
-        node=instance,
-        path=path,
-        scope=prefix,
-        nodes=len(body.nodes),
-        entry=loops.entry_of(body, prefix),
-        **how,
-    )
-    loops.enter(turn, instance, body, prefix, path)
+    instance, body = turn.state.instance(key), turn.graph.body_of(prefix)
+    loops.open_body(turn, e.BodyStarted, instance, state.path, body, prefix, **how)
 
 
 def finally_timed_out(turn: Turn, key: str) -> None:

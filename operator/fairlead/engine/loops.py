@@ -140,7 +140,8 @@ def _advance_while(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         error = e.Error(reason=reasons.MAX_ITERATIONS_EXCEEDED, message=message)
         ending.attempt_failed(turn, key, state.path, error)
     else:
-        _open(turn, instance, state, body, f"{instance}[{loop.opened}]/", loop.opened, condition=True)
+        prefix, how = f"{instance}[{loop.opened}]/", {"index": loop.opened, "condition": True}
+        open_body(turn, e.LoopIteration, instance, state.path, body, prefix, **how)
 
 
 def body_condition(turn: Turn, key: str, node: NodeDef, body: Body, loop: LoopState, source: str) -> Any:
@@ -182,7 +183,7 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
             continue
         prefix = f"{instance}[{loop.opened}]/"
         body = body or turn.graph.body_of(prefix)
-        _open(turn, instance, state, body, prefix, loop.opened)
+        open_body(turn, e.LoopIteration, instance, state.path, body, prefix, index=loop.opened)
     if loop.opened == total and not loop.open and not loop.again:
         _loop_completed(turn, key, state, loop)
         ending.complete(turn, key, state.path, port="done", collected=[])
@@ -202,8 +203,8 @@ def _advance_branches(turn: Turn, key: str, node: NodeDef, state: NodeState, loo
         instance = turn.state.instance(key)
         for index in range(loop.opened, len(branches)):
             prefix = f"{instance}.{branches[index].name}/"
-            body = turn.graph.body_of(prefix)
-            _open(turn, instance, state, body, prefix, index, branch=branches[index].name)
+            body, how = turn.graph.body_of(prefix), {"index": index, "branch": branches[index].name}
+            open_body(turn, e.BranchStarted, instance, state.path, body, prefix, **how)
         return
     if loop.open:
         _stop(turn, key, state, reasons.DECIDED if verdict == "done" else reasons.BODY_FAILED)
@@ -240,44 +241,24 @@ def _branches_done(turn: Turn, key: str, state: NodeState, node: NodeDef, loop: 
 # --- bodies ----------------------------------------------------------------------------------------------------------
 
 
-def _open(
-    turn: Turn,
-    instance: str,
-    state: NodeState,
-    body: Body,
-    prefix: str,
-    index: int,
-    **how: Any,
+def open_body(
+    turn: Turn, kind: type[e.Event], instance: str, path: str, body: Body, prefix: str, **how: Any
 ) -> None:
-    """Begin a pass, an item or a branch of a container: a child path. `how` it begins is its `condition` or its `branch`."""
-    path = joins.next_child(turn.state, state.path)
-    turn.emit(
-        e.BranchStarted if "branch" in how else e.LoopIteration,
-        node=instance,
-        path=path,
-        scope=prefix,
-        index=index,
-        nodes=len(body.nodes),
-        entry=entry_of(body, prefix),
-        **how,
-    )
-    enter(turn, instance, body, prefix, path)
+    """Begin a body of the container `instance`, which is on `path`: a child path, and one more for each of several entry points.
 
-
-def entry_of(body: Body, prefix: str) -> str:
-    """The only entry point of a body that begins: its path is the body's own."""
-    return prefix + body.entries[0].name if len(body.entries) == 1 else ""
-
-
-def enter(turn: Turn, instance: str, body: Body, prefix: str, path: str) -> None:
-    """Look at the entry points of a container's body that has begun as `path`; several have a child path each."""
-    if len(body.entries) > 1:
-        for node in body.entries:
-            child = joins.next_child(turn.state, path)
-            turn.emit(e.PathStarted, path=child, parent=path, node=prefix + node.name)
-        turn.emit(e.PathCompleted, path=path, node=instance, reason=reasons.FORKED)
+    `kind` is the event that says so, with what only that has (`how`).
+    """
+    child = joins.next_child(turn.state, path)
+    entry = body.entry and prefix + body.entry
+    turn.emit(kind, node=instance, path=child, scope=prefix, nodes=len(body.nodes), entry=entry, **how)
+    if entry:
+        turn.work.append(entry)
+        return
     for node in body.entries:
+        own = joins.next_child(turn.state, child)
+        turn.emit(e.PathStarted, path=own, parent=child, node=prefix + node.name)
         turn.work.append(prefix + node.name)
+    turn.emit(e.PathCompleted, path=child, node=instance, reason=reasons.FORKED)
 
 
 def close(turn: Turn, prefix: str) -> None:

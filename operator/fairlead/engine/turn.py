@@ -101,14 +101,16 @@ class Turn(Surroundings):
 
     def emit(self, cls: type[e.Event], **fields: Any) -> None:
         """Make an event of the next sequence number, fold it, keep it for the log."""
-        event = cls(seq=self.state.seq + 1, at=self.now, **fields)
-        evolve(self.state, event)
+        state = self.state
+        fields["seq"], fields["at"] = state.seq + 1, self.now
+        event = cls(**fields)
+        evolve(state, event)
         self.events.append(event)
         if cls in _ENDS:
             prefix = prefix_of(fields["node"])
-            if prefix and prefix in self.state.scopes:
+            if prefix in state.scopes and prefix:
                 self.work.append(prefix)
-            if self.state.looping:
+            if state.looping:
                 self._queue_loops(prefix)
 
     def _queue_loops(self, prefix: str) -> None:
