@@ -209,20 +209,6 @@ def lost(turn: Turn, command: c.ChildLost) -> None:
         ending.attempt_failed(turn, key, state.path, error)
 
 
-def timed_out(turn: Turn, key: str) -> None:
-    """The node's timeout has passed: the child is being ended."""
-    node, state = turn.node(key)
-    if state.status == s.RUNNING:
-        turn.emit(
-            e.NodeTimedOut,
-            node=turn.state.instance(key),
-            path=state.path,
-            attempt=state.attempt,
-            reason=reasons.TIMEOUT,
-            limit=node.timeout or 0,
-        )
-
-
 def drain(turn: Turn, reason: str) -> None:
     """The run is ending: its children are ended, once; what nobody has heard of yet is Cancelled at once."""
     unsaid = {key_of(event.node) for event in turn.events if isinstance(event, e.ChildScheduled)}

@@ -328,6 +328,23 @@ def cancel(turn: Turn, key: str, reason: str) -> None:
         turn.emit(e.PathCancelled, path=path, reason=reason)
 
 
+def timed_out(turn: Turn, key: str) -> None:
+    """The timeout of a container has passed, or of a node that waits for a child: what it has started is being ended."""
+    node, state = turn.node(key)
+    if state.status != s.RUNNING:
+        return
+    turn.emit(
+        e.NodeTimedOut,
+        node=turn.state.instance(key),
+        path=state.path,
+        attempt=state.attempt,
+        reason=reasons.TIMEOUT,
+        limit=node.timeout or 0,
+    )
+    if key in turn.state.loops:
+        turn.work.append(key)
+
+
 def stop(turn: Turn, key: str, reason: str) -> None:
     """End an instance from elsewhere: what runs is told to stop, once; what is held or waits is Cancelled at once."""
     state = turn.state

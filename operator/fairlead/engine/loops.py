@@ -356,21 +356,6 @@ def _stop(turn: Turn, key: str, state: NodeState, reason: str) -> None:
     turn.work.append(key)
 
 
-def timed_out(turn: Turn, key: str) -> None:
-    """The container's own timeout has passed."""
-    node, state = turn.node(key)
-    if state.status == s.RUNNING:
-        turn.emit(
-            e.NodeTimedOut,
-            node=turn.state.instance(key),
-            path=state.path,
-            attempt=state.attempt,
-            reason=reasons.TIMEOUT,
-            limit=node.timeout or 0,
-        )
-        turn.work.append(key)
-
-
 def stopped(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: LoopState) -> None:
     """All that the container started has ended; now it ends, as the reason of its stop says."""
     if turn.draining_at(key):  # it is ended with what is around it
