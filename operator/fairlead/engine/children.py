@@ -219,10 +219,4 @@ def drain(turn: Turn, reason: str) -> None:
         if state.status == s.SCHEDULED and key in unsaid:
             ending.cancel(turn, key, reason)
         elif state.child is not None and state.child.wait and state.stop != reason:
-            turn.emit(
-                e.NodeStopping,
-                node=turn.state.instance(key),
-                path=state.path,
-                attempt=state.attempt,
-                reason=reason,
-            )
+            ending.tell_to_stop(turn, key, state, reason)

@@ -357,12 +357,17 @@ def stop(turn: Turn, key: str, reason: str) -> None:
             cancel(turn, node.stands_for, reason)
             return
     if node.status in s.HOLDS_SLOT and node.stop != reason:
-        instance = state.instance(key)
-        turn.emit(e.NodeStopping, node=instance, path=node.path, attempt=node.attempt, reason=reason)
+        tell_to_stop(turn, key, node, reason)
         if key in state.loops:
             turn.work.append(key)
     elif node.status in (s.READY, s.RETRYING, s.LOST, s.WAITING, s.LOOKING_UP):
         cancel(turn, key, reason)
+
+
+def tell_to_stop(turn: Turn, key: str, state: NodeState, reason: str) -> None:
+    """What runs is to end; it ends itself once it has."""
+    instance = turn.state.instance(key)
+    turn.emit(e.NodeStopping, node=instance, path=state.path, attempt=state.attempt, reason=reason)
 
 
 def evaluate_entries(templates: dict[str, Any], scope: Scope, seed: str) -> dict[str, Any]:

@@ -98,8 +98,7 @@ def look(turn: Turn, key: str) -> None:
         elif not turn.state.suspended_at:
             _open_finally(turn, node, key, state, loop)
     elif reason := turn.draining_at(key):
-        instance = turn.state.instance(key)
-        turn.emit(e.NodeStopping, node=instance, path=state.path, attempt=state.attempt, reason=reason)
+        ending.tell_to_stop(turn, key, state, reason)
         look(turn, key)
     elif not turn.state.suspended_at and not loop.open:
         _advance(turn, node, key, state, loop)

@@ -92,8 +92,7 @@ def look(turn: Turn, key: str) -> None:
         else:
             stopped(turn, key, node, state, loop)
     elif reason := turn.draining_at(key):
-        instance = turn.state.instance(key)
-        turn.emit(e.NodeStopping, node=instance, path=state.path, attempt=state.attempt, reason=reason)
+        ending.tell_to_stop(turn, key, state, reason)
         look(turn, key)
     elif not turn.state.suspended_at:
         try:
@@ -350,9 +349,7 @@ def _sweep(turn: Turn, body: Body, prefix: str, scope: ScopeState, reason: str) 
 
 def _stop(turn: Turn, key: str, state: NodeState, reason: str) -> None:
     """End what the container has started; it ends itself once that has."""
-    turn.emit(
-        e.NodeStopping, node=turn.state.instance(key), path=state.path, attempt=state.attempt, reason=reason
-    )
+    ending.tell_to_stop(turn, key, state, reason)
     turn.work.append(key)
 
 
