@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fairlead.engine.graph import Body, Graph, NodeDef
+from fairlead.engine.regions import waits_for_pass
 from fairlead.engine.scope import Closed, Computed, error_value
 from fairlead.model import events as e
 from fairlead.model import reasons
@@ -282,10 +283,7 @@ class Surroundings:
         if scope is None or not scope.looping or not scope.regions:
             return False
         node = self.graph.body_of(prefix).nodes.get(key_of(key)[len(prefix) :])
-        known = scope.regions
-        return node is not None and any(
-            region.id in known and known[region.id].wanted for region in node.regions
-        )
+        return node is not None and waits_for_pass(node.regions, scope.regions)
 
 
 def _passes(indexes: list[int], around: dict[str, Any] | None = None) -> dict[str, Any]:
