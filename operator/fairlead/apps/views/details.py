@@ -9,6 +9,7 @@ from typing import Any
 from fairlead.apps.views import words
 from fairlead.apps.views.graphs import texts
 from fairlead.engine.summary import Metrics
+from fairlead.model.state import PENDING
 from fairlead.model.times import format_duration, parse_time
 
 Json = dict[str, Any]
@@ -44,7 +45,8 @@ def described(
     width = max(len(name) for name, _ in all_facts) + 2
     for name, value in all_facts:
         yield f"{heading(name + ':')}{' ' * (width - len(name))}{texts.clean(value)}"
-    yield ""
+    if nodes:
+        yield ""
     yield from nodes
     for name, lines in sections(status):
         yield ""
@@ -55,6 +57,7 @@ def described(
 def sections(status: Json) -> Iterator[tuple[str, list[str]]]:
     """What it waits for, what failed, what came out: those that there are."""
     for name, found in (
+        ("Not begun", [blocked(status)] if blocked(status) else []),
         ("Waiting for", waiting_lines(status)),
         ("Error", error_lines(status)),
         ("Variables", value_lines(status.get("variables", {}))),
@@ -137,6 +140,17 @@ def error_lines(status: Json) -> Iterator[str]:
 def _error(where: str, error: Json) -> str:
     message = f": {error['message']}" if error.get("message") else ""
     return texts.clean(f"{where}: {error['reason']}{message}")
+
+
+def blocked(status: Json) -> str:
+    """Why a run has not begun, by the condition that is told of it before it has a state of its own; empty if none is."""
+    if status.get("phase", PENDING) != PENDING:
+        return ""
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "Ready" and condition.get("reason") not in (None, "", PENDING):
+            message = condition.get("message")
+            return texts.clean(f"{condition['reason']}: {message}" if message else condition["reason"])
+    return ""
 
 
 def waiting_lines(status: Json) -> Iterator[str]:
