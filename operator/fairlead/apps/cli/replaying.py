@@ -74,7 +74,7 @@ def of_execution(name: str, home: Home) -> Verdict:
 
 
 def of_file(file: Path, home: Home) -> Verdict:
-    """Replay exported events, and compare them with the log that they came from if the home has that execution. Raises InvalidInput."""
+    """Replay exported events, and compare them with the log that they came from if it is in the home. Raises InvalidInput."""
     state = State()
     found: list[Event] = []
     try:

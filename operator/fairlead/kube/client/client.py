@@ -59,10 +59,14 @@ class Channel(Enum):
 
 
 class Client:
-    """Use it as an async context manager; it belongs to the event loop in which it was entered."""
+    """Use it as an async context manager; it belongs to the event loop in which it was entered.
 
-    def __init__(self, credentials: Credentials) -> None:
+    `patience` is for how many seconds what failed is tried again, where that is safe.
+    """
+
+    def __init__(self, credentials: Credentials, patience: float = PATIENCE) -> None:
         self.credentials = credentials
+        self._patience = patience
         self._server = URL(credentials.server)
         self._sessions: dict[Channel, aiohttp.ClientSession] = {}
 
@@ -198,7 +202,8 @@ class Client:
     ) -> bytes:
         """The body of the answer. Raises what `errors` lists."""
         asked = Request(_VERBS[method], path)
-        url, end = self._url(path, params), time.monotonic() + seconds
+        url, start = self._url(path, params), time.monotonic()
+        end = start + seconds
         data = None if body is None else msgspec.json.encode(body)
         tried, anew = 0, False
         while True:
@@ -219,7 +224,7 @@ class Client:
                 error = Ambiguous(f"{asked} was sent and not answered ({type(cause).__name__}: {cause})")
                 error.__cause__, again = cause, method == "GET"
             delay = _pause(tried, error)
-            if not again or time.monotonic() + delay >= end:
+            if not again or time.monotonic() + delay >= min(end, start + self._patience):
                 raise error
             await asyncio.sleep(delay)
             tried += 1
