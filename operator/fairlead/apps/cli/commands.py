@@ -35,6 +35,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "graph": Entry(f"{_HERE}.graph:graph", "draw a workflow, or what a run of it has come to"),
     "test": Entry(f"{_HERE}.test_command:test", "run test cases of a workflow in virtual time"),
+    "submit": Entry(f"{_HERE}.submit:submit", "create an execution in the cluster"),
     "list": Entry(f"{_HERE}.listing:list_", "list executions"),
     "get": Entry(f"{_HERE}.listing:get", "show one execution"),
     "watch": Entry(f"{_HERE}.watch:watch", "show how an execution goes on, until it has ended"),

@@ -39,10 +39,15 @@ class ListMetadata(msgspec.Struct, rename="camel", gc=False):
 
 
 class PartialList(msgspec.Struct, gc=False):
-    """Objects of which only the metadata matters."""
+    """Objects of which only the metadata matters; the API server says null where there are none of a custom kind."""
 
     metadata: ListMetadata
-    items: list[Partial]
+    there: list[Partial] | None = msgspec.field(default=None, name="items")
+
+    @property
+    def items(self) -> list[Partial]:
+        """The objects."""
+        return self.there or []
 
 
 partial_list_decoder = msgspec.json.Decoder(PartialList)
