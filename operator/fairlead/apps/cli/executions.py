@@ -52,7 +52,7 @@ def graph_of(found: Execution) -> Graph:
 
 def why_not_begun(status: Json) -> str:
     """What the conditions of a published status say, as the end of a sentence."""
-    from fairlead.apps.views.details import blocked
+    from fairlead.apps.views.executions import blocked
 
     reason = blocked(status)
     return f": {reason}" if reason else ""

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from fairlead.apps.views import words
+from fairlead.apps.views.executions import blocked
 from fairlead.apps.views.graphs import texts
 from fairlead.engine.summary import Metrics
-from fairlead.model.state import PENDING
 from fairlead.model.times import format_duration, parse_time
 
 Json = dict[str, Any]
@@ -140,17 +140,6 @@ def error_lines(status: Json) -> Iterator[str]:
 def _error(where: str, error: Json) -> str:
     message = f": {error['message']}" if error.get("message") else ""
     return texts.clean(f"{where}: {error['reason']}{message}")
-
-
-def blocked(status: Json) -> str:
-    """Why a run has not begun, by the condition that is told of it before it has a state of its own; empty if none is."""
-    if status.get("phase", PENDING) != PENDING:
-        return ""
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "Ready" and condition.get("reason") not in (None, "", PENDING):
-            message = condition.get("message")
-            return texts.clean(f"{condition['reason']}: {message}" if message else condition["reason"])
-    return ""
 
 
 def waiting_lines(status: Json) -> Iterator[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from fairlead.apps.views import details, words
+from fairlead.apps.views import words
+from fairlead.apps.views.graphs import texts
+from fairlead.model.state import PENDING
 
 
 class Row(Protocol):
@@ -104,6 +106,17 @@ def _waiting(row: Row) -> str:
     """The first thing that it waits for."""
     waiting = row.status.get("waitingFor") or []
     if row.finished_at or not waiting:
-        return details.blocked(row.status) or "-"
+        return blocked(row.status) or "-"
     more = f" (+{len(waiting) - 1})" if len(waiting) > 1 else ""
     return f"{waiting[0].get('node') or waiting[0]['kind']}: {waiting[0]['message']}{more}"
+
+
+def blocked(status: dict[str, Any]) -> str:
+    """Why a run has not begun, by the condition that is told of it before it has a state of its own; empty if none is."""
+    if status.get("phase", PENDING) != PENDING:
+        return ""
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "Ready" and condition.get("reason") not in (None, "", PENDING):
+            message = condition.get("message")
+            return texts.clean(f"{condition['reason']}: {message}" if message else condition["reason"])
+    return ""
