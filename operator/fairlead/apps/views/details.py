@@ -55,10 +55,11 @@ def described(
 
 
 def sections(status: Json) -> Iterator[tuple[str, list[str]]]:
-    """What it waits for, what failed, what came out: those that there are."""
+    """Why it has not begun, or what it waits for, what failed, what came out: those that there are."""
+    why = blocked(status)
     for name, found in (
-        ("Not begun", [blocked(status)] if blocked(status) else []),
-        ("Waiting for", waiting_lines(status)),
+        ("Not begun", [why] if why else []),
+        ("Waiting for", [] if why else waiting_lines(status)),
         ("Error", error_lines(status)),
         ("Variables", value_lines(status.get("variables", {}))),
         ("Outputs", value_lines(status.get("outputs", {}))),

@@ -104,9 +104,9 @@ def _progress(row: Row) -> str:
 
 def _waiting(row: Row) -> str:
     """The first thing that it waits for."""
-    waiting = row.status.get("waitingFor") or []
-    if row.finished_at or not waiting:
-        return blocked(row.status) or "-"
+    why, waiting = blocked(row.status), row.status.get("waitingFor") or []
+    if why or row.finished_at or not waiting:
+        return why or "-"
     more = f" (+{len(waiting) - 1})" if len(waiting) > 1 else ""
     return f"{waiting[0].get('node') or waiting[0]['kind']}: {waiting[0]['message']}{more}"
 

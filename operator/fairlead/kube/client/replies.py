@@ -18,10 +18,12 @@ class Metadata(msgspec.Struct, rename="camel", gc=False):
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
+    generation: int = 0
     creation_timestamp: str = ""
     deletion_timestamp: str | None = None
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
+    finalizers: list[str] = []
     owner_references: list[OwnerReference] = []
 
 
@@ -39,15 +41,15 @@ class ListMetadata(msgspec.Struct, rename="camel", gc=False):
 
 
 class PartialList(msgspec.Struct, gc=False):
-    """Objects of which only the metadata matters; the API server says null where there are none of a custom kind."""
+    """Objects of which only the metadata matters."""
 
     metadata: ListMetadata
-    there: list[Partial] | None = msgspec.field(default=None, name="items")
+    items: list[Partial] | None = None
 
     @property
-    def items(self) -> list[Partial]:
-        """The objects."""
-        return self.there or []
+    def found(self) -> list[Metadata]:
+        """What there is; the server writes null for nothing."""
+        return [one.metadata for one in self.items or ()]
 
 
 partial_list_decoder = msgspec.json.Decoder(PartialList)

@@ -130,7 +130,7 @@ class ClusterHome:
             return without_crds(missing)
         except Forbidden:
             return NotFound(f"{said}; see `fairlead list{self.option}`")
-        near = nearest_name(name, [one.metadata.name for one in partial_list_decoder.decode(body).items])
+        near = nearest_name(name, [one.name for one in partial_list_decoder.decode(body).found])
         return NotFound(
             f"{said}; did you mean {near}?" if near else f"{said}; see `fairlead list{self.option}`"
         )
@@ -176,6 +176,8 @@ class ClusterHome:
             place = self._places.of(found.known.uid)
             stored = self.reach.run(look(self.reach.client, found.known.uid, place))
             told.append(("Run by", f"the operator {stored.head.writer}" if stored else "nobody"))
+        if why := stuck(found):
+            told.append(("Stalled", why))
         going = found.object["metadata"].get("deletionTimestamp")
         return [*told, ("Deleted", f"at {going}, and let go of by the operator soon")] if going else told
 
@@ -272,6 +274,8 @@ class ClusterHome:
             self._redrive(known)
         else:
             self._patch(known, _spec_patch(what, changes))
+        if what == "resume" and self.there(known.name).wanted.held:
+            return "its parent is suspended, and it goes on when that is resumed"
         return f"{what} asked for; the operator takes it up"
 
     def _redrive(self, known: Known) -> None:
@@ -309,6 +313,16 @@ class ClusterHome:
         except NotFound:
             return "is deleted"
         return "is being deleted: the operator lets go of it first" if left.uid == known.uid else "is deleted"
+
+
+def stuck(found: Execution) -> str:
+    """Why the operator has stopped moving a run that has begun and not ended; empty if it has not."""
+    if not found.state.phase or found.state.ended:
+        return ""
+    for condition in found.published.get("conditions") or ():
+        if condition.get("type") == "Stalled" and condition.get("status") == "True":
+            return f"{condition.get('reason')}: {condition.get('message')}"
+    return ""
 
 
 def _known(there: ExecutionObject) -> Known:

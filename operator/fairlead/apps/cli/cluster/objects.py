@@ -8,15 +8,16 @@ from typing import Any
 
 import msgspec
 
-from fairlead.kube import names
+from fairlead.kube.client import Metadata
+from fairlead.kube.kinship import parent_of, wanted_of
 from fairlead.kube.names import Place
 from fairlead.model.children import Parent
+from fairlead.model.commands import Wish
 from fairlead.model.state import PENDING
 from fairlead.model.times import parse_time
 
 Json = dict[str, Any]
 _COUNTS = ("total", "done", "failed", "skipped")
-_parent_decoder = msgspec.json.Decoder(Parent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +90,12 @@ class ExecutionObject:
     @property
     def parent_of(self) -> Parent | None:
         """Whose node has started it."""
-        text = _map(self.metadata.get("annotations")).get(names.PARENT)
-        with contextlib.suppress(msgspec.DecodeError):
-            return _parent_decoder.decode(text) if isinstance(text, str) else None
-        return None
+        return parent_of(msgspec.convert(self.metadata, Metadata, strict=False))
+
+    @property
+    def wanted(self) -> Wish:
+        """What that execution wants of it."""
+        return wanted_of(_map(self.metadata.get("annotations")))
 
     @property
     def parent(self) -> str:
