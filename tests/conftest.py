@@ -94,7 +94,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         rung = rung_of(item)
         item.add_marker(rung)
         item.user_properties.append(("rung", rung))
-        if CLUSTERS.intersection(getattr(item, "fixturenames", ())) and not item.get_closest_marker("timeout"):
+        if CLUSTERS.intersection(getattr(item, "fixturenames", ())) and not item.get_closest_marker(
+            "timeout"
+        ):
             # Building and starting a cluster has deadlines of its own; the test keeps the usual one, or the one it names.
             item.add_marker(pytest.mark.timeout(item.config.getini("timeout"), func_only=True))
 
@@ -165,7 +167,9 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 
     name = f"test-{secrets.token_hex(5)}"
     about = {"name": name, "labels": FREE}
-    cluster.kubectl("create", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": about}))
+    cluster.kubectl(
+        "create", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": about})
+    )
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 

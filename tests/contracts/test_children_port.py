@@ -38,8 +38,8 @@ from fairlead.model.effects import StartChild, SteerChild
 from fairlead.model.manifests import WorkflowSpec, plain
 from fairlead.model.state import State
 from fairlead.runtime import children as rules
-from fairlead.runtime.clock import SystemClock
 from fairlead.runtime.children import Child, Registry, RegistryChildren
+from fairlead.runtime.clock import SystemClock
 from fairlead.runtime.journal import Journal
 from fairlead.runtime.memory import MemoryLog, MemoryRegistry
 from fairlead.runtime.ports import EventLog
