@@ -14,7 +14,7 @@ from tests.support.waiting import until
 from fairlead.kube.client import CONFIG_MAPS
 from fairlead.kube.log import head_name
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300, func_only=True)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
 
 BIG = "x" * 100_000
 WORKFLOW = {

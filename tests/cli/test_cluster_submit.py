@@ -13,7 +13,7 @@ from tests.support.cli import LONGEST, manifest, sh
 from tests.support.driver import Driver
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300, func_only=True)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
 INPUTS = {
     "type": "object",
     "required": ["n"],

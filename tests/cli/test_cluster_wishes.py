@@ -7,7 +7,7 @@ import json
 import pytest
 from tests.support.cli import sh
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300, func_only=True)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
 TAKEN_UP = "the operator takes it up"
 
 
