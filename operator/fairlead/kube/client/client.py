@@ -64,11 +64,13 @@ class Channel(Enum):
 class Client:
     """Use it as an async context manager; it belongs to the event loop in which it was entered.
 
-    `when_fenced` is called each time the fence in the API server denies a write: whoever leads should look at the Lease.
+    `patience` is for how many seconds what failed is tried again at most, where that is safe. `when_fenced` is called each time
+    the fence in the API server denies a write: whoever leads should look at the Lease.
     """
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, patience: float = PATIENCE) -> None:
         self.credentials = credentials
+        self._patience = patience
         self._server = URL(credentials.server)
         self._sessions: dict[Channel, aiohttp.ClientSession] = {}
         self._free: dict[Channel, asyncio.Semaphore] = {}
@@ -248,7 +250,8 @@ class Client:
                 error = Ambiguous(f"{asked} was sent and not answered ({type(cause).__name__}: {cause})")
                 error.__cause__, again = cause, method == "GET"
             delay = _pause(tried, error)
-            if not again or time.monotonic() + delay >= (end or 0.0):
+            spared = max(0.0, seconds - self._patience)
+            if not again or time.monotonic() + delay >= (end or 0.0) - spared:
                 raise error
             await asyncio.sleep(delay)
             tried += 1
