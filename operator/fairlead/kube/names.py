@@ -40,6 +40,12 @@ EXECUTION_FINALIZER = "fairlead.dev/execution"
 """Holds an execution that has started something, until its pods are let go of."""
 PARENT = "fairlead.dev/parent"
 """Annotation of an execution that a node has started: `model.children.Parent` as JSON."""
+RETENTION = "fairlead.dev/retention"
+"""Annotation of a closed head: how long what is left of the run is kept, see `retention`."""
+IMPORTING = "fairlead.dev/importing"
+"""Annotation of an execution whose log is just being written by `fairlead import`: nobody begins it, or touches it."""
+LEASE = "fairlead"
+"""The Lease by which operators agree on a leader, where nothing else is said."""
 
 _LETTERS = 26
 

@@ -23,6 +23,7 @@ class Metadata(msgspec.Struct, rename="camel", gc=False):
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     owner_references: list[OwnerReference] = []
+    finalizers: list[str] = []
 
 
 class Partial(msgspec.Struct, gc=False):
