@@ -114,7 +114,9 @@ class Watch(Generic[V]):
         self._silence = silence
         self._view_decoder: msgspec.json.Decoder[V] = msgspec.json.Decoder(view)
         self._page_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
-            msgspec.defstruct("Page", [("metadata", ListMetadata), ("items", list[view])], gc=False)  # type: ignore[valid-type]
+            msgspec.defstruct(
+                "Page", [("metadata", ListMetadata), ("items", list[view] | None, None)], gc=False
+            )  # type: ignore[valid-type]
         )
         self._known: dict[str, V] = {}
         self._version = ""
@@ -230,7 +232,7 @@ class Watch(Generic[V]):
                 raise _Anew("the list took longer than the server remembers") from expired
             self._heard = time.monotonic()
             page = self._page_decoder.decode(body)
-            for view in page.items:
+            for view in page.items or ():
                 found[view.metadata.uid] = view
             place = page.metadata.continue_
             if not place:

@@ -40,10 +40,15 @@ class ListMetadata(msgspec.Struct, rename="camel", gc=False):
 
 
 class PartialList(msgspec.Struct, gc=False):
-    """Objects of which only the metadata matters."""
+    """Objects of which only the metadata matters. The server says null where there are none."""
 
     metadata: ListMetadata
-    items: list[Partial]
+    found: list[Partial] | None = msgspec.field(default=None, name="items")
+
+    @property
+    def items(self) -> list[Partial]:
+        """The objects."""
+        return self.found or []
 
 
 partial_list_decoder = msgspec.json.Decoder(PartialList)

@@ -22,8 +22,8 @@ from fairlead.kube.fence import Fence
 from fairlead.kube.log.forms import CLOSED
 from fairlead.kube.log.reading import head_name, look
 from fairlead.kube.names import EXECUTION_UID, Place
+from fairlead.kube.pages import pages
 from fairlead.kube.retention.deciding import Kept, belongs
-from fairlead.kube.retention.pages import pages
 from fairlead.model.children import Parent
 from fairlead.model.errors import Conflict, NotFound
 from fairlead.model.times import format_time
