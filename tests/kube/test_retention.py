@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import msgspec
@@ -41,9 +42,9 @@ def swept(home, now=NOW, **options):
     return home.run(retention(home).sweep(now, **options))
 
 
-def told(home, place, phase, at, *, by_operator=False, parent=None, rule=policy(), seq=3):
+def told(home, place, phase, at, *, by_operator=False, parent=None, rule=None, seq=3):
     """What the home says when a run has ended."""
-    saying = retention(home).ended(place, rule, phase, at, by_operator, seq=seq, parent=parent)
+    saying = retention(home).ended(place, rule or policy(), phase, at, by_operator, seq=seq, parent=parent)
     home.run(saying)
 
 
@@ -257,10 +258,8 @@ def test_a_sweep_that_is_cut_short_is_made_good(home, fault):
             pass
         finally:
             home.client.fate = lambda *_: Fault.NONE
-        try:
+        with contextlib.suppress(LogRetired):
             home.run(home.another_log().read(place.uid))
-        except LogRetired:
-            pass
         writes += 1
         if left_over[0] >= 0:
             break

@@ -93,6 +93,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument per option
         _demand_alone(file, name, inputs, inputs_file)
         with executions.open_store(store) as opened:
             opened.get(resume)
+            _clean_up(opened, [resume])
             return _drive(opened, resume, store, output, wait=not no_wait, host_commands=host_commands)
     if file is None:
         raise InvalidInput("neither FILE nor --resume is given; see `fairlead run --help`")
@@ -104,6 +105,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument per option
     given = _inputs(source, inputs or [], inputs_file)
     names = _names(source, name)
     with executions.open_store(store, create=True) as opened:
+        _clean_up(opened, names)
         created = _create(opened, source, given, file, names)
         return _drive(opened, created, store, output, wait=not no_wait, host_commands=host_commands)
 
@@ -129,6 +131,18 @@ def _inputs(source: Source, pairs: list[str], file: Path | None) -> dict[str, An
     if wrong:
         raise Refused((), f"{wrong[0].path}: {wrong[0].message}; nothing was started")
     return found
+
+
+def _clean_up(store: Store, but: Sequence[str]) -> None:
+    """Remove what retention keeps no longer. A store that refuses is no reason not to run: the run will say so itself."""
+    from fairlead.apps.cli import executions
+    from fairlead.apps.views.words import count
+    from fairlead.local.retention import remove_old
+
+    with suppress(Unavailable):
+        removed = remove_old(store, executions.now(), but)
+        if removed:
+            say(f"removed {count(removed, 'execution')} that ended longer ago than their retention says")
 
 
 def _create(store: Store, source: Source, inputs: dict[str, Any], file: Path, names: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from fairlead.local.store.database import PATIENCE, Database
 from fairlead.local.store.failures import explained
 from fairlead.local.store.locations import folder_of
 from fairlead.local.store.ownership import Ownership
-from fairlead.local.store.records import ExecutionRecord, ExecutionRow, WishChanges
+from fairlead.local.store.records import EndedRun, ExecutionRecord, ExecutionRow, WishChanges
 from fairlead.model.commands import Wish
 from fairlead.model.errors import Bug, InvalidInput, LogDamaged, NotFound
 from fairlead.model.events import Event
@@ -164,6 +164,14 @@ class Store:
     def children_by_phase(self, uid: str) -> dict[str, int]:
         """How many executions the nodes of one have started, by phase."""
         return families.children_by_phase(self._database, uid)
+
+    def roots_of(self, names: Collection[str]) -> set[str]:
+        """The uids of the executions that the trees of some executions began with; unknown names are passed over."""
+        return families.roots_of(self._database, names)
+
+    def ended_runs(self) -> Sequence[EndedRun]:
+        """Executions that have ended and that no other one has waited for, the longest ago first."""
+        return families.ended_runs(self._database)
 
     def change_wish(self, uid: str, change: Callable[[Wish], Wish]) -> None:
         """Change what is wished for by a function, in one transaction."""
