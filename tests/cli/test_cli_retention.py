@@ -63,7 +63,9 @@ def test_a_tree_goes_from_its_root(cli):
     """A child that was waited for is kept as long as its parent, whatever its own definition says; then both go."""
     documents = [
         manifest(
-            "Workflow", "flow", {"nodes": [{"name": "go", "workflow": {"name": "other"}}, sh("fails", "exit 1")]}
+            "Workflow",
+            "flow",
+            {"nodes": [{"name": "go", "workflow": {"name": "other"}}, sh("fails", "exit 1")]},
         ),
         manifest("Workflow", "other", {"nodes": [sh("a")], "retention": AT_ONCE}),
     ]
@@ -86,7 +88,9 @@ def test_what_has_not_ended_stays(cli):
     file = flow(cli, **AT_ONCE)
     waiting = cli.write(
         "waiting.yaml",
-        manifest("Workflow", "waits", {"nodes": [{"name": "w", "wait": {"for": "1h"}}], "retention": AT_ONCE}),
+        manifest(
+            "Workflow", "waits", {"nodes": [{"name": "w", "wait": {"for": "1h"}}], "retention": AT_ONCE}
+        ),
     )
     assert 4 == cli("run", waiting, "stopped", "--no-wait").returncode
     with cli.started("run", waiting, "live"):
