@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from tests.support.cli import Cli, manifest, sh
 from tests.support.waiting import until
@@ -12,8 +15,9 @@ pytestmark = [pytest.mark.local, pytest.mark.timeout(240)]
 AT_ONCE = {"succeeded": "0", "failed": "0", "cancelled": "0"}
 
 
-def flow(cli: Cli, script: str = "echo hello", file: str = "flow.yaml", **retention: str):
-    return cli.workflow(sh("a", script), file=file, **({"retention": retention} if retention else {}))
+def flow(cli: Cli, script: str = "echo hello", file: str = "flow.yaml", **retention: str) -> Path:
+    spec: dict[str, Any] = {"retention": retention} if retention else {}
+    return cli.workflow(sh("a", script), file=file, **spec)
 
 
 def names(cli: Cli) -> list[str]:

@@ -12,8 +12,9 @@ import time
 import msgspec
 
 from fairlead.kube import names
-from fairlead.kube.client import LEASES, Client, Metadata
+from fairlead.kube.client import LEASES, Client, Forbidden, Metadata
 from fairlead.kube.lease import DURATION, RETRY
+from fairlead.model.errors import InvalidInput
 from fairlead.model.times import SECOND, parse_time
 
 LOOK_AGAIN = 2.5 * RETRY
@@ -64,8 +65,9 @@ _decoder = msgspec.json.Decoder(_Leases)
 
 
 async def leases(client: Client, name: str = names.LEASE) -> list[SeenLease]:
-    """The Leases of that name in all namespaces. Raises Forbidden, Unavailable."""
-    body = await client.get(LEASES, None, params={"fieldSelector": f"metadata.name={name}"})
+    """The Leases of that name in all namespaces, or the one of `NAMESPACE/NAME`. Raises Forbidden, Unavailable."""
+    namespace, _, last = name.rpartition("/")
+    body = await client.get(LEASES, namespace or None, params={"fieldSelector": f"metadata.name={last}"})
     return _decoder.decode(body).items or []
 
 
@@ -85,3 +87,23 @@ async def leader(client: Client, name: str = names.LEASE) -> SeenLease | None:
         ),
         None,
     )
+
+
+async def reign(client: Client, namespace: str, name: str = names.LEASE) -> int:
+    """The epoch under which records are written in a namespace at this moment; 0 where no operator ever led.
+
+    The Lease of the namespace itself counts before any other. Raises InvalidInput if it cannot be told which one does.
+    """
+    try:
+        seen = await leases(client, name)
+    except Forbidden:
+        body = await client.get(LEASES, namespace, params={"fieldSelector": f"metadata.name={name}"})
+        seen = _decoder.decode(body).items or []
+    own = [one for one in seen if one.metadata.namespace == namespace]
+    found = own or seen
+    if len(found) > 1:
+        places = ", ".join(sorted(one.place for one in found))
+        raise InvalidInput(
+            f"several operators lead ({places}); expected one whose namespace this is, or --lease NAMESPACE/NAME"
+        )
+    return found[0].epoch if found else 0

@@ -113,11 +113,9 @@ class Watch(Generic[V]):
         self._shards = frozenset(shards) if shards is not None else None
         self._silence = silence
         self._view_decoder: msgspec.json.Decoder[V] = msgspec.json.Decoder(view)
-        self._page_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
-            msgspec.defstruct(
-                "Page", [("metadata", ListMetadata), ("items", list[view] | None, None)], gc=False
-            )  # type: ignore[valid-type]
-        )
+        items: Any = list[view] | None  # type: ignore[valid-type]  # an empty list may have none
+        page = msgspec.defstruct("Page", [("metadata", ListMetadata), ("items", items, None)], gc=False)
+        self._page_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(page)
         self._known: dict[str, V] = {}
         self._version = ""
         self._listed_at = 0.0

@@ -28,6 +28,20 @@ class SystemClock:
         return time.time_ns() // 1_000
 
 
+def wish_of(spec: dict[str, Any]) -> c.Wish:
+    """What the spec of an execution wishes for."""
+    cancel = spec.get("cancel")
+    timeout = spec.get("suspendTimeout")
+    return c.Wish(
+        suspend=bool(spec.get("suspend", False)),
+        suspend_timeout=None if timeout is None else parse_duration(timeout),
+        cancel=cancel is not None,
+        cancel_reason=(cancel or {}).get("reason", ""),
+        force=bool((cancel or {}).get("force", False)),
+        redrive=spec.get("redrive", 0),
+    )
+
+
 class LocalHome:
     """Runs executions of a store. `listener` hears of each committed batch: name, events, graph and state."""
 
@@ -64,16 +78,6 @@ class LocalHome:
         """
         bundle, form = bundle_of(workflows or {})
         spec = execution_spec or {}
-        cancel = spec.get("cancel")
-        timeout = spec.get("suspendTimeout")
-        wish = c.Wish(
-            suspend=bool(spec.get("suspend", False)),
-            suspend_timeout=None if timeout is None else parse_duration(timeout),
-            cancel=cancel is not None,
-            cancel_reason=(cancel or {}).get("reason", ""),
-            force=bool((cancel or {}).get("force", False)),
-            redrive=spec.get("redrive", 0),
-        )
         record = ExecutionRecord(
             uid=str(uuid.uuid4()),
             name=name,
@@ -86,7 +90,7 @@ class LocalHome:
             priority=spec.get("priority", 0),
             bundle=bundle,
         )
-        self.store.create(record, canonical_json(manifest), wish, form)
+        self.store.create(record, canonical_json(manifest), wish_of(spec), form)
         return record.uid
 
     async def load(self, name: str) -> tuple[Graph, State]:

@@ -61,7 +61,10 @@ class Error(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=
 
 
 class ExecutionCreated(Event, frozen=True, kw_only=True, gc=False):
-    """Birth of a run. `inputs` are validated and normalised; `digest` pins the definition; `redrive` is the baseline."""
+    """Birth of a run. `inputs` are validated and normalised; `digest` pins the definition; `redrive` is the baseline.
+
+    `origin` is the uid that it was born with, if it was moved here from another home.
+    """
 
     schema: int = SCHEMA_VERSION
     name: str
@@ -75,6 +78,7 @@ class ExecutionCreated(Event, frozen=True, kw_only=True, gc=False):
     redrive: int = 0
     timeout: int | None = None
     parent: Parent | None = None
+    origin: str = ""
 
 
 class ExecutionStarted(Event, frozen=True, kw_only=True, gc=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -36,7 +37,7 @@ LeaseName = Annotated[
     str | None,
     typer.Option(
         "--lease",
-        metavar="NAME",
+        metavar="[NAMESPACE/]NAME",
         help="The Lease by which operators agree on a leader. Default: fairlead.",
         show_default=False,
     ),
@@ -54,3 +55,22 @@ def in_cluster(context: str | None, work: Callable[[Client, str], Awaitable[T]])
             return await work(client, credentials.namespace)
 
     return asyncio.run(run())
+
+
+def means_cluster(store: Path | None, *, local: bool, namespace: str | None, context: str | None) -> bool:
+    """Whether a command means the cluster: it says so, or says nothing and a kube context is set. Raises InvalidInput."""
+    from fairlead.model.errors import InvalidInput, Unavailable
+
+    here = "--store" if store is not None else "--local" if local else ""
+    there = "-n" if namespace is not None else "--context" if context is not None else ""
+    if here and there:
+        raise InvalidInput(f"{here} means the local store and {there} the cluster; expected one of them")
+    if here or there:
+        return bool(there)
+    from fairlead.kube.client import from_kubeconfig
+
+    try:
+        from_kubeconfig()
+    except Unavailable:
+        return False
+    return True

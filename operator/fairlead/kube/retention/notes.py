@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from fairlead.kube.blobs import PinnedDefinitions
-from fairlead.kube.client import Client
+from fairlead.kube.client import Client, Metadata
 from fairlead.kube.fence import Fence
 from fairlead.kube.log import reading
 from fairlead.kube.log.forms import CLOSED
@@ -18,11 +18,12 @@ from fairlead.model.errors import LogDamaged
 from fairlead.model.events import ExecutionCancelled, ExecutionCompleted, ExecutionCreated, ExecutionFailed
 from fairlead.model.manifests import Retention as Policy
 from fairlead.model.manifests import parse_spec
+from fairlead.model.times import parse_time
 
 _ENDS = (ExecutionCompleted, ExecutionFailed, ExecutionCancelled)
 
 
-async def found_out(client: Client, fence: Fence, place: Place) -> Kept | None:
+async def found_out(client: Client, fence: Fence, place: Place, head: Metadata) -> Kept | None:
     """How long a run is kept, as its log and its definition say; None for one that has not ended, or is gone.
 
     Only executions that a node has started count as made by the operator here: of any other the execution stays.
@@ -42,7 +43,7 @@ async def found_out(client: Client, fence: Fence, place: Place) -> Kept | None:
     return deciding.kept(
         policy,
         stored.head.phase,
-        ended.at,
+        max(ended.at, parse_time(head.creation_timestamp)),  # one that was imported has ended when it came
         seq=stored.head.last_seq,
         by_operator=created.parent is not None,
         parent=created.parent,

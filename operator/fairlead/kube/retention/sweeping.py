@@ -139,15 +139,15 @@ class Retention:
         place = Place(head.namespace, head.annotations.get(names.EXECUTION, ""), uid, started=True)
         note = deciding.read(head)
         if note is None:
-            note = await self._found_out(place)
+            note = await self._found_out(place, head)
         if note is None:
             return
         self._remember(uid, note)
         if deciding.due(note, now) and not await tombs.retire(place, note, now):
-            await self._found_out(place)
+            await self._found_out(place, head)
 
-    async def _found_out(self, place: Place) -> Kept | None:
-        note = await found_out(self._client, self._fence, place)
+    async def _found_out(self, place: Place, head: Metadata) -> Kept | None:
+        note = await found_out(self._client, self._fence, place, head)
         if note is not None:
             await self._note(place, note)
         return note

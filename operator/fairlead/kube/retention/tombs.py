@@ -17,11 +17,12 @@ from typing import Any
 
 import msgspec
 
+from fairlead.kube import names
 from fairlead.kube.client import CONFIG_MAPS, EXECUTIONS, PODS, Client, Metadata
 from fairlead.kube.fence import Fence
 from fairlead.kube.log.forms import CLOSED
 from fairlead.kube.log.reading import head_name, look
-from fairlead.kube.names import EXECUTION_UID, Place
+from fairlead.kube.names import Place
 from fairlead.kube.pages import pages
 from fairlead.kube.retention.deciding import Kept, belongs
 from fairlead.model.children import Parent
@@ -71,6 +72,8 @@ class Tombs:
             return False
         there = await self._look(place)
         if there is None or there.metadata.deletion_timestamp is not None:
+            return True
+        if names.IMPORTING in there.metadata.annotations:
             return True
         if note.parent is not None and await self._stands(place.namespace, note.parent):
             return True
@@ -123,7 +126,7 @@ class Tombs:
 
     async def _empty(self, place: Place) -> None:
         """Its pods, its records, and at the very end its head."""
-        selector = f"{EXECUTION_UID}={place.uid}"
+        selector = f"{names.EXECUTION_UID}={place.uid}"
         head: Metadata | None = None
         for resource in (PODS, CONFIG_MAPS):
             async for page in pages(self.client, resource, place.namespace, selector):

@@ -73,7 +73,8 @@ def roots_of(database: Database, names: Collection[str]) -> set[str]:
 
 
 _ENDED = """
-SELECT e.name, e.digest, l.phase, l.finished_at, coalesce(e.root, e.uid) FROM logs l JOIN executions e ON e.uid = l.uid
+SELECT e.name, e.digest, l.phase, max(l.finished_at, e.created_at), coalesce(e.root, e.uid)
+FROM logs l JOIN executions e ON e.uid = l.uid
 WHERE l.finished_at IS NOT NULL
 AND (e.parent IS NULL OR CASE WHEN json_valid(e.record) THEN json_extract(e.record, '$.parent.wait') END = 0)
 ORDER BY l.finished_at

@@ -55,7 +55,10 @@ class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndedRun(NamedTuple):
-    """A run that has ended, as retention looks at it; `root` is the uid of the execution that its tree began with."""
+    """A run that has ended, as retention looks at it; `root` is the uid of the execution that its tree began with.
+
+    One that came from another home has ended when it came.
+    """
 
     name: str
     digest: str

@@ -94,6 +94,24 @@ class Store:
         """
         executions.create(self._database, record, definition, wish, bundle)
 
+    def take_in(
+        self,
+        record: ExecutionRecord,
+        definition: bytes,
+        wish: Wish,
+        events: Sequence[Event],
+        values: Mapping[str, bytes],
+        bundle: bytes = b"",
+    ) -> None:
+        """Take in an execution with its whole log and large values, all or nothing.
+
+        Raises InvalidInput with reason NameTaken.
+        """
+        with self._database.write(flush=True) as connection:
+            executions.insert(connection, record, definition, wish, bundle)
+            large_values.put(connection, record.uid, values)
+            logs.put(connection, record.uid, events)
+
     def get(self, name: str) -> ExecutionRecord:
         """The record of an execution. Raises NotFound with the nearest known name."""
         return executions.get(self._database, name)
@@ -105,6 +123,10 @@ class Store:
     def definition(self, digest: str) -> dict[str, Any]:
         """The definition of a digest as plain JSON."""
         return executions.definition(self._database, digest)
+
+    def definition_form(self, digest: str) -> bytes:
+        """The canonical form of a definition, or of a bundle of them."""
+        return executions.definition_form(self._database, digest)
 
     def status(self, uid: str) -> dict[str, Any] | None:
         """The last status published."""
