@@ -16,6 +16,8 @@ from fairlead.kube import names
 from fairlead.kube.client import EXECUTIONS, LEASES, PODS
 from fairlead.model.errors import NotFound
 
+pytestmark = pytest.mark.timeout(240)
+"""Each takes several commands, each a process."""
 FOREIGN = "example.com/theirs"
 
 

@@ -21,14 +21,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+from pydantic import ValidationError
 
 from fairlead.engine.evolve import fold
 from fairlead.engine.graph import Graph, compile_workflow
 from fairlead.model.errors import Bug, FairleadError, InvalidInput, LogDamaged
 from fairlead.model.events import SCHEMA_VERSION, AnyEvent, Event, ExecutionCreated, decode, encode
 from fairlead.model.large import Changed, Giver
-from fairlead.model.manifests import Definition, parse_spec
+from fairlead.model.manifests import Definition, ExecutionSpec, parse_spec
 from fairlead.model.state import State
+from fairlead.model.wording import problems_of
 from fairlead.runtime.journal import FETCHED
 from fairlead.runtime.ports import Blobs
 
@@ -122,8 +124,11 @@ def definition_in(bundle: Bundle, where: str) -> Graph:
     try:
         spec = parse_spec(Definition, msgspec.json.decode(bundle.definition))
         return compile_workflow(spec, bundle.created.workflow)
-    except (ValueError, FairleadError) as wrong:
-        raise _bad(f"the definition in {where} cannot run here: {str(wrong).splitlines()[0]}") from wrong
+    except ValidationError as wrong:
+        problem = problems_of(wrong, Definition)[0]
+        raise _bad(f"the definition in {where} cannot run here: {problem.message}") from wrong
+    except (msgspec.DecodeError, FairleadError) as wrong:
+        raise _bad(f"the definition in {where} cannot run here: {wrong}") from wrong
 
 
 def packed(bundle: Bundle) -> bytes:
@@ -182,6 +187,11 @@ def check(bundle: Bundle, where: str) -> State:
         raise _bad(
             f"the log in {where} was written by a newer Fairlead (version {first.schema}); expected at most {SCHEMA_VERSION}"
         )
+    try:
+        parse_spec(ExecutionSpec, bundle.header.execution.get("spec"))
+    except ValidationError as wrong:
+        problem = problems_of(wrong, ExecutionSpec)[0]
+        raise _bad(f"the execution in {where} is no execution: {problem.message}") from wrong
     found = f"sha256:{hashlib.sha256(bundle.definition).hexdigest()}"
     if found != first.digest:
         raise _bad(f"the definition in {where} has the digest {found}; expected {first.digest}")
