@@ -38,7 +38,7 @@ def test_a_run_goes_on_in_another_store(cli):
     )
     other = manifest("Workflow", "other", {"nodes": [sh("x", f'echo other >> "{done}"')]})
     with cli.started("run", cli.write("flow.yaml", flow, other), "mine", "--no-wait") as run:
-        until(lambda: (cli.folder / "go.pid").exists(), "it runs")
+        until((cli.folder / "go.pid").exists, "it runs")
         cli.ok("suspend", "mine")
         until(lambda: cli.phase("mine") == "Suspended", "it is suspended")
         busy = cli("export", "mine")
@@ -61,7 +61,7 @@ def test_a_run_goes_on_in_another_store(cli):
 def test_what_is_at_work_is_exported_by_force_and_delivered_again(cli):
     """The copy says that it was lost, and does it anew."""
     with cli.started("run", cli.workflow(gate("a", cli.folder / "go")), "mine"):
-        until(lambda: (cli.folder / "go.pid").exists(), "it runs")
+        until((cli.folder / "go.pid").exists, "it runs")
         assert 2 == cli("export", "mine").returncode
         cli.ok("export", "mine", "--force", "-o", "forced.gz")
     (cli.folder / "go").touch()
@@ -114,7 +114,7 @@ def test_bad_files_and_names_are_refused(cli):
 
 def test_an_old_run_is_kept_for_its_time_from_the_import_on(cli):
     """Retention would have removed it where it was."""
-    cli.ok("run", cli.workflow(sh("a"), retention={"succeeded": "1h"}), "old")  # type: ignore[arg-type]
+    cli.ok("run", cli.workflow(sh("a"), retention={"succeeded": "1h"}), "old")
     cli.ok("export", "old", "-o", "old.gz")
     cli.ok("import", "old.gz", *TO)
 

@@ -25,8 +25,8 @@ from fairlead.runtime.bundles import Bundle, check
 from fairlead.runtime.journal import Journal
 
 NOW = time.time_ns() // 1_000
-pytestmark = pytest.mark.timeout(240)
-"""Some of these take a dozen commands, each a process."""
+LONG = pytest.mark.timeout(240, func_only=True)
+"""For those that take a dozen commands, each a process."""
 
 
 @pytest.fixture
@@ -73,6 +73,7 @@ def executions(home):
 # ------------------------------------------------------------------------------------------------------------- both ways
 
 
+@LONG
 def test_a_run_moves_from_a_laptop_to_a_cluster_and_back(cli, home):
     """A failed run with a large value: status, log and values are there, and a redrive in the last home ends it well."""
     ready = cli.folder / "ready"
@@ -109,6 +110,7 @@ def test_a_run_moves_from_a_laptop_to_a_cluster_and_back(cli, home):
     assert 0 == cli("replay", "back", "--store", "second.db").returncode
 
 
+@LONG
 def test_a_suspended_run_stays_so_until_it_is_resumed(cli, home):
     """In its new home nothing moves before that; one at work is not exported without --force."""
     file = cli.workflow(sh("a"), {"name": "w", "after": ["a"], "wait": {"for": "1h"}})
@@ -230,6 +232,7 @@ def test_a_name_that_is_taken_is_told(cli, home):
     assert "Succeeded" == state_of(home, place).phase
 
 
+@LONG
 def test_who_may_not_write_records_imports_nothing(cli, home, cluster):
     """The policy on records refuses, that is said, and no execution is left."""
     where = ("-n", home.namespace)

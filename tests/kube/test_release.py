@@ -16,8 +16,8 @@ from fairlead.kube import names
 from fairlead.kube.client import EXECUTIONS, LEASES, PODS
 from fairlead.model.errors import NotFound
 
-pytestmark = pytest.mark.timeout(240)
-"""Each takes several commands, each a process."""
+LONG = pytest.mark.timeout(240, func_only=True)
+"""For those that take several commands, each a process."""
 FOREIGN = "example.com/theirs"
 
 
@@ -67,6 +67,7 @@ def lease(home, holder, age, **fields):
         home.run(home.client.create(LEASES, home.namespace, body))
 
 
+@LONG
 def test_all_of_a_namespace_is_released(cli, home, held):
     """Foreign finalizers and labels stay as they are, it says how many there were, and again there is nothing to do."""
     done = release(cli, home, "--all", "-n", home.namespace)
@@ -78,6 +79,7 @@ def test_all_of_a_namespace_is_released(cli, home, held):
     assert (0, "released 0 pods and 0 executions\n") == (again.returncode, again.stdout)
 
 
+@LONG
 def test_one_execution_alone_is_released(cli, home, held):
     """With its pods; one that is not there is named."""
     done = release(cli, home, held[0].name, "-n", home.namespace)
@@ -88,6 +90,7 @@ def test_one_execution_alone_is_released(cli, home, held):
     assert (2, True) == (missing.returncode, '"nobody" not found' in missing.stderr)
 
 
+@LONG
 def test_a_namespace_goes_without_an_operator(cli, home, held, cluster):
     """Protocol 7: it is stuck in Terminating with managed pods and executions, until they are released."""
     for place in held[1:]:  # foreign finalizers are not ours to drop
@@ -120,6 +123,7 @@ def _is_gone(home, cluster):
     return not cluster.kubectl("get", "namespace", home.namespace, "--ignore-not-found")
 
 
+@LONG
 def test_it_refuses_while_an_operator_leads(cli, home, held):
     """Its Lease is fresh, or is renewed while we look although its times are old; --force and a dead one pass."""
     lease(home, "operator-0_abcd", 1)
@@ -185,6 +189,7 @@ def as_someone(cli, home, cluster):
     return {"KUBECONFIG": os.fspath(mine)}
 
 
+@LONG
 def test_what_refuses_is_counted_and_stops_no_other(cli, home, held, cluster):
     """Somebody who may change the pods of one namespace and nothing else, and asks for all of them."""
     env = as_someone(cli, home, cluster)

@@ -70,7 +70,7 @@ async def export_run(
     bundle = Bundle(
         Header(KIND, VERSION, {**execution, "metadata": kept}, exported_at, "cluster", len(events)),
         await PinnedDefinitions(client, places, reader).definition(about["uid"], birth.digest),
-        list(events),  # type: ignore[arg-type]
+        list(events),
         await bundles.values_of(KubernetesBlobs(client, places, reader), about["uid"], events),
     )
     state = bundles.check(bundle, f"execution {name}")

@@ -27,7 +27,7 @@ async def export_run(
     bundle = Bundle(
         Header(KIND, VERSION, execution, exported_at, "local", len(events)),
         store.definition_form(record.digest),
-        list(events),  # type: ignore[arg-type]
+        list(events),
         await bundles.values_of(store, record.uid, events),
         store.definition_form(record.bundle) if record.bundle else b"",
     )

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 from fairlead.engine.evolve import fold
 from fairlead.engine.graph import Graph, compile_workflow
 from fairlead.model.errors import Bug, FairleadError, InvalidInput, LogDamaged
-from fairlead.model.events import SCHEMA_VERSION, AnyEvent, Event, ExecutionCreated, decode, encode
+from fairlead.model.events import SCHEMA_VERSION, Event, ExecutionCreated, decode, encode
 from fairlead.model.large import Changed, Giver
 from fairlead.model.manifests import Definition, ExecutionSpec, parse_spec
 from fairlead.model.state import State
@@ -76,7 +76,7 @@ class Bundle(msgspec.Struct, frozen=True):
 
     header: Header
     definition: bytes
-    events: list[AnyEvent]
+    events: list[Event]
     values: dict[str, bytes]
     workflows: bytes = b""
 
@@ -160,7 +160,7 @@ def unpacked(data: bytes, where: str) -> Bundle:
         )
     _check_end(lines, where)
     definition = workflows = b""
-    events: list[AnyEvent] = []
+    events: list[Event] = []
     values: dict[str, bytes] = {}
     for number, text in enumerate(lines[1:-1], 2):
         try:
