@@ -11,15 +11,15 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.contracts.adapters import ADAPTERS, Adapter
+from tests.contracts.adapters import ADAPTERS, EVERY, Adapter, opened
 
 from fairlead.runtime.ports import Cache
 
 
-@pytest.fixture(params=ADAPTERS)
-def adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Adapter]:
-    with closing(ADAPTERS[request.param](tmp_path)) as opened:
-        yield opened
+@pytest.fixture(params=EVERY)
+def adapter(request: pytest.FixtureRequest) -> Iterator[Adapter]:
+    with closing(opened(request)) as home:
+        yield home
 
 
 def get(adapter: Adapter, key: str, now: int = 0) -> bytes | None:

@@ -28,7 +28,7 @@ async def pages(
             place = ""
             continue
         page = partial_list_decoder.decode(body)
-        yield [one.metadata for one in page.items]
+        yield page.found
         place = page.metadata.continue_
         if not place:
             return

@@ -7,13 +7,14 @@ from typing import Any
 
 from fairlead.engine.moving import born_anew, demand_movable, spec_for
 from fairlead.engine.summary import status
-from fairlead.local.home import wish_of
 from fairlead.local.store import ExecutionRecord, Store
 from fairlead.local.store.executions import digest_of
 from fairlead.model.errors import InvalidInput
+from fairlead.model.manifests import ExecutionSpec, parse_spec
 from fairlead.model.state import State
 from fairlead.runtime import bundles
 from fairlead.runtime.bundles import KIND, VERSION, Bundle, Header
+from fairlead.runtime.intake import wish_of
 
 
 async def export_run(
@@ -56,5 +57,12 @@ async def import_run(store: Store, bundle: Bundle, state: State, name: str, now:
         bundle=digest_of(bundle.workflows) if bundle.workflows else "",
     )
     events = [born_anew(birth, record.uid, name), *bundle.events[1:]]
-    store.take_in(record, bundle.definition, wish_of(spec), events, bundle.values, bundle.workflows)
+    store.take_in(
+        record,
+        bundle.definition,
+        wish_of(parse_spec(ExecutionSpec, spec)),
+        events,
+        bundle.values,
+        bundle.workflows,
+    )
     await store.publish(record.uid, status(graph, state, now))

@@ -53,6 +53,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "export": Entry(f"{_HERE}.moving:export", "write an execution with its log into a file"),
     "import": Entry(f"{_HERE}.moving:import_", "take in an execution from such a file"),
+    "operator": Entry(f"{_HERE}.operator:operator", "be the operator of a cluster"),
     "crds": Entry(f"{_HERE}.crds:crds", "print the Kubernetes CRDs"),
 }
 

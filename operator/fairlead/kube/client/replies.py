@@ -18,12 +18,13 @@ class Metadata(msgspec.Struct, rename="camel", gc=False):
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
+    generation: int = 0
     creation_timestamp: str = ""
     deletion_timestamp: str | None = None
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
-    owner_references: list[OwnerReference] = []
     finalizers: list[str] = []
+    owner_references: list[OwnerReference] = []
 
 
 class Partial(msgspec.Struct, gc=False):
@@ -43,12 +44,12 @@ class PartialList(msgspec.Struct, gc=False):
     """Objects of which only the metadata matters. The server says null where there are none."""
 
     metadata: ListMetadata
-    found: list[Partial] | None = msgspec.field(default=None, name="items")
+    items: list[Partial] | None = None
 
     @property
-    def items(self) -> list[Partial]:
-        """The objects."""
-        return self.found or []
+    def found(self) -> list[Metadata]:
+        """What there is; the server writes null for nothing."""
+        return [one.metadata for one in self.items or ()]
 
 
 partial_list_decoder = msgspec.json.Decoder(PartialList)

@@ -211,7 +211,7 @@ class Retention:
                 self._cursors[resource] = ""
                 continue
             page = decoder.decode(body)
-            yield page.items
+            yield page.items or []  # an empty list of metadata is null
             self._cursors[resource] = page.metadata.continue_
             if not page.metadata.continue_:
                 return
