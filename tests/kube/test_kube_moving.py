@@ -45,6 +45,11 @@ def take_in(home, given: Bundle, name="moved", epoch=1):
     return place_of(home, name)
 
 
+def into(home):
+    """Where a command imports to: the cluster is shared, and so are the Leases of all operators in it."""
+    return ("-n", home.namespace, "--lease", f"{home.namespace}/fairlead")
+
+
 def place_of(home, name):
     there = execution(home, Place(home.namespace, name, ""))
     assert there is not None
@@ -86,7 +91,7 @@ def test_a_run_moves_from_a_laptop_to_a_cluster_and_back(cli, home):
     key = cli.ok("logs", "order", "picky", "--store", "first.db")
 
     cli.ok("export", "order", "--store", "first.db", "-o", "out.gz")
-    done = cli.ok("import", "out.gz", "order-again", "-n", home.namespace)
+    done = cli.ok("import", "out.gz", "order-again", *into(home))
 
     assert "order-again is imported: Failed at event" in done
     place = place_of(home, "order-again")
@@ -121,7 +126,7 @@ def test_a_suspended_run_stays_so_until_it_is_resumed(cli, home):
     assert 4 == cli("run", "--resume", "long", "--no-wait", "--store", "s.db").returncode
 
     cli.ok("export", "long", "--store", "s.db")
-    cli.ok("import", "long.fairlead.gz", "-n", home.namespace)
+    cli.ok("import", "long.fairlead.gz", *into(home))
 
     there = execution(home, place_of(home, "long"))
     assert there is not None
@@ -254,7 +259,7 @@ def test_who_may_not_write_records_imports_nothing(cli, home, cluster):
     cli.ok("run", cli.workflow(sh("a")), "order", "--store", "s.db")
     cli.ok("export", "order", "--store", "s.db")
 
-    done = cli("import", "order.fairlead.gz", *where, KUBECONFIG=os.fspath(mine))
+    done = cli("import", "order.fairlead.gz", *into(home), KUBECONFIG=os.fspath(mine))
 
     assert (2, True) == (done.returncode, "only the operator of Fairlead writes its records" in done.stderr)
     assert [] == executions(home)
