@@ -23,8 +23,9 @@ PAGE = 200
 _TRIES = 8
 
 
-class _Log(msgspec.Struct, gc=False):
+class _Log(msgspec.Struct, rename="camel", gc=False):
     sequence: int = 0
+    retired_at: str | None = None
 
 
 class _Status(msgspec.Struct, rename="camel", gc=False):
@@ -51,6 +52,11 @@ class Execution(msgspec.Struct, gc=False):
         return Place(about.namespace, about.name, about.uid, started=log is not None and log.sequence > 0)
 
     @property
+    def retired(self) -> bool:
+        """Whether retention has removed its log: its status is all that is left, and it never starts anew."""
+        return self.status.log is not None and self.status.log.retired_at is not None
+
+    @property
     def deleting(self) -> bool:
         return self.metadata.deletion_timestamp is not None
 
@@ -61,9 +67,14 @@ class Execution(msgspec.Struct, gc=False):
 
     @property
     def at_rest(self) -> bool:
-        """Whether there is nothing to look at: it has ended, we hold nothing of it, and its spec asks for nothing since."""
+        """Whether there is nothing to look at: it has ended, we hold nothing of it, and its spec asks for nothing since.
+
+        Nor is there of one whose log is just being written by `fairlead import`, or was removed by retention.
+        """
         if self.held:
             return False
+        if names.IMPORTING in self.metadata.annotations or self.retired:
+            return True
         ended = (
             self.status.phase in s.ENDED_RUN and self.status.observed_generation >= self.metadata.generation
         )
