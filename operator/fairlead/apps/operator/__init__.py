@@ -3,7 +3,12 @@
 settings   what an install says
 serving    the pieces, wired; signals, and the order in which all ends
 shell      Kopf: login, and the feed of Workflows and WorkflowExecutions
-probes     /healthz and /readyz
-
-`kopf run -m fairlead.apps.operator` works for trying it, with one replica: what Kopf calls then stands at the end of `shell`.
+probes     /healthz and /readyz                    logs   log lines
+trying     `kopf run -m fairlead.apps.operator`, for trying it with one replica: it finds its handlers in Kopf's own registry
 """
+
+import kopf
+
+from fairlead.apps.operator.trying import register
+
+register(kopf.get_default_registry())

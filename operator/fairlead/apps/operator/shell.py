@@ -79,10 +79,13 @@ async def _run_once(
     feed: Feed, credentials: Credentials, namespace: str | None, resignal: Callable[[], None]
 ) -> None:
     registry = kopf.OperatorRegistry()
-    register(registry, feed, credentials)
+    log_in(registry, credentials)
+    listen(registry, lambda: feed)
     stop = asyncio.Event()
     where: dict[str, Any] = {"clusterwide": True} if namespace is None else {"namespaces": [namespace]}
-    tasks = await kopf.spawn_tasks(registry=registry, settings=kopf_settings(), stop_flag=stop, **where)
+    settings = kopf.OperatorSettings()
+    lean(settings)
+    tasks = await kopf.spawn_tasks(registry=registry, settings=settings, stop_flag=stop, **where)
     resignal()
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -95,9 +98,8 @@ async def _run_once(
         task.result()
 
 
-def kopf_settings() -> kopf.OperatorSettings:
-    """Kopf's settings (kopf.md 2.3)."""
-    settings = kopf.OperatorSettings()
+def lean(settings: kopf.OperatorSettings) -> None:
+    """Set Kopf to what we use of it (kopf.md 2.3)."""
     settings.process.ultimate_exiting_timeout = None
     settings.scanning.disabled = True
     settings.peering.standalone = True
@@ -109,23 +111,26 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.persistence.diffbase_storage = LeanDiff(prefix=GROUP)
     settings.persistence.progress_storage = LeanProgress(prefix=GROUP)
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
-    return settings
 
 
-def register(registry: kopf.OperatorRegistry, feed: Feed, credentials: Credentials) -> None:
-    """Put our handlers into a registry."""
+def log_in(registry: kopf.OperatorRegistry, credentials: Credentials) -> None:
+    """Have Kopf use our credentials."""
 
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.AiohttpSession:
         return session_of(credentials)
 
+
+def listen(registry: kopf.OperatorRegistry, feed: Callable[[], Feed]) -> None:
+    """Hand over what Kopf shows to whoever `feed` gives at the time."""
+
     @kopf.on.event(GROUP, VERSION, EXECUTIONS.plural, registry=registry)
     async def execution(event: Any, **_: Any) -> None:
-        feed.execution(event["type"], event["object"])
+        feed().execution(event["type"], event["object"])
 
     @kopf.on.event(GROUP, VERSION, WORKFLOWS.plural, registry=registry)
     async def workflow(event: Any, **_: Any) -> None:
-        await feed.workflow(event["type"], event["object"])
+        await feed().workflow(event["type"], event["object"])
 
 
 def session_of(credentials: Credentials) -> kopf.AiohttpSession:
