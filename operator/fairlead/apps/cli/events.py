@@ -51,7 +51,8 @@ def events(
     """Show what happened in an execution: its event log, from the start, and live with --follow.
 
     With -o json it is one list, with --follow one JSON object a line. VariableChanged and ConditionEvaluated are made from
-    other events, so they come only when --type asks for them. A value of more than 64 KiB is shown as its digest and size.
+    other events, so they come only when --type asks for them. A value of more than 64 KiB is shown as its digest and size; of
+    a forEach or parallel that gave more than that in all, NodeCompleted leaves it to the BodyEnded of its bodies.
 
     Examples:
       fairlead events order-qwxyz
@@ -61,6 +62,7 @@ def events(
     """
     from fairlead.apps.cli import executions
     from fairlead.apps.views.events import line
+    from fairlead.engine.collecting import Collecting
 
     wanted = selection(types or [], nodes or [])
     with executions.open_store(store) as opened:
@@ -70,7 +72,7 @@ def events(
             executions.node_of(opened, record, node)
         if not follow:
             read = executions.journal_of(opened, uid).read(up_to=WHOLE)
-            found = [form for form in _forms(executions.inline(read)) if wanted(form)]
+            found = [form for form in _forms(executions.inline(read), Collecting(WHOLE)) if wanted(form)]
             if output is not None:
                 document(found, output)
             else:
@@ -115,12 +117,12 @@ def _known_type(name: str, known: set[str]) -> str:
     raise InvalidInput(f"--type {name}: there is no such event; {hint}")
 
 
-def _forms(found: Any) -> Iterator[Json]:
-    """Events and what is derived from them, as readers see them."""
+def _forms(found: Any, collecting: Any) -> Iterator[Json]:
+    """Events and what is derived from them, as readers see them; of a container's end also what its bodies gave."""
     from fairlead.engine.derived import derived_of, readable
 
     for event in found:
-        yield readable(event)
+        yield collecting.take(readable(event))
         yield from derived_of(event)
 
 
@@ -129,8 +131,10 @@ def _live(store: Any, uid: str) -> Iterator[Json | None]:
     import time
 
     from fairlead.apps.cli.executions import inline, journal_of
+    from fairlead.engine.collecting import Collecting
     from fairlead.model.events import Redriven
 
+    collecting = Collecting(WHOLE)
     ends = {"ExecutionCompleted", "ExecutionFailed", "ExecutionCancelled"}
     seq, seen, ended = 0, -1, False
     while not ended:
@@ -142,7 +146,7 @@ def _live(store: Any, uid: str) -> Iterator[Json | None]:
                 seq = event.seq
                 kind = type(event).__name__
                 ended = (ended or kind in ends) and not isinstance(event, Redriven)
-            yield from _forms(batch)
+            yield from _forms(batch, collecting)
             yield None
         if not ended:
             time.sleep(PAUSE)
