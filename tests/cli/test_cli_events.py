@@ -62,6 +62,23 @@ def test_events_are_filtered_by_type_and_node(ended):
     ]
 
 
+def test_the_end_of_a_container_shows_its_outputs(cli):
+    """As the progress of `run` does, also when only that event is asked for; the exported log replays all the same."""
+    each = {"items": [1, 2], "nodes": [{"name": "n", "set": {}}], "outputs": {"i": "${item}"}}
+    printed = cli.ok("run", cli.workflow({"name": "each", "forEach": each}), "r")
+    outputs = {"items": [{"i": 1}, {"i": 2}], "failed": 0}
+    [shown] = cli.json("events", "r", "--type", "NodeCompleted", "--node", "each")
+    [line] = cli.ok("events", "r", "--type", "NodeCompleted", "--node", "each").splitlines()
+
+    assert outputs == shown["outputs"]
+    assert json.dumps(outputs) in line
+    assert line in printed.splitlines()
+
+    exported = cli.folder / "r.json"
+    exported.write_text(cli.ok("events", "r", "-o", "json"))
+    assert cli("replay", str(exported)).returncode == 0
+
+
 def test_a_type_that_does_not_exist_is_refused_with_the_nearest(ended):
     """Exit code 2."""
     done = ended("events", "r", "--type", "nodefaild")

@@ -8,6 +8,7 @@ from tests.engine.test_children import CALL, call
 from tests.support.driver import Driver
 
 from fairlead.engine.evolve import fold
+from fairlead.engine.waiting import waiting_for
 from fairlead.model import commands as c
 from fairlead.model import reasons
 from fairlead.model import state as s
@@ -61,6 +62,61 @@ def test_a_child_is_suspended_while_its_parent_is():
     assert "Suspended" == run.state.phase
     run.wish()
     assert "Running" == run.state.phase
+
+
+def twice(run: Driver, **wish: Any) -> Driver:
+    """A wish is a level: told again it changes nothing."""
+    run.wish(**wish)
+    before = len(run.log)
+    run.wish(**wish)
+    assert before == len(run.log)
+    return run
+
+
+def test_a_suspend_timeout_of_its_own_does_not_let_a_held_child_go_on():
+    """It ends what the child's own spec says; the child goes on with its parent, and is not suspended again by its spec."""
+    own = {"suspend": True, "suspend_timeout": 60 * SECOND}
+    run = twice(of_parent(), **own)
+    twice(run, **own, held=True).tick(3600)
+
+    assert ("Suspended", None) == (run.state.phase, run.engine.next_due(run.now))
+    assert "when the execution that started it does" in waiting_for(run.graph, run.state)[0]["message"]
+
+    twice(run, **own)
+
+    assert "Running" == run.state.phase
+    assert ["SuspendTimeout"] == [event.reason for event in run.of("ExecutionResumed")]
+
+    twice(run, **own, held=True).tick(3600)
+    assert "Suspended" == run.state.phase
+    twice(run, **own)
+    assert "Running" == run.state.phase
+
+
+def test_a_child_that_its_parent_lets_go_on_stays_suspended_until_its_own_timeout():
+    """That counts from when its spec said so, also if it did while the parent held it."""
+    own = {"suspend": True, "suspend_timeout": 60 * SECOND}
+    for run in (twice(of_parent(**own), **own, held=True), twice(of_parent(held=True), **own, held=True)):
+        twice(run.tick(20), **own)
+        assert "Suspended" == run.state.phase
+        run.tick(39)
+        assert "Suspended" == run.state.phase
+        run.tick(1)
+        assert "Running" == run.state.phase
+
+
+def test_what_is_taken_back_while_a_child_is_held_is_forgotten():
+    """Its own suspension, so that it goes on with its parent; and the parent's after a cancel, so that a later one counts."""
+    run = twice(of_parent(suspend=True, held=True), held=True)
+    twice(run)
+    assert ("Running", ["suspend"]) == (run.state.phase, [event.wish for event in run.of("WishWithdrawn")])
+
+    run = twice(of_parent(held=True), held=True, cancel=True)
+    assert ("Running", {("f", 1, 1)}) == (run.state.phase, set(run.running))
+    twice(twice(run, cancel=True), cancel=True, held=True)
+    assert "Suspended" == run.state.phase
+    twice(run, cancel=True).end("f")
+    assert "Cancelled" == run.state.phase
 
 
 def test_a_child_is_ended_by_its_parent_with_finally_unless_forced():

@@ -277,10 +277,14 @@ class World:
         random, dice = self.random, self.random.random()
         if random.random() < 0.1:
             self.crash()
-        if dice < 0.04:
-            self.want(suspend=True)
+        if dice < 0.03:
+            self.want(suspend=True, suspend_timeout=random.choice([None, 30 * SECOND]))
+        elif dice < 0.04:
+            self.want(held=True)
         elif dice < 0.15:
-            self.want(suspend=False)
+            self.want(
+                **random.choice([{"suspend": False}, {"held": False}, {"suspend": False, "held": False}])
+            )
         elif dice < 0.17:
             self.want(cancel=True, force=random.random() < 0.4)
         elif dice < 0.18:
@@ -302,7 +306,7 @@ class World:
             due = self.engine.next_due(self.now)
             if due is None:
                 assert self.engine.state.suspended_at, "the run is stuck"
-                self.want(suspend=False)
+                self.want(suspend=False, held=False)
             else:
                 self.now = max(self.now, due)
                 self.tell(c.Tick())

@@ -203,6 +203,7 @@ def called() -> None:
     """Children that are asked for at once, after a suspension, once more; refused, lost, stopped and let go."""
     call: dict[str, Any] = {"workflow": {"name": "other"}}
     again = {"retry": {"maxAttempts": 3, "retryOn": "true"}}
+    run_of(RUN).create(wish=c.Wish(held=True)).wish(held=True, suspend=True).wish().end("a").check_ended()
     run_of(call).create(wish=c.Wish(suspend=True)).wish(suspend=False).end("a").check_ended()
     run_of({**call, **again}).create().refuse("a").wait_for_timer()
     run = run_of({**call, **again}).create().refuse("a")

@@ -83,7 +83,8 @@ def _ended(state: State) -> str:
 
 def _doing(state: State) -> str:
     if state.suspended_at:
-        return f"suspended since {format_time(state.suspended_at)}; resume it to go on"
+        how = ", with the execution that started it" if state.held else "; resume it to go on"
+        return f"suspended since {format_time(state.suspended_at)}{how}"
     parts = [
         f"{count} {what}"
         for count, what in (

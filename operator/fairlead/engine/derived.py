@@ -5,7 +5,7 @@ Rules of this file
   for `events --type` and for `expect.events`. They carry the `seq` of their source and are not in the log.
 - The reader's form is the stored one with RFC 3339 times and Go durations; `event_of` takes it back without loss, so that an
   exported log can be folded again. A value that the reader did not ask for whole is shown as `{digest, size}`, and `large`
-  says where such stand.
+  says where such stand. The outputs of containers are added by `engine.collecting`.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ def readable(event: e.Event) -> Json:
 def event_of(form: Json) -> e.AnyEvent:
     """The event of a reader's form. Raises ValueError (msgspec.ValidationError is one) saying what is wrong."""
     stored = dict(form)
+    if stored.get("collected") is not None:
+        stored.pop("outputs", None)  # `Collecting` has added them
     for names, parse in ((TIMES, parse_time), (DURATIONS, parse_duration)):
         for name in stored.keys() & names:
             text = stored[name]

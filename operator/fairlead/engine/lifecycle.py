@@ -104,17 +104,41 @@ def _cancel(turn: Turn, reason: str, *, force: bool) -> None:
 
 
 def _wish_suspend(turn: Turn, wanted: c.Wish) -> None:
+    """The run holds still as long as its spec says so, or its parent: the suspendTimeout ends only what the spec says."""
     state = turn.state
-    if wanted.suspend or wanted.held:
-        forward_cancel = state.cancel and state.stage == s.FORWARD
-        if not state.suspend_seen and state.phase == s.RUNNING and not forward_cancel:
-            timeout = None if wanted.held else wanted.suspend_timeout
-            until = None if timeout is None else turn.now + timeout
-            turn.emit(e.ExecutionSuspended, until=until)
-    elif state.suspended_at:
+    if state.suspended_at and not (wanted.suspend or wanted.held):
         resume(turn, "Requested")
-    elif state.suspend_seen:
+        return
+    if state.suspend_seen and not wanted.suspend and (wanted.held or not state.suspended_at):
         turn.emit(e.WishWithdrawn, wish="suspend")
+    by_itself = wanted.suspend and not state.suspend_seen
+    if state.suspended_at:
+        _stay_suspended(turn, wanted, by_itself=by_itself)
+        return
+    if state.held and not wanted.held:
+        turn.emit(e.WishWithdrawn, wish="held")
+    by_parent = wanted.held and not state.held
+    forward_cancel = state.cancel and state.stage == s.FORWARD
+    if (by_itself or by_parent) and state.phase == s.RUNNING and not forward_cancel:
+        until = _suspended_until(turn, wanted) if by_itself else None
+        turn.emit(e.ExecutionSuspended, until=until, held=wanted.held, own=by_itself)
+
+
+def _stay_suspended(turn: Turn, wanted: c.Wish, *, by_itself: bool) -> None:
+    """Who wants it may be another one now; `by_itself`: the spec says so since now."""
+    state = turn.state
+    if not by_itself and state.held == wanted.held:
+        return
+    until = _suspended_until(turn, wanted) if by_itself else state.suspend_until
+    own = by_itself or (state.suspend_seen and not state.suspend_over)
+    if not wanted.held and (not own or (until is not None and until <= turn.now)):
+        resume(turn, "SuspendTimeout")
+    else:
+        turn.emit(e.ExecutionSuspended, until=until, held=wanted.held, own=own)
+
+
+def _suspended_until(turn: Turn, wanted: c.Wish) -> int | None:
+    return None if wanted.suspend_timeout is None else turn.now + wanted.suspend_timeout
 
 
 def resume(turn: Turn, reason: str) -> None:

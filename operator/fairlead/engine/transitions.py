@@ -19,7 +19,7 @@ EXECUTION: Table = {
         "ExecutionFailed": s.FAILED,
         "ExecutionCancelled": s.CANCELLED,
     },
-    s.SUSPENDED: {"ExecutionResumed": s.RUNNING},
+    s.SUSPENDED: {"ExecutionSuspended": s.SUSPENDED, "ExecutionResumed": s.RUNNING},
     s.FAILED: {"Redriven": s.RUNNING},
     s.CANCELLED: {"Redriven": s.RUNNING},
     s.SUCCEEDED: {},

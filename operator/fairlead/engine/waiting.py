@@ -58,6 +58,8 @@ def _all(graph: Graph, state: State) -> Iterator[dict[str, Any]]:
 def _suspension(state: State) -> dict[str, Any]:
     until = state.timers.due.get("suspend")
     how = f"by itself at {format_time(until)}, or by resume" if until else "when it is resumed"
+    if state.held:
+        how = "when the execution that started it does"
     return _entry("suspend", since=state.suspended_at, until=until, message=f"the run goes on {how}")
 
 

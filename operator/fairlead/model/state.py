@@ -320,7 +320,10 @@ class State(msgspec.Struct):
     paused_timers: Timers = msgspec.field(default_factory=Timers)  # time not counting suspension
     suspended_at: int = 0
     suspended_total: int = 0
-    suspend_seen: bool = False
+    suspend_seen: bool = False  # what the spec says of it has been acted on
+    suspend_until: int | None = None  # when the spec's suspension ends by itself
+    suspend_over: bool = False  # it has, or was ended by a cancel, and is still in the spec
+    held: bool = False  # the parent holds the run still, or did until a cancel came
     cancel: bool = False
     cancel_reason: str = ""
     cancel_force: bool = False

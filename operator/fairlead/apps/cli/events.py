@@ -49,7 +49,8 @@ def events(
     """Show what happened in an execution: its event log, from the start, and live with --follow.
 
     With -o json it is one list, with --follow one JSON object a line. VariableChanged and ConditionEvaluated are made from
-    other events, so they come only when --type asks for them. A value of more than 64 KiB is shown as its digest and size.
+    other events, so they come only when --type asks for them. A value of more than 64 KiB is shown as its digest and size; of
+    a forEach or parallel that gave more than that in all, NodeCompleted leaves it to the BodyEnded of its bodies.
 
     Examples:
       fairlead events order-qwxyz
@@ -61,6 +62,7 @@ def events(
     from fairlead.apps.cli.following import batches
     from fairlead.apps.cli.homes import home_at
     from fairlead.apps.views.events import line
+    from fairlead.engine.collecting import Collecting
 
     wanted = selection(types or [], nodes or [])
     with home_at(where) as home:
@@ -68,15 +70,18 @@ def events(
         for node in nodes or ():
             node_of(home, known, node)
         if not follow:
-            found = [form for form in _forms(home.events(known, up_to=WHOLE)) if wanted(form)]
+            found = [
+                form for form in _forms(home.events(known, up_to=WHOLE), Collecting(WHOLE)) if wanted(form)
+            ]
             if output is not None:
                 document(found, output)
             else:
                 lines(map(line, found))
             return
         show = line if output is None else _one_line if output == "json" else _one_document
+        collecting = Collecting(WHOLE)
         for batch in batches(home, known, up_to=WHOLE):
-            for form in _forms(batch):
+            for form in _forms(batch, collecting):
                 if wanted(form):
                     out(show(form))
             flush()
@@ -113,12 +118,12 @@ def _known_type(name: str, known: set[str]) -> str:
     raise InvalidInput(f"--type {name}: there is no such event; {hint}")
 
 
-def _forms(found: Any) -> Iterator[Json]:
-    """Events and what is derived from them, as readers see them."""
+def _forms(found: Any, collecting: Any) -> Iterator[Json]:
+    """Events and what is derived from them, as readers see them; of a container's end also what its bodies gave."""
     from fairlead.engine.derived import derived_of, readable
 
     for event in found:
-        yield readable(event)
+        yield collecting.take(readable(event))
         yield from derived_of(event)
 
 

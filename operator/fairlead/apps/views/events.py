@@ -84,8 +84,11 @@ def _started_by(form: Json) -> str:
     return f", started by {parent['node']} of {parent['name']}" if parent else ""
 
 
-def _until(form: Json) -> str:
-    return f"until {form['until']}" if form.get("until") else ""
+def _suspended(form: Json) -> str:
+    parts = ["held by the execution that started it"] if form.get("held") else []
+    if form.get("until"):
+        parts.append(f"until {form['until']}")
+    return ", by its own spec ".join(parts)
 
 
 def _loop_started(form: Json) -> str:
@@ -104,7 +107,7 @@ _WORDS: dict[str, Any] = {
         f"{f['name']} of {f.get('workflow') or 'an inline definition'} {f['digest'][:19]}{_started_by(f)}"
     ),
     "ExecutionStarted": lambda f: words.count(f["nodes"], "node"),
-    "ExecutionSuspended": _until,
+    "ExecutionSuspended": _suspended,
     "ExecutionResumed": lambda f: f.get("reason", ""),
     "WishWithdrawn": lambda f: f["wish"],
     "CancelRequested": lambda f: f"{'force ' if f.get('force') else ''}{f.get('reason', '')}".strip(),

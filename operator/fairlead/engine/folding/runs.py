@@ -33,23 +33,32 @@ def started(state: State, event: e.ExecutionStarted) -> None:
 
 def suspended(state: State, event: e.ExecutionSuspended) -> None:
     move_run(state, event)
-    state.suspended_at = event.at
-    state.suspend_seen = True
-    if event.until is not None:
+    state.suspended_at = state.suspended_at or event.at
+    state.held, state.suspend_until = event.held, event.until
+    state.suspend_over = state.suspend_seen and not event.own
+    state.suspend_seen = state.suspend_seen or event.own
+    if event.until is not None and not event.held:
         state.timers.set("suspend", event.until)
+    else:
+        state.timers.clear("suspend")
 
 
 def resumed(state: State, event: e.ExecutionResumed) -> None:
     move_run(state, event)
     state.suspended_total += event.at - state.suspended_at
     state.suspended_at = 0
-    state.suspend_seen = event.reason != "Requested"
+    state.suspend_seen = state.suspend_seen and event.reason != "Requested"
+    state.held = state.held and event.reason == "Cancelled"
+    state.suspend_until, state.suspend_over = None, False
     state.timers.clear("suspend")
 
 
 def withdrawn(state: State, event: e.WishWithdrawn) -> None:
     if event.wish == "suspend":
-        state.suspend_seen = False
+        state.suspend_seen = state.suspend_over = False
+        state.suspend_until = None
+    elif event.wish == "held":
+        state.held = False
     else:
         state.cancel_void = False
 

@@ -41,9 +41,14 @@ class ExecutionStarted(Event, frozen=True, kw_only=True, gc=False):
 
 
 class ExecutionSuspended(Event, frozen=True, kw_only=True, gc=False):
-    """Nothing new starts; `until` is when `suspendTimeout` resumes by itself."""
+    """Nothing new starts, and who wants that: its own spec (`own`), its parent (`held`), or both; again when that changes.
+
+    `until` is when `suspendTimeout` resumes by itself, unless its parent holds it then.
+    """
 
     until: int | None = None
+    held: bool = False
+    own: bool = True
 
 
 class ExecutionResumed(Event, frozen=True, kw_only=True, gc=False):
@@ -53,7 +58,7 @@ class ExecutionResumed(Event, frozen=True, kw_only=True, gc=False):
 
 
 class WishWithdrawn(Event, frozen=True, kw_only=True, gc=False):
-    """A field of the spec that had been acted on was taken back without effect (`suspend` or `cancel`)."""
+    """What had been acted on was taken back without effect: `suspend` or `cancel` of the spec, or that its parent `held` it."""
 
     wish: str
 
