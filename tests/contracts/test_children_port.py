@@ -27,7 +27,7 @@ from fairlead.kube.kinship import merged, wanted_of
 from fairlead.kube.log import head_name
 from fairlead.kube.names import Place
 from fairlead.local.children import StoreRegistry
-from fairlead.local.home import LocalHome, SystemClock
+from fairlead.local.home import LocalHome
 from fairlead.local.store import Store
 from fairlead.model import children as limits
 from fairlead.model import commands as c
@@ -39,6 +39,7 @@ from fairlead.model.manifests import WorkflowSpec, plain
 from fairlead.model.state import State
 from fairlead.runtime import children as rules
 from fairlead.runtime.children import Child, Registry, RegistryChildren
+from fairlead.runtime.clock import SystemClock
 from fairlead.runtime.journal import Journal
 from fairlead.runtime.memory import MemoryLog, MemoryRegistry
 from fairlead.runtime.ports import EventLog

@@ -47,6 +47,26 @@ def spec_of(**fields: Any) -> WorkflowSpec:
     return parse_spec(Definition, fields)
 
 
+def birth_of(
+    spec: WorkflowSpec,
+    inputs: dict[str, Any] | None = None,
+    *,
+    name: str = "run",
+    uid: str = "uid-1",
+    **more: Any,
+) -> c.Create:
+    """The command that begins a run of a workflow named flow."""
+    return c.Create(
+        name=name,
+        uid=uid,
+        workflow="flow",
+        digest=digest(spec),
+        runtime="test",
+        inputs=inputs or {},
+        **more,
+    )
+
+
 class Driver:
     """Owns an engine, its log and the attempts that a runner would have in hand.
 
@@ -127,15 +147,7 @@ class Driver:
             self._commit(self.engine.decide_more(self.now, self.limit))
 
     def _create(self, inputs: dict[str, Any] | None, **more: Any) -> c.Create:
-        return c.Create(
-            name=self.name,
-            uid="uid-1",
-            workflow="flow",
-            digest=digest(self.spec),
-            runtime="test",
-            inputs=inputs or {},
-            **more,
-        )
+        return birth_of(self.spec, inputs, name=self.name, **more)
 
     def tell(self, *commands: c.Command) -> Driver:
         for command in commands:

@@ -48,6 +48,7 @@ COMMANDS: dict[str, Entry] = {
     "replay": Entry(
         f"{_HERE}.replay:replay", "fold a log again and name the first difference to what was recorded"
     ),
+    "operator": Entry(f"{_HERE}.operator:operator", "be the operator of a cluster"),
     "crds": Entry(f"{_HERE}.crds:crds", "print the Kubernetes CRDs"),
 }
 

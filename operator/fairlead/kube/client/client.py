@@ -6,7 +6,8 @@ Rules of this file
   (whose Retry-After is obeyed) or 401 (the token is asked for anew, once). Reads are also sent again after a cut, a time-out,
   a 5xx.
 - Everything else that has no verdict is raised as Ambiguous, and the caller reads before it goes on.
-- Every request has an end: `seconds` in all, retries included, and each try tells the server how long it may take.
+- Every request has an end: `seconds` in all, retries included, and each try tells the server how long it may take. Waiting for
+  a free connection is no part of a try: a crowd of requests takes longer, and none of them is cut for it.
 """
 
 from __future__ import annotations
@@ -38,11 +39,12 @@ TRY = 10.0
 MANAGER = "fairlead"
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 
-_JSON = "application/json"
-_PARTIAL = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
-_PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+JSON = "application/json"
+PARTIAL = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _BACKOFF, _MAX_BACKOFF = 0.1, 5.0
 _UNAUTHORIZED, _SERVER_ERROR = 401, 500
+_UNLIMITED = 1 << 30
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 Body = Any
@@ -68,6 +70,7 @@ class Client:
         self.credentials = credentials
         self._server = URL(credentials.server)
         self._sessions: dict[Channel, aiohttp.ClientSession] = {}
+        self._free: dict[Channel, asyncio.Semaphore] = {}
         self.when_fenced: Callable[[], None] = _nothing
 
     async def __aenter__(self) -> Self:
@@ -84,6 +87,7 @@ class Client:
             # aiohttp sends a PUT or DELETE again by itself when a kept connection breaks; here the caller decides.
             session._retry_connection = False  # noqa: SLF001
             self._sessions[channel] = session
+            self._free[channel] = asyncio.Semaphore(channel.value or _UNLIMITED)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -108,7 +112,7 @@ class Client:
         Raises NotFound, Expired, Forbidden, Unavailable.
         """
         path = resource.path(namespace, name)
-        accept = _JSON if not partial else _PARTIAL_LIST if name is None else _PARTIAL
+        accept = JSON if not partial else PARTIAL_LIST if name is None else PARTIAL
         return await self.request("GET", path, params=params, accept=accept, channel=channel, seconds=seconds)
 
     async def create(
@@ -121,12 +125,7 @@ class Client:
         seconds: float = PATIENCE,
     ) -> Metadata:
         """Create an object; its metadata. Raises AlreadyExists, Invalid, Forbidden, NamespaceTerminating, Ambiguous."""
-        path, params = resource.path(namespace), {"fieldManager": MANAGER}
-        return metadata_of(
-            await self.request(
-                "POST", path, body=body, params=params, channel=channel, seconds=seconds, accept=_PARTIAL
-            )
-        )
+        return await self._write("POST", resource.path(namespace), body, channel=channel, seconds=seconds)
 
     async def replace(
         self,
@@ -139,11 +138,8 @@ class Client:
         seconds: float = PATIENCE,
     ) -> Metadata:
         """Put an object in place of the one whose resourceVersion it carries. Raises Conflict, NotFound, Invalid, Ambiguous."""
-        path, params = resource.path(namespace, name), {"fieldManager": MANAGER}
-        return metadata_of(
-            await self.request(
-                "PUT", path, body=body, params=params, channel=channel, seconds=seconds, accept=_PARTIAL
-            )
+        return await self._write(
+            "PUT", resource.path(namespace, name), body, channel=channel, seconds=seconds
         )
 
     async def patch(
@@ -158,12 +154,8 @@ class Client:
         seconds: float = PATIENCE,
     ) -> Metadata:
         """Patch an object; its metadata afterwards. Raises Conflict, NotFound, Invalid, Forbidden, Ambiguous."""
-        path, params = resource.path(namespace, name, subresource), {"fieldManager": MANAGER}
-        return metadata_of(
-            await self.request(
-                "PATCH", path, body=body, params=params, content=kind, seconds=seconds, accept=_PARTIAL
-            )
-        )
+        path = resource.path(namespace, name, subresource)
+        return await self._write("PATCH", path, body, content=kind, seconds=seconds)
 
     async def delete(
         self,
@@ -190,6 +182,29 @@ class Client:
             body["preconditions"] = given
         await self.request("DELETE", resource.path(namespace, name), body=body, seconds=seconds)
 
+    async def _write(
+        self,
+        method: str,
+        path: str,
+        body: Body,
+        *,
+        content: str = JSON,
+        channel: Channel = Channel.ORDINARY,
+        seconds: float,
+    ) -> Metadata:
+        """Have an object written under our name; of the answer its metadata alone."""
+        answer = await self.request(
+            method,
+            path,
+            body=body,
+            params={"fieldManager": MANAGER},
+            content=content,
+            channel=channel,
+            seconds=seconds,
+            accept=PARTIAL,
+        )
+        return metadata_of(answer)
+
     # --- requests ---
 
     async def request(
@@ -199,22 +214,24 @@ class Client:
         *,
         body: Body = None,
         params: Params = NOTHING,
-        content: str = _JSON,
+        content: str = JSON,
         channel: Channel = Channel.ORDINARY,
         seconds: float = PATIENCE,
-        accept: str = _JSON,
+        accept: str = JSON,
     ) -> bytes:
         """The body of the answer. Raises what `errors` lists."""
         asked = Request(_VERBS[method], path)
-        url, end = self._url(path, params), time.monotonic() + seconds
+        url = self._url(path, params)
         data = None if body is None else msgspec.json.encode(body)
-        tried, anew = 0, False
+        tried, anew, end = 0, False, None
         while True:
             error: FairleadError
             try:
                 headers = await self._headers(accept, content if data is not None else None, anew=anew)
-                left = min(TRY, max(0.001, end - time.monotonic()))
-                code, got, reply = await self._once(channel, method, url, data, headers, left)
+                async with self._free[channel]:
+                    end = end or time.monotonic() + seconds
+                    left = min(TRY, max(0.001, end - time.monotonic()))
+                    code, got, reply = await self._once(channel, method, url, data, headers, left)
                 if code < 300:
                     return reply
                 error = error_of(asked, code, got, reply)
@@ -229,14 +246,14 @@ class Client:
                 error = Ambiguous(f"{asked} was sent and not answered ({type(cause).__name__}: {cause})")
                 error.__cause__, again = cause, method == "GET"
             delay = _pause(tried, error)
-            if not again or time.monotonic() + delay >= end:
+            if not again or time.monotonic() + delay >= (end or 0.0):
                 raise error
             await asyncio.sleep(delay)
             tried += 1
 
     @asynccontextmanager
     async def stream(
-        self, path: str, params: Params, *, silence: float
+        self, path: str, params: Params, *, silence: float, accept: str = JSON
     ) -> AsyncIterator[aiohttp.StreamReader]:
         """The body of a long answer as it comes; `silence` is how many seconds without a byte end it. Nothing is repeated.
 
@@ -245,7 +262,7 @@ class Client:
         asked = Request("watch", path)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=TRY, sock_read=silence)
         try:
-            headers = await self._headers(_JSON, None)
+            headers = await self._headers(accept, None)
             async with self._session(Channel.WATCH).get(
                 self._url(path, params), headers=headers, timeout=timeout, **self._connection()
             ) as response:

@@ -65,10 +65,13 @@ async def why_missing(client: Client, uid: str, place: Place) -> FairleadError:
 
 
 async def events(
-    client: Client, records: Records, uid: str, place: Place, after: int
+    client: Client, records: Records, uid: str, place: Place, after: int, known: Stored | None = None
 ) -> tuple[Stored | None, list[AnyEvent]]:
-    """The head and the events after a sequence number. Raises LogDamaged naming the first bad one, Unavailable."""
-    stored = await look(client, uid, place)
+    """The head and the events after a sequence number. Raises LogDamaged naming the first bad one, Unavailable.
+
+    `known` is a head that was read just now.
+    """
+    stored = known or await look(client, uid, place)
     for _ in range(_TRIES):
         if stored is None:
             return None, []

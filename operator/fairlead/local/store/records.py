@@ -28,7 +28,6 @@ class ExecutionRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel",
     metadata: dict[str, Any] = {}
     source: str = ""
     priority: int = 0
-    requester: str = ""
     bundle: str = ""
     parent: Parent | None = None
 

@@ -175,11 +175,6 @@ class Store:
         """The number of the last event, 0 for an unknown uid."""
         return logs.last_seq(self._database, uid)
 
-    def verify(self, uid: str) -> int | None:
-        """The number of the first event that is missing, changed or unreadable."""
-        damage = self.damage(uid)
-        return damage.seq if damage else None
-
     def damage(self, uid: str) -> LogDamaged | None:
         """What is wrong with the first bad event, as the error that `read` would raise."""
         return logs.first_bad(self._database, uid)
