@@ -91,7 +91,7 @@ class Term:
         self.runner = PodRunner(client, self.places, leadership, settings, self.tell)
         self.notices = Notices(client, leadership)
         self.children = KubernetesChildren(
-            client, self.places, leadership, self._journal_of, self.tell, self.host
+            client, self.places, leadership, workflows, self._journal_of, self.tell, self.host
         )
         self.runs: dict[str, Run] = {}
         self.taking_up = asyncio.Semaphore(AT_ONCE)
