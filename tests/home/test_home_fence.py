@@ -9,12 +9,14 @@ from tests.cluster.clusters import Cluster
 from tests.support.fences import fenced, set_epoch
 from tests.support.operators import Operator, Site, pod_node
 from tests.support.waiting import until
-
-pytestmark = pytest.mark.timeout(
     300, func_only=True
 )  # an operator starts twice, and waits for a Lease to expire
 
+slow = pytest.mark.timeout(300, func_only=True)
+"""An operator starts, perhaps twice, and waits until a Lease has expired."""
 
+
+@slow
 def test_an_operator_works_behind_the_fence(cluster: Cluster, site: Site, tmp_path: Path):
     """Heads, pinned definitions, pods, children and cache entries pass, in each epoch that it leads in, and in none before."""
     site.workflow("child", [{**pod_node("x"), "cache": {"key": "k"}}])
@@ -41,6 +43,7 @@ def test_an_operator_works_behind_the_fence(cluster: Cluster, site: Site, tmp_pa
             operator.stop()
 
 
+@slow
 def test_an_operator_whose_lease_was_taken_makes_nothing_more(cluster: Cluster, site: Site, tmp_path: Path):
     """It is fenced off, sees at once that it does not lead, and leaves what is there to who does."""
     site.workflow("one", [pod_node("a")])
