@@ -9,7 +9,6 @@ reason of the skip.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from collections import Counter
@@ -163,13 +162,8 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 @pytest.fixture
 def namespace(cluster: Cluster) -> Iterator[str]:
     """A namespace of the shared cluster for one test alone."""
-    from tests.cluster.clusters import FREE
-
     name = f"test-{secrets.token_hex(5)}"
-    about = {"name": name, "labels": FREE}
-    cluster.kubectl(
-        "create", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": about})
-    )
+    cluster.add_namespace(name)
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 

@@ -23,7 +23,7 @@ def main() -> None:
         stack.enter_context(fence_in_force(cluster.kubeconfig))
         print(f"This is {cluster.origin}, with the CRDs and policies of Fairlead; pods are played by KWOK.")
         print(f"  export KUBECONFIG={cluster.kubeconfig}")
-        print(f"What an operator creates needs the Lease fairlead of the namespace {SYSTEM}.")
+        print(f"The fence is in force: start operators with --lease-namespace {SYSTEM}.")
         print("Ctrl-C ends it.", flush=True)
         stop.wait()
         print("ending", file=sys.stderr)

@@ -19,13 +19,13 @@ from tests.support.driver import spec_of
 from tests.support.kube_home import KubernetesHome
 from tests.support.stores import tamper
 
-from fairlead.kube.callees import Callees
 from fairlead.kube.children import KubernetesRegistry, Trees
 from fairlead.kube.client import CONFIG_MAPS, EXECUTIONS, Resource
 from fairlead.kube.client import WORKFLOWS as WORKFLOWS_OF_A_CLUSTER
 from fairlead.kube.kinship import merged, wanted_of
 from fairlead.kube.log import head_name
 from fairlead.kube.names import Place
+from fairlead.kube.workflows import Workflows
 from fairlead.local.children import StoreRegistry
 from fairlead.local.home import LocalHome
 from fairlead.local.store import Store
@@ -151,8 +151,8 @@ class Kubernetes:
         self._home = home = KubernetesHome(kubeconfig, namespace)
         self.parent = home.born("parent")
         self.log = home.log
-        trees, callees = Trees(home.client), Callees(home.client)
-        registry = KubernetesRegistry(home.client, namespace, home.reign, self._journal, trees, callees)
+        workflows, trees = Workflows(home.client, home.reign), Trees(home.client)
+        registry = KubernetesRegistry(home.client, namespace, home.reign, workflows, self._journal, trees)
         self.registry = RegistryOnItsLoop(home, registry)
         for name, spec in WORKFLOWS.items():
             body = {"nodes": [BROKEN_NODE]} if isinstance(spec, str) else plain(spec)

@@ -14,7 +14,7 @@ from tests.support.operators import Operator, Site
 def served(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A namespace that one operator serves for all tests of a module."""
     name = f"served-{secrets.token_hex(5)}"
-    cluster.kubectl("create", "namespace", name)
+    cluster.add_namespace(name)
     operator = Operator(cluster.kubeconfig, name, tmp_path_factory.mktemp("operator") / "operator.log")
     operator.start()
     try:

@@ -17,13 +17,13 @@ from tests.support.waiting import until
 
 from fairlead.kube import children as kube_children
 from fairlead.kube import names
-from fairlead.kube.callees import Callees
 from fairlead.kube.children import KubernetesChildren, KubernetesRegistry, Trees
 from fairlead.kube.client import CONFIG_MAPS, EXECUTIONS, WORKFLOWS
 from fairlead.kube.fence import NotLeader
 from fairlead.kube.kinship import merged, wanted_of
 from fairlead.kube.log import head_name
 from fairlead.kube.names import Place
+from fairlead.kube.workflows import Workflows
 from fairlead.model import commands as c
 from fairlead.model import reasons
 from fairlead.model.children import Parent
@@ -54,11 +54,15 @@ def journal_in(home: KubernetesHome):
     return journal
 
 
-def registry_of(home: KubernetesHome, reign: Reign | None = None) -> KubernetesRegistry:
+def registry_of(
+    home: KubernetesHome, reign: Reign | None = None, trees: Trees | None = None
+) -> KubernetesRegistry:
     """A registry of a home's namespace that knows nothing yet."""
-    trees, callees = Trees(home.client), Callees(home.client)
     fence = reign or home.reign
-    return KubernetesRegistry(home.client, home.namespace, fence, journal_in(home), trees, callees)
+    workflows = Workflows(home.client, fence)
+    return KubernetesRegistry(
+        home.client, home.namespace, fence, workflows, journal_in(home), trees or Trees(home.client)
+    )
 
 
 def stored(home: KubernetesHome, name: str = "kid") -> dict[str, Any]:
@@ -125,8 +129,8 @@ def test_a_birth_without_an_answer_is_one_birth(home, fault):
     """What is there afterwards is the child, made once and counted once."""
     parent, faults = home.born("parent"), iter([fault])
     home.client.fate = lambda *_: next(faults, Fault.NONE)
-    trees, callees = Trees(home.client), Callees(home.client)
-    registry = KubernetesRegistry(home.client, home.namespace, home.reign, journal_in(home), trees, callees)
+    trees = Trees(home.client)
+    registry = registry_of(home, trees=trees)
     child = home.run(registry.create(started_by(parent), SPEC, {}, c.Wish()))
 
     assert stored(home)["metadata"]["uid"] == child.uid
@@ -142,9 +146,7 @@ def test_a_name_that_is_taken_meanwhile_is_given_as_it_is(home):
     parent = home.born("parent")
     uid = home.born("kid")
     trees = Trees(home.client)
-    registry = KubernetesRegistry(
-        home.client, home.namespace, home.reign, journal_in(home), trees, Callees(home.client)
-    )
+    registry = registry_of(home, trees=trees)
     found = home.run(registry.create(started_by(parent), SPEC, {}, c.Wish()))
 
     assert (uid, None) == (found.uid, found.parent)
@@ -268,6 +270,105 @@ def test_a_child_whose_log_went_with_it_cannot_be_read(home):
     home.run(home.client.patch(EXECUTIONS, home.namespace, "kid", let_go))
 
 
+# ------------------------------------------------------------------------------------------------------- what is called
+
+NODES: list[dict[str, Any]] = [{"name": "x", "set": {"y": 1}}]
+MISSPELT: list[dict[str, Any]] = [{"name": "x", "set": {"y": 1}, "timout": "5m"}]
+
+
+def apply(home: KubernetesHome, name: str, **spec: Any) -> None:
+    """A Workflow, made or changed."""
+    body = {"apiVersion": WORKFLOWS.api_version, "kind": WORKFLOWS.kind, "metadata": {"name": name}}
+    params, content = {"fieldManager": "tests", "force": "true"}, "application/apply-patch+yaml"
+    path = WORKFLOWS.path(home.namespace, name)
+    home.run(home.client.request("PATCH", path, body={**body, "spec": spec}, params=params, content=content))
+
+
+def inline(name: str) -> list[dict[str, Any]]:
+    return [{"name": "call", "workflow": {"name": name, "inline": True}}]
+
+
+def called(home: KubernetesHome, name: str) -> tuple[str, str]:
+    """Why a workflow is not called."""
+    with pytest.raises(Refused) as refused:
+        home.run(registry_of(home).workflow("", name))
+    return refused.value.reason, str(refused.value)
+
+
+def test_a_workflow_is_called_as_it_is_now(home):
+    """A change counts for the next one who calls it, also where it has been read before."""
+    registry = registry_of(home)
+    apply(home, "other", nodes=NODES)
+    assert plain(spec_of(nodes=NODES)) == plain(home.run(registry.workflow("", "other")))
+
+    apply(home, "other", nodes=NODES, version="2")
+    assert "2" == home.run(registry.workflow("", "other")).version
+    home.run(home.client.delete(WORKFLOWS, home.namespace, "other"))
+    with pytest.raises(Refused, match="there is no workflow 'other'"):
+        home.run(registry.workflow("", "other"))
+
+
+@pytest.mark.parametrize(
+    "name, said",
+    [
+        ("othr", "there is no workflow 'othr'; did you mean other?"),
+        ("zzz", "there is no workflow 'zzz'; expected another, other"),
+        ("Not A/Name?", "there is no workflow 'Not A/Name?'; expected another, other"),
+        ("..", "there is no workflow '..'; expected another, other"),
+        ("x" * 5000, "; expected another, other"),
+    ],
+    ids=["misspelt", "unknown", "no name", "dots", "long"],
+)
+def test_a_name_that_nobody_has_is_refused_with_the_nearest(home, name, said):
+    """Of the names in the namespace, whatever the text is that was evaluated."""
+    for known in ("other", "another"):
+        apply(home, known, nodes=NODES)
+    reason, message = called(home, name)
+
+    assert (reasons.WORKFLOW_NOT_FOUND, True) == (reason, message.endswith(said))
+    assert len(message) < 1000
+
+
+def test_a_namespace_without_workflows_is_told_as_such(home):
+    """There is no name to suggest."""
+    expected = f"there is no workflow 'other'; expected one in the namespace {home.namespace}"
+    assert (reasons.WORKFLOW_NOT_FOUND, expected) == called(home, "other")
+
+
+@pytest.mark.parametrize(
+    "nodes, reason, said",
+    [
+        (MISSPELT, reasons.WORKFLOW_INVALID, "'timout' is no field of a node"),
+        (MISSPELT * 200, reasons.WORKFLOW_INVALID, "…"),
+        (inline("other"), reasons.WORKFLOW_INVALID, "runs itself inline without end"),
+        (inline("missing"), reasons.WORKFLOW_NOT_FOUND, "waits for the Workflow missing of its namespace"),
+        (inline("wrong"), reasons.WORKFLOW_INVALID, "'timout' is no field of a node"),
+    ],
+    ids=["an error", "many errors", "a cycle", "without what it inlines", "with an error in that"],
+)
+def test_a_workflow_that_cannot_run_is_not_called(home, nodes, reason, said):
+    """It is said why, in few words: all of it stands in the status of the Workflow."""
+    apply(home, "wrong", nodes=MISSPELT)
+    apply(home, "other", nodes=nodes)
+    found, message = called(home, "other")
+
+    assert reason == found
+    assert said in message
+    assert len(message.encode()) <= kube_children.MESSAGE
+
+
+def test_a_workflow_that_nests_without_end_is_no_crash(home):
+    """As deep as the server takes; the others are called as ever."""
+    deep = '{"a":' * 3000 + "1" + "}" * 3000
+    about = {"apiVersion": WORKFLOWS.api_version, "kind": WORKFLOWS.kind, "metadata": {"name": "other"}}
+    spec = msgspec.Raw(f'{{"nodes": [{{"name": "x", "set": {{"y": {deep}}}}}]}}'.encode())
+    home.run(home.client.create(WORKFLOWS, home.namespace, {**about, "spec": spec}))
+    apply(home, "another", nodes=NODES)
+
+    assert reasons.WORKFLOW_INVALID == called(home, "other")[0]
+    assert called(home, "nobody")[1].endswith("expected another, other")
+
+
 # ------------------------------------------------------------------------------------------------ how many there may be
 
 
@@ -303,9 +404,7 @@ def test_what_was_not_made_takes_no_room(home):
 
     until(counted, "the quota is in force")
     trees = Trees(home.client)
-    registry = KubernetesRegistry(
-        home.client, home.namespace, home.reign, journal_in(home), trees, Callees(home.client)
-    )
+    registry = registry_of(home, trees=trees)
     with pytest.raises(Refused, match=r"the execution was not created: .*exceeded quota: few") as refused:
         home.run(registry.create(started_by(parent), SPEC, {}, c.Wish()))
 
@@ -319,14 +418,14 @@ def test_what_was_not_made_takes_no_room(home):
 def test_the_port_works_in_the_namespace_of_the_parent(home):
     """Which it knows by its uid; whoever hosts the child is told where it is."""
     parent = home.born("parent")
-    body = {"apiVersion": WORKFLOWS.api_version, "kind": WORKFLOWS.kind, "metadata": {"name": "other"}}
-    home.run(home.client.create(WORKFLOWS, home.namespace, {**body, "spec": plain(SPEC)}))
+    apply(home, "other", nodes=NODES)
     reports: list[tuple[str, c.Command]] = []
     hosted: list[tuple[str, str]] = []
     port = KubernetesChildren(
         home.client,
         home.places,
         home.reign,
+        Workflows(home.client, home.reign),
         journal_in(home),
         lambda uid, command: reports.append((uid, command)),
         lambda namespace, child: hosted.append((namespace, child.name)),

@@ -15,10 +15,11 @@ from typing import Any
 
 import msgspec
 
+from fairlead.engine.summary import cut
 from fairlead.kube import names
-from fairlead.kube.callees import Callees
 from fairlead.kube.client import (
     EXECUTIONS,
+    WORKFLOWS,
     AlreadyExists,
     Ambiguous,
     Client,
@@ -34,21 +35,28 @@ from fairlead.kube.kinship import child_of, merged, parent_of, wanted_of, wanted
 from fairlead.kube.log import ExecutionGone
 from fairlead.kube.places import Places
 from fairlead.kube.pods.refusals import may_pass, said_of
+from fairlead.kube.workflows import Unusable, Workflows
 from fairlead.model import reasons
 from fairlead.model.commands import Wish
 from fairlead.model.effects import StartChild, SteerChild
 from fairlead.model.errors import Conflict, LogDamaged, NotFound, Unavailable
 from fairlead.model.manifests import WorkflowSpec
+from fairlead.model.manifests.scalars import OBJECT_NAME
 from fairlead.model.state import State
-from fairlead.runtime.children import Child, Refused, RegistryChildren, Report, demand_room
+from fairlead.runtime.children import Child, Refused, RegistryChildren, Report, demand_room, not_found
 from fairlead.runtime.journal import Journal
 
 Host = Callable[[str, Child], None]
 """Has a child of a namespace at work, or tells it what is wished for if it is."""
 JournalOf = Callable[[Child, str], Journal]
 """What is kept of an execution of a namespace; its place is told to whoever needs it."""
+MESSAGE = 2 << 10
+"""Bytes of what is said of a workflow that cannot run: it goes into an event; the Workflow's own status has all."""
 ROOTS = 10_000
 """Trees whose size is remembered."""
+_NAMES = 500
+"""Names of which the nearest is looked for."""
+_NAME = 300
 _TRIES = 8
 _PAGE = 500
 
@@ -57,16 +65,23 @@ class KubernetesChildren:
     """The Children port for the executions of `places`."""
 
     def __init__(
-        self, client: Client, places: Places, fence: Fence, journal_of: JournalOf, report: Report, host: Host
+        self,
+        client: Client,
+        places: Places,
+        fence: Fence,
+        workflows: Workflows,
+        journal_of: JournalOf,
+        report: Report,
+        host: Host,
     ) -> None:
         self._client = client
         self._places = places
         self._fence = fence
+        self._workflows = workflows
         self._journal_of = journal_of
         self._report = report
         self._host = host
         self._trees = Trees(client)
-        self._callees = Callees(client)
 
     async def start(self, effect: StartChild) -> None:
         """Have a child at work. Raises NotLeader, Unavailable."""
@@ -79,29 +94,29 @@ class KubernetesChildren:
     def _port(self, parent: str) -> RegistryChildren:
         namespace = self._places.of(parent).namespace
         registry = KubernetesRegistry(
-            self._client, namespace, self._fence, self._journal_of, self._trees, self._callees
+            self._client, namespace, self._fence, self._workflows, self._journal_of, self._trees
         )
         return RegistryChildren(registry, self._report, lambda child: self._host(namespace, child))
 
 
 class KubernetesRegistry:
-    """The executions of one namespace; `trees` and `callees` are shared by those of one process."""
+    """The executions of one namespace; `workflows` and `trees` are shared by those of one process."""
 
     def __init__(
         self,
         client: Client,
         namespace: str,
         fence: Fence,
+        workflows: Workflows,
         journal_of: JournalOf,
         trees: Trees,
-        callees: Callees,
     ) -> None:
         self._client = client
         self._namespace = namespace
         self._fence = fence
+        self._workflows = workflows
         self._journal_of = journal_of
         self._trees = trees
-        self._callees = callees
         self._born: dict[str, Wish] = {}
 
     async def find(self, name: str) -> Child | None:
@@ -113,8 +128,22 @@ class KubernetesRegistry:
         return _child(metadata_of(body))
 
     async def workflow(self, uid: str, name: str) -> WorkflowSpec:
-        """The workflow that a name means in the namespace. Raises Refused, Unavailable."""
-        return await self._callees.workflow(self._namespace, name)
+        """The workflow that a name means in the namespace now; the child pins it anew. Raises Refused, Unavailable."""
+        if not OBJECT_NAME.match(name):
+            raise await self._nearest(name)  # nothing can have such a name
+        try:
+            return (await self._workflows.get(self._namespace, name)).spec
+        except Unusable as unusable:
+            if unusable.awaited == {name} and unusable.reason == reasons.WORKFLOW_NOT_FOUND:
+                raise await self._nearest(name) from unusable
+            raise Refused(unusable.reason, cut(str(unusable), MESSAGE)) from unusable
+
+    async def _nearest(self, name: str) -> Refused:
+        """There is no workflow of a name; which there are is looked up for those who misspelt it."""
+        params = {"limit": str(_NAMES)}
+        body = await self._client.get(WORKFLOWS, self._namespace, params=params, partial=True)
+        known = [about.name for about in partial_list_decoder.decode(body).found]
+        return not_found(cut(name, _NAME), known, f"one in the namespace {self._namespace}")
 
     async def create(
         self, effect: StartChild, spec: WorkflowSpec, inputs: dict[str, Any], wish: Wish

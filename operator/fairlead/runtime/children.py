@@ -210,13 +210,8 @@ def workflow_among(workflows: Mapping[str, WorkflowSpec | str], name: str) -> Wo
     if found is None:
         raise not_found(name, workflows)
     if isinstance(found, str):
-        raise invalid(name, found)
+        raise Refused(reasons.WORKFLOW_INVALID, f"workflow {name} cannot run: {found}")
     return found
-
-
-def invalid(name: str, wrong: str) -> Refused:
-    """The workflow of a name cannot run."""
-    return Refused(reasons.WORKFLOW_INVALID, f"workflow {name} cannot run: {wrong}")
 
 
 def demand_room(tree: int) -> None:

@@ -47,6 +47,7 @@ class KubernetesHome:
     ) -> None:
         self._client = client
         self._leadership = leadership
+        client.when_fenced = leadership.doubt
         self.workflows = Workflows(client, leadership, self.workflow_changed)
         self._clock = clock
         self._settings = settings

@@ -97,7 +97,7 @@ class Term:
         self.runner = PodRunner(client, self.places, leadership, settings, self.tell)
         self.notices = Notices(client, leadership)
         self.children = KubernetesChildren(
-            client, self.places, leadership, self._journal_of, self.tell, self.host
+            client, self.places, leadership, workflows, self._journal_of, self.tell, self.host
         )
         self.retention = Retention(client, leadership, self._pods_stay, namespace=namespace)
         self.runs: dict[str, Run] = {}
