@@ -25,7 +25,12 @@ from fairlead.kube.pods.manifests import pod_name
 from fairlead.model.ids import delivery_id
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
-FLOW = {"nodes": [sh("a", retry={"maxAttempts": 2, "backoff": "none"}), {"name": "s", "set": {"x": 1}}]}
+FLOW = {
+    "nodes": [
+        sh("a", retry={"maxAttempts": 2, "backoff": "fixed", "initialDelay": "1s"}),
+        {"name": "s", "set": {"x": 1}},
+    ]
+}
 RESULT = f"fairlead-result {'0' * 16} 0 eyJvdXRwdXRzIjp7fX0="
 
 
@@ -92,7 +97,7 @@ def test_what_pods_printed_is_shown(cli, runs, kubelet):
     """By attempt, without the lines of a result; a pod that is gone is said to be, and what the kubelet cannot read."""
     driver = Driver(FLOW, name="l").create()
     driver.started("a").fail("a")
-    driver.started("a").end("a")
+    driver.tick(2).started("a").end("a")
     uid = runs.created("l")
     runs.write(uid, driver.spec, driver.events)
     first = kubelet.pod(uid, "a", 1)

@@ -16,8 +16,8 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
 INPUTS = {
     "type": "object",
-    "required": ["n"],
-    "properties": {"n": {"type": "integer"}, "tag": {"type": "string"}},
+    "required": ["count"],
+    "properties": {"count": {"type": "integer"}, "tag": {"type": "string"}},
     "additionalProperties": False,
 }
 
@@ -29,30 +29,31 @@ def test_a_workflow_of_a_file_is_submitted_once_the_cluster_has_it(cli, runs, cl
         f"namespace {runs.namespace} does not have the Workflow flow of {file}, or has another of that name"
     )
 
-    refused = cli("submit", file, "-i", "n=1")
+    refused = cli("submit", file, "-i", "count=1")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert lacking in refused.stderr
-    assert f"`kubectl apply -f {file}` or --apply puts it there; nothing was created" in refused.stderr
+    assert f"`kubectl apply -f {file}` or --apply puts it there, and nothing was created" in refused.stderr
 
-    applied = cli("submit", file, "--apply", "-i", "n=1", "-i", "tag=1.10")
+    applied = cli("submit", file, "--apply", "-i", "count=1", "-i", "tag=1.10")
     assert applied.returncode == 0, applied.stderr
     assert re.fullmatch(r"flow-[a-z]{5}\n", applied.stdout)
     assert applied.stderr.splitlines()[0] == f"applied in namespace {runs.namespace}: Workflow flow"
     created = cli.json("get", applied.stdout.strip())
-    assert created["spec"] == {"workflow": {"name": "flow"}, "inputs": {"n": 1, "tag": "1.10"}}
+    assert created["spec"] == {"workflow": {"name": "flow"}, "inputs": {"count": 1, "tag": "1.10"}}
     assert created["status"]["phase"] == "Pending"
 
     cluster.kubectl("apply", "-n", runs.namespace, "-f", str(file))
-    assert cli.json("submit", file, "named", "-i", "n=2")["metadata"]["name"] == "named"
-    taken = cli("submit", file, "named", "-i", "n=2")
+    assert cli.json("submit", file, "named", "-i", "count=2")["metadata"]["name"] == "named"
+    taken = cli("submit", file, "named", "-i", "count=2")
     assert (taken.returncode, "an execution named named exists already in namespace" in taken.stderr) == (
         2,
         True,
     )
 
     other = cli.workflow(sh("a", "echo other"), inputs=INPUTS, file="other.yaml")
-    assert f"Workflow flow of {other}" in cli("submit", other, "-i", "n=3").stderr
-    cli.ok("submit", other, "--apply", "-i", "n=3")
+    differs = 'Workflow flow is another there: spec.nodes[0].run.sh is "true"; in the file "echo other"'
+    assert differs in cli("submit", other, "-i", "count=3").stderr
+    cli.ok("submit", other, "--apply", "-i", "count=3")
     there = json.loads(cluster.kubectl("get", "workflow", "flow", "-n", runs.namespace, "-o", "json"))
     assert there["spec"]["nodes"] == [sh("a", "echo other")]
     assert len(cli.json("list")) == 3
@@ -61,7 +62,7 @@ def test_a_workflow_of_a_file_is_submitted_once_the_cluster_has_it(cli, runs, cl
 def test_an_execution_of_a_file_is_submitted(cli, runs, cluster):
     """With its own name, inputs and wishes; what it names is looked for in the namespace, which the file may say."""
     execution = manifest(
-        "WorkflowExecution", "mine", {"workflow": {"name": "flow"}, "inputs": {"n": 1}, "suspend": True}
+        "WorkflowExecution", "mine", {"workflow": {"name": "flow"}, "inputs": {"count": 1}, "suspend": True}
     )
     file = cli.write("execution.yaml", execution)
     missing = cli("submit", file)
@@ -69,10 +70,10 @@ def test_an_execution_of_a_file_is_submitted(cli, runs, cluster):
     assert "there is no Workflow 'flow'" in missing.stderr
 
     cluster.kubectl("apply", "-n", runs.namespace, "-f", str(cli.workflow(sh("a"), inputs=INPUTS)))
-    assert cli.ok("submit", file, "-i", "n=7") == "mine\n"
+    assert cli.ok("submit", file, "-i", "count=7") == "mine\n"
     assert cli.json("get", "mine")["spec"] == {
         "workflow": {"name": "flow"},
-        "inputs": {"n": 7},
+        "inputs": {"count": 7},
         "suspend": True,
     }
 
@@ -91,12 +92,12 @@ def test_an_execution_of_a_file_is_submitted(cli, runs, cluster):
 @pytest.mark.parametrize(
     "words, expected",
     [
-        (["-i", "n=many"], "inputs.n: "),
-        (["-i", "n=1", "-i", "m=2"], "m"),
-        ([], "n"),
-        (["-i", "n=1", "Not A Name"], "'Not A Name' cannot name an execution"),
-        (["-i", "n=1", "--timeout", "1s"], "expected --wait or --watch with it"),
-        (["-i", "n=1", "--wait", "--timeout", "soon"], "'soon' is no duration"),
+        (["-i", "count=many"], "inputs.count: "),
+        (["-i", "count=1", "-i", "m=2"], "m"),
+        ([], "count"),
+        (["-i", "count=1", "Not A Name"], "'Not A Name' cannot name an execution"),
+        (["-i", "count=1", "--timeout", "1s"], "expected --wait or --watch with it"),
+        (["-i", "count=1", "--wait", "--timeout", "soon"], "'soon' is no duration"),
     ],
 )
 def test_nothing_is_created_of_wrong_input(cli, runs, cluster, words, expected):

@@ -14,6 +14,7 @@ from fairlead.apps.cli.events import WHOLE
 from fairlead.apps.cli.homes import Home, Known
 from fairlead.apps.cli.sources import read_text
 from fairlead.apps.cli.terminal import say
+from fairlead.apps.views.differences import first_difference
 from fairlead.apps.views.words import count
 from fairlead.engine.derived import DERIVED, event_of, readable
 from fairlead.engine.evolve import evolve
@@ -21,9 +22,6 @@ from fairlead.model import state as states
 from fairlead.model.errors import Bug, InvalidInput, LogDamaged, NotFound, Unavailable
 from fairlead.model.events import Event, ExecutionCreated
 from fairlead.model.state import State
-
-_SHOWN = 80
-"""Characters of a value that a difference shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +129,7 @@ def _fold(state: State, event: Event) -> None:
 def _compare_checkpoint(kept: State, state: State) -> None:
     folded, recorded = states.encode(state), states.encode(kept)
     if folded != recorded:
-        place = _first_difference(msgspec.json.decode(folded), msgspec.json.decode(recorded))
+        place = first_difference(msgspec.json.decode(folded), msgspec.json.decode(recorded))
         raise _Different(f"after event {kept.seq} the fold differs from the checkpoint: {place}", kept.seq)
 
 
@@ -161,7 +159,7 @@ def _compare_log(events: Sequence[Event], home: Home) -> tuple[str, ...]:
         return ("the legal moves",)
     for event, recorded in zip(events, stored, strict=False):
         if event != recorded:
-            place = _first_difference(readable(event), readable(recorded))
+            place = first_difference(readable(event), readable(recorded))
             raise _Different(f"event {event.seq} differs from the log {home.place}: {place}", event.seq)
     if len(events) > len(stored):
         raise _Different(
@@ -202,22 +200,3 @@ def _forms(file: Path) -> Iterable[Any]:
             )
             raise InvalidInput(message) from None
     return whole if isinstance(whole, list) else [whole]
-
-
-def _first_difference(folded: Any, recorded: Any, place: str = "") -> str:
-    """Where two JSON values first differ, with both."""
-    if isinstance(folded, dict) and isinstance(recorded, dict):
-        for name in [*folded, *(key for key in recorded if key not in folded)]:
-            if folded.get(name) != recorded.get(name):
-                return _first_difference(folded.get(name), recorded.get(name), f"{place}.{name}".lstrip("."))
-        return f"{place or 'its keys'} have another order"
-    if isinstance(folded, list) and isinstance(recorded, list) and len(folded) == len(recorded):
-        for index, (one, other) in enumerate(zip(folded, recorded, strict=True)):
-            if one != other:
-                return _first_difference(one, other, f"{place}[{index}]")
-    return f"{place} is {_shown(folded)}; recorded {_shown(recorded)}"
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

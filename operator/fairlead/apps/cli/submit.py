@@ -116,15 +116,15 @@ def _demand_there(submission: Submission, home: ClusterHome, file: Path, *, appl
     from fairlead.model.errors import InvalidInput
 
     lacking = parts.missing(submission, home.reach, home.namespace)
-    named = ", ".join(f"{type(one).__name__} {one.metadata.name}" for one, _ in lacking)
     if lacking and not apply:
+        said = "; ".join(f"{one.name} {one.why}" for one in lacking)
         raise InvalidInput(
-            f"namespace {home.namespace} does not have the {named} of {file}, or has another of that name;"
-            f" `kubectl apply -f {file}` or --apply puts it there; nothing was created"
+            f"namespace {home.namespace} does not have what {file} says: {said}; `kubectl apply -f {file}` or --apply puts it"
+            " there, and nothing was created"
         )
     if lacking:
         parts.apply(lacking, home.reach, home.namespace)
-        say(f"applied in namespace {home.namespace}: {named}")
+        say(f"applied in namespace {home.namespace}: {', '.join(one.name for one in lacking)}")
 
 
 def _stay(

@@ -13,13 +13,14 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from fairlead.apps.cli.cluster.reaching import Reach, without_crds
 from fairlead.apps.cli.failures import Refused
 from fairlead.apps.cli.sources import Source, label, read_text, refuse
+from fairlead.apps.views.differences import first_difference
 from fairlead.engine.validation import Report, unsupported, validate_documents
 from fairlead.kube.client import EXECUTIONS, WORKFLOWS, AlreadyExists, Ambiguous, Resource
 from fairlead.kube.statuses import changed
@@ -48,6 +49,19 @@ class Submission:
     body: Json
     namespace: str
     needed: list[tuple[Workflow | WorkflowGuard, Json]]
+
+
+class Lacking(NamedTuple):
+    """A manifest of the text that the cluster does not have as it is written, and how it has it."""
+
+    manifest: Workflow | WorkflowGuard
+    data: Json
+    why: str
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return f"{type(self.manifest).__name__} {self.manifest.metadata.name}"
 
 
 def read_submission(file: Path, reach: Reach, asked: str | None) -> Submission:
@@ -127,28 +141,36 @@ def manifests_of(reach: Reach, namespace: str) -> list[Manifest]:
         raise without_crds(missing) from missing
 
 
-def missing(
-    submission: Submission, reach: Reach, namespace: str
-) -> list[tuple[Workflow | WorkflowGuard, Json]]:
+def missing(submission: Submission, reach: Reach, namespace: str) -> list[Lacking]:
     """What the cluster does not have, or has in another form."""
 
-    async def work() -> list[tuple[Workflow | WorkflowGuard, Json]]:
+    async def work() -> list[Lacking]:
         found = []
         for manifest, data in submission.needed:
             there = await _there(reach, manifest, namespace)
-            parsed = _parsed(there) if there is not None else None
-            if not isinstance(parsed, type(manifest)) or plain(parsed.spec) != plain(manifest.spec):
-                found.append((manifest, data))
+            why = "is not there" if there is None else _difference(manifest, _parsed(there))
+            if why:
+                found.append(Lacking(manifest, data, why))
         return found
 
     return reach.run(work())
 
 
-def apply(needed: list[tuple[Workflow | WorkflowGuard, Json]], reach: Reach, namespace: str) -> None:
+def _difference(manifest: Workflow | WorkflowGuard, there: Manifest | None) -> str:
+    """How the one of the cluster is another; empty if it is the same."""
+    if not isinstance(there, type(manifest)):
+        return "is there, and cannot be read"
+    ours, theirs = plain(manifest.spec), plain(there.spec)
+    if ours == theirs:
+        return ""
+    return f"is another there: {first_difference(theirs, ours, 'spec', 'in the file')}"
+
+
+def apply(lacking: list[Lacking], reach: Reach, namespace: str) -> None:
     """Create manifests, or change those that are there to what is written; nothing but the spec is touched."""
 
     async def work() -> None:
-        for manifest, data in needed:
+        for manifest, data, _ in lacking:
             resource = _KINDS[type(manifest)]
             there = await _there(reach, manifest, namespace)
             if there is None:
