@@ -63,7 +63,9 @@ def test_a_workflow_with_several_mistakes(served: Site):
             {"name": "d", "log": {"message": "${nodes.c.outputs.n}"}},
         ],
     )
-    _invalid(served, "wrong", "spec.nodes[0].set.x", "nobody", "spec.nodes[2].if", "spec.nodes[3]", "4 errors")
+    _invalid(
+        served, "wrong", "spec.nodes[0].set.x", "nobody", "spec.nodes[2].if", "spec.nodes[3]", "4 errors"
+    )
     served.execution("of-wrong", "wrong")
     conditions = _waits(served, "of-wrong", "WorkflowInvalid", "nobody")
     assert conditions["Stalled"]["status"] == "True"
@@ -73,7 +75,11 @@ def test_a_workflow_with_several_mistakes(served: Site):
 
 def test_a_pod_section_outside_the_list(served: Site):
     """hostNetwork, a volume or a security context are refused by name, in bodies too, where the API server sees nothing."""
-    for field, value in (("hostNetwork", True), ("volumes", [{"name": "x"}]), ("securityContext", {"runAsUser": 0})):
+    for field, value in (
+        ("hostNetwork", True),
+        ("volumes", [{"name": "x"}]),
+        ("securityContext", {"runAsUser": 0}),
+    ):
         inner = {"name": "x", "run": {"sh": "true", "pod": {field: value}}}
         body = {"forEach": {"items": [1], "nodes": [inner]}}
         manifest = {
@@ -83,7 +89,12 @@ def test_a_pod_section_outside_the_list(served: Site):
             "spec": {"nodes": [{"name": "each", **body}, inner | {"name": "y"}]},
         }
         served.kubectl("apply", "--validate=false", "-f", "-", text=json.dumps(manifest))
-        _invalid(served, f"wide-{field.lower()}", f"spec.nodes[0].forEach.nodes[0].run.pod.{field}", f"spec.nodes[1].run.pod.{field}")
+        _invalid(
+            served,
+            f"wide-{field.lower()}",
+            f"spec.nodes[0].forEach.nodes[0].run.pod.{field}",
+            f"spec.nodes[1].run.pod.{field}",
+        )
     served.execution("wide-1", "wide-hostnetwork")
     _waits(served, "wide-1", "WorkflowInvalid", "hostNetwork")
     assert served.pods("wide-1") == []
@@ -160,11 +171,16 @@ def test_a_crowd_with_one_poisoned(cluster, site: Site, tmp_path):
         operator.until_leading()
 
         def phases() -> dict[str, str]:
-            return {one["metadata"]["name"]: one.get("status", {}).get("phase", "") for one in site.objects("wfe")}
+            return {
+                one["metadata"]["name"]: one.get("status", {}).get("phase", "") for one in site.objects("wfe")
+            }
 
         until(lambda: list(phases().values()).count("Succeeded") == CROWD - 1, "all others have ended", 120)
         status = site.until("run-7", lambda found: found.get("conditions"), "it says why")
-        assert (status["conditions"][0]["reason"], status["conditions"][2]["status"]) == ("LogDamaged", "True")
+        assert (status["conditions"][0]["reason"], status["conditions"][2]["status"]) == (
+            "LogDamaged",
+            "True",
+        )
         assert site.pods("run-7") == []
         site.kubectl("delete", "wfe", "run-7", "--timeout=30s")
     finally:

@@ -43,7 +43,9 @@ def test_a_child_gives_its_outputs_and_one_runs_inline(served: Site):
     for child in children:
         assert served.ended(child["metadata"]["name"], "Succeeded")["outputs"] == {"n": 42}
     assert len(served.pods("caller-1")) == 1
-    until(lambda: not any(one["metadata"].get("finalizers") for one in _children(served, "caller-1")), "let go")
+    until(
+        lambda: not any(one["metadata"].get("finalizers") for one in _children(served, "caller-1")), "let go"
+    )
 
 
 def test_the_failure_of_a_child(served: Site):
@@ -76,7 +78,10 @@ def test_suspend_and_resume_are_carried_down(served: Site):
     held = served.until(
         child, lambda status: status["phase"] == "Suspended" and status["progress"]["done"] == 1, "it holds still"
     )  # fmt: skip
-    assert [(wait["kind"], wait.get("node")) for wait in held["waitingFor"]] == [("suspend", None), ("suspend", "two")]
+    assert [(wait["kind"], wait.get("node")) for wait in held["waitingFor"]] == [
+        ("suspend", None),
+        ("suspend", "two"),
+    ]
     assert served.status("holder-1")["phase"] == "Suspended"
     served.patch("holder-1", {"suspend": False})
     served.ended("holder-1", "Succeeded")

@@ -10,7 +10,6 @@ from tests.support.operators import Operator, Site, pod_node
 from tests.support.waiting import until
 
 
-
 @pytest.fixture(scope="module")
 def long_ones(served: Site) -> Site:
     """A namespace with a workflow whose pod runs for ever, and a parent of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from tests.support.operators import Site, pod_node
 
@@ -15,8 +16,13 @@ def _ran(site: Site, name: str, kind: str = "NodeCompleted") -> list[str]:
     return [event["node"] for event in site.log(name) if event["type"] == kind]
 
 
+def _branch(side: str) -> dict[str, Any]:
+    node = pod_node(side[0], outputs={"side": side})
+    return {"name": side, "nodes": [node], "outputs": {"side": f"${{nodes.{side[0]}.outputs.side}}"}}
+
+
 def test_the_kinds_of_the_engine(served: Site):
-    """set, log, if, switch, while, forEach, parallel, wait, a loopback, computed and finish, in one run with pods in the bodies."""
+    """set, log, if, switch, while, forEach, parallel, wait, a loopback, computed and finish in one run."""
     served.workflow(
         "kinds",
         [
@@ -34,7 +40,10 @@ def test_the_kinds_of_the_engine(served: Site):
                 "after": ["colour.red"],
                 "while": {
                     "condition": "vars.n < 4",
-                    "nodes": [pod_node("work"), {"name": "up", "set": {"n": "${vars.n + 1}"}, "after": ["work"]}],
+                    "nodes": [
+                        pod_node("work"),
+                        {"name": "up", "set": {"n": "${vars.n + 1}"}, "after": ["work"]},
+                    ],
                 },
             },
             {
@@ -52,8 +61,8 @@ def test_the_kinds_of_the_engine(served: Site):
                 "after": ["each"],
                 "parallel": {
                     "branches": [
-                        {"name": "left", "nodes": [pod_node("l", outputs={"side": "left"})], "outputs": {"side": "${nodes.l.outputs.side}"}},
-                        {"name": "right", "nodes": [pod_node("r", outputs={"side": "right"})], "outputs": {"side": "${nodes.r.outputs.side}"}},
+                        _branch("left"),
+                        _branch("right"),
                     ]
                 },
             },
@@ -73,7 +82,7 @@ def test_the_kinds_of_the_engine(served: Site):
             "passes": "${nodes.loop.outputs.iterations}",
             "turns": "${vars.turns}",
         },
-    )  # fmt: skip
+    )
     served.execution("kinds-1", "kinds", inputs={"colour": "red", "items": ["a", "b", "c"]})
     status = served.ended("kinds-1", "Succeeded")
 
@@ -100,7 +109,13 @@ def test_the_kinds_that_run_in_a_pod(served: Site):
             {"name": "py", "run": {"python": "outputs['x'] = inputs['a']"}, "with": {"a": "${inputs.a}"}},
             {
                 "name": "own",
-                "run": {"image": "acme/sum:1", "command": ["sum"], "args": ["${string(inputs.a)}"], "env": {"A": "${inputs.a}"}, "pod": said},
+                "run": {
+                    "image": "acme/sum:1",
+                    "command": ["sum"],
+                    "args": ["${string(inputs.a)}"],
+                    "env": {"A": "${inputs.a}"},
+                    "pod": said,
+                },
             },
             {"name": "web", "http": {"url": "https://example.invalid/${inputs.a}"}},
             {"name": "tell", "notify": {"secret": "target", "body": "it is ${inputs.a}"}},
@@ -113,7 +128,7 @@ def test_the_kinds_that_run_in_a_pod(served: Site):
             },
         ],
         outputs={"sum": "${nodes.own.outputs.sum}"},
-    )  # fmt: skip
+    )
     served.execution("pods-1", "pods", inputs={"a": 5})
     assert served.ended("pods-1", "Succeeded")["outputs"] == {"sum": 5}
 
@@ -130,7 +145,7 @@ def test_the_kinds_that_run_in_a_pod(served: Site):
 
 
 def test_policies_of_a_failing_node(served: Site):
-    """retry with backoff, then the fallback; a handled failure; onError; `finally` sees how the rest ended."""
+    """Retry with backoff, then the fallback; a handled failure; onError; `finally` sees how the rest ended."""
     retry = {"maxAttempts": 2, "backoff": "fixed", "initialDelay": "100ms"}
     served.workflow(
         "ladder",
@@ -143,7 +158,12 @@ def test_policies_of_a_failing_node(served: Site):
             {"name": "last", "log": {"message": "on we go"}, "after": ["shrug"]},
         ],
         outputs={"by": "${nodes.shaky.outputs.by}"},
-        **{"finally": [{"name": "bye", "log": {"message": "it ${execution.phase}"}}, pod_node("sweep", "bye")]},
+        **{
+            "finally": [
+                {"name": "bye", "log": {"message": "it ${execution.phase}"}},
+                pod_node("sweep", "bye"),
+            ]
+        },
     )
     served.execution("ladder-1", "ladder")
     status = served.ended("ladder-1", "Succeeded")

@@ -173,7 +173,14 @@ class Site:
 
     def play(self, pod: dict[str, Any], state: dict[str, Any], phase: str) -> None:
         """Be the kubelet of a pod that KWOK does not play: the state of its container, and its phase."""
-        container = {"name": "node", "image": "x", "ready": False, "restartCount": 0, "imageID": "", "state": state}
+        container = {
+            "name": "node",
+            "image": "x",
+            "ready": False,
+            "restartCount": 0,
+            "imageID": "",
+            "state": state,
+        }
         patch = {"status": {"phase": phase, "containerStatuses": [container]}}
         words = ("--subresource=status", "--type=merge", "-p", json.dumps(patch))
         self.kubectl("patch", "pod", pod["metadata"]["name"], *words)
