@@ -162,6 +162,35 @@ class Site:
         uid = self.object("wfe", name)["metadata"]["uid"]
         return self.objects("pods", f"fairlead.dev/execution-uid={uid}")
 
+    def pod(self, name: str, node: str, attempt: int = 1) -> dict[str, Any]:
+        """The pod of an attempt of a node, once it is there."""
+
+        def found() -> list[dict[str, Any]]:
+            wanted = {"fairlead.dev/node": node, "fairlead.dev/attempt": str(attempt)}
+            return [pod for pod in self.pods(name) if wanted.items() <= pod["metadata"]["labels"].items()]
+
+        return until(found, f"attempt {attempt} of {node} has a pod", PATIENCE)[-1]
+
+    def play(self, pod: dict[str, Any], state: dict[str, Any], phase: str) -> None:
+        """Be the kubelet of a pod that KWOK does not play: the state of its container, and its phase."""
+        container = {
+            "name": "node",
+            "image": "x",
+            "ready": False,
+            "restartCount": 0,
+            "imageID": "",
+            "state": state,
+        }
+        patch = {"status": {"phase": phase, "containerStatuses": [container]}}
+        words = ("--subresource=status", "--type=merge", "-p", json.dumps(patch))
+        self.kubectl("patch", "pod", pod["metadata"]["name"], *words)
+
+    def end_pod(self, pod: dict[str, Any], **result: Any) -> None:
+        """Have a pod end with a result of the runner: `outputs` or `error`."""
+        code = 1 if "error" in result else 0
+        ended = {"exitCode": code, "reason": "Error" if code else "Completed", "message": json.dumps(result)}
+        self.play(pod, {"terminated": ended}, "Failed" if code else "Succeeded")
+
     def log(self, name: str) -> list[dict[str, Any]]:
         """The events in the open tail of an execution's head."""
         uid = self.object("wfe", name)["metadata"]["uid"]

@@ -42,7 +42,7 @@ from fairlead.kube.names import Place
 from fairlead.kube.notices import log_frozen, notes_of
 from fairlead.kube.pods.manifests import pod_name
 from fairlead.model import reasons
-from fairlead.model.commands import Tick, Wish
+from fairlead.model.commands import ChildLost, Tick, Wish
 from fairlead.model.effects import StopAttempt
 from fairlead.model.errors import FairleadError, LogDamaged, Unavailable
 from fairlead.model.events import Event
@@ -202,6 +202,7 @@ async def _looked_after(term: Term, run: Run) -> bool:
         run.deleted = run.deleted or run.execution is None or run.execution.deleting
     if run.deleted:
         await clear(term, run.place)
+        _lose(term, run)
         return True
     assert run.execution is not None
     place = run.execution.place
@@ -220,6 +221,13 @@ async def _looked_after(term: Term, run: Run) -> bool:
             actor = await _begun(term, run, journal)
     state = await actor.run(lambda state: run.is_over(state, actor))
     return await _let_go(term, run, actor.graph, state)
+
+
+def _lose(term: Term, run: Run) -> None:
+    """A deleted execution that somebody waits for is lost to its parent; one that has told its end already is not missed."""
+    parent = parent_of(run.execution.metadata) if run.execution is not None else None
+    if parent is not None and parent.wait:
+        term.tell(parent.uid, ChildLost(node=parent.node, child=run.place.name, uid=run.place.uid))
 
 
 def _actor(term: Term, run: Run, journal: Journal, graph: Graph) -> Actor:
