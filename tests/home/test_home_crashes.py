@@ -6,11 +6,12 @@ import random
 import signal
 from pathlib import Path
 
+import pytest
 from tests.support.operators import PATIENCE, Operator, Site, pod_node
 from tests.support.recorded import PodRecord, check_run, recording
 from tests.support.waiting import until
 
-KILLS = 7
+KILLS = 5
 SEED = 20251
 RUNS = {"line": 2, "fan": 1, "rounds": 1, "stubborn": 1, "parent": 2}
 """How many executions of each Workflow."""
@@ -61,6 +62,7 @@ def _mow(operator: Operator, record: PodRecord, dice: random.Random) -> None:
         operator.start()
 
 
+@pytest.mark.timeout(300, func_only=True)
 def test_an_operator_that_is_killed_again_and_again_loses_nothing(site: Site, tmp_path: Path):
     """Chains, a fan-out, loops, retries and children end as without crashes: one pod per delivery, each end counted once."""
     operator = Operator(site.kubeconfig, site.namespace, tmp_path / "operator.log", identity="one")
@@ -86,6 +88,7 @@ def test_an_operator_that_is_killed_again_and_again_loses_nothing(site: Site, tm
     assert len([uid for uids in record.uids().values() for uid in uids]) == PODS
 
 
+@pytest.mark.timeout(120, func_only=True)
 def test_an_operator_that_is_ended_gives_its_lease_back(site: Site, tmp_path: Path):
     """After SIGTERM it exits with 0; another one leads at once, without waiting for the Lease to run out, and goes on."""
     first = Operator(site.kubeconfig, site.namespace, tmp_path / "first.log", identity="first")

@@ -21,13 +21,14 @@ from fairlead.kube.blobs import KubernetesBlobs, PinnedDefinitions
 from fairlead.kube.caches import KubernetesCache
 from fairlead.kube.checkpoints import KubernetesCheckpoints
 from fairlead.kube.children import KubernetesChildren
-from fairlead.kube.client import Client
+from fairlead.kube.client import Client, Expired
 from fairlead.kube.executions import Execution
 from fairlead.kube.home.guarding import Guard
 from fairlead.kube.home.pods import PodIndex
 from fairlead.kube.home.shelf import GraphShelf
 from fairlead.kube.home.showing import StatusQueue
 from fairlead.kube.home.tending import Run, tend
+from fairlead.kube.fence import NotLeader
 from fairlead.kube.lease import Leadership
 from fairlead.kube.log import KubernetesLog
 from fairlead.kube.log.finding import heads
@@ -52,6 +53,8 @@ AT_ONCE = 32
 """Executions that are begun or taken up at once; the others wait their turn."""
 TOLD_AGAIN = 0.5
 """Seconds between two looks whether a parent has taken in the end of a child."""
+SURVEYED_AGAIN = 2.0
+"""Seconds until a survey that was cut short is made again, at most."""
 AUDIT = 300.0
 """Seconds between two looks at everything there is, on average."""
 
@@ -229,6 +232,18 @@ class Term:
             self.seen(again)
 
     async def _take_over(self) -> None:
+        """Survey what there is until it was seen whole: an outage at this moment ends no term. Raises NotLeader."""
+        while True:
+            try:
+                await self._survey()
+                return
+            except NotLeader:
+                raise
+            except (Unavailable, Expired) as error:
+                _log.warning("what there is could not be listed; once more", reason=str(error))
+            await asyncio.sleep(SURVEYED_AGAIN * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
+
+    async def _survey(self) -> None:
         """All live runs: found by their heads, taken up at once."""
         highest, found = 0, []
         async for head in heads(self.client, self._namespace, self._shards):
