@@ -20,14 +20,19 @@ PODS = 2 * 4 + 7 + (2 + 3) + 3 + 2 * (1 + 2)
 
 
 def _workflows(site: Site) -> None:
-    site.workflow("line", [pod_node("a"), pod_node("b", "a", runs="1s"), pod_node("c", "b"), pod_node("d", "c")])
+    site.workflow(
+        "line", [pod_node("a"), pod_node("b", "a", runs="1s"), pod_node("c", "b"), pod_node("d", "c")]
+    )
     fan = [pod_node(f"f{number}", "first", runs=f"{number * 300}ms") for number in range(1, 6)]
     last = pod_node("last", *(node["name"] for node in fan), outputs={"n": 7})
     site.workflow("fan", [pod_node("first"), *fan, last], outputs={"n": "${nodes.last.outputs.n}"})
     site.workflow(
         "rounds",
         [
-            {"name": "turns", "while": {"condition": "pass.index < 2", "nodes": [pod_node("turn", runs="500ms")]}},
+            {
+                "name": "turns",
+                "while": {"condition": "pass.index < 2", "nodes": [pod_node("turn", runs="500ms")]},
+            },
             {
                 "name": "items",
                 "after": ["turns"],
@@ -38,8 +43,11 @@ def _workflows(site: Site) -> None:
     retry = {"maxAttempts": 3, "initialDelay": "500ms", "jitter": 0}
     error = {"reason": "NonZeroExit", "message": "again", "exitCode": 1}
     site.workflow("stubborn", [pod_node("never", error=error, retry=retry, onError="continue")])
-    site.workflow("child", [pod_node("one", runs="500ms"), pod_node("two", "one", outputs={"x": 5})],
-                  outputs={"x": "${nodes.two.outputs.x}"})
+    site.workflow(
+        "child",
+        [pod_node("one", runs="500ms"), pod_node("two", "one", outputs={"x": 5})],
+        outputs={"x": "${nodes.two.outputs.x}"},
+    )
     site.workflow(
         "parent",
         [{"name": "calls", "workflow": {"name": "child"}}, pod_node("after", "calls")],

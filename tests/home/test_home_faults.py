@@ -1,4 +1,4 @@
-"""The home with a bad way to the API server: requests get lost, answers get lost, connections are cut, the process dies at any write."""
+"""The home on a bad way to the API server: requests and answers get lost, connections are cut, the process dies at any write."""
 
 from __future__ import annotations
 
@@ -62,12 +62,18 @@ class Way(FaultyClient):
             raise
 
 
-async def _one_life(client: Client, namespace: str, died: asyncio.Event, over: Callable[[], Awaitable[Any]]) -> None:
+async def _one_life(
+    client: Client, namespace: str, died: asyncio.Event, over: Callable[[], Awaitable[Any]]
+) -> None:
     """A home, until its process dies or everything is over."""
     leadership = Leadership(client, namespace, "fairlead", "one", exclusive=True)
     settings = PodSettings(runner_image="runner:test")
     home = KubernetesHome(client, leadership, SystemClock(), settings, namespace=namespace)
-    work = {asyncio.ensure_future(home.run()), asyncio.ensure_future(died.wait()), asyncio.ensure_future(over())}
+    work = {
+        asyncio.ensure_future(home.run()),
+        asyncio.ensure_future(died.wait()),
+        asyncio.ensure_future(over()),
+    }
     done, rest = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
     for task in rest:
         task.cancel()
@@ -94,7 +100,9 @@ def _some_runs(site: Site) -> None:
     site.workflow("fan", [pod_node("first"), *fan, last], outputs={"n": "${nodes.last.outputs.n}"})
     items = {"items": [1, 2, 3], "maxParallel": 2, "nodes": [pod_node("item")]}
     turns = {"condition": "pass.index < 2", "nodes": [pod_node("turn", runs="300ms")]}
-    site.workflow("rounds", [{"name": "turns", "while": turns}, {"name": "items", "after": ["turns"], "forEach": items}])
+    site.workflow(
+        "rounds", [{"name": "turns", "while": turns}, {"name": "items", "after": ["turns"], "forEach": items}]
+    )
     retry = {"maxAttempts": 3, "initialDelay": "300ms", "jitter": 0}
     error = {"reason": "NonZeroExit", "message": "again", "exitCode": 1}
     site.workflow("stubborn", [pod_node("never", error=error, retry=retry, onError="continue")])
@@ -120,8 +128,12 @@ def _check(site: Site, record: Any) -> None:
 
 
 @patient
-@pytest.mark.parametrize(("faults", "deaths"), [(0.2, 0.0), (0.0, 0.06), (0.08, 0.04)], ids=["lost", "deaths", "both"])
-def test_requests_that_get_lost_and_deaths_change_nothing(site: Site, tmp_path: Path, faults: float, deaths: float):
+@pytest.mark.parametrize(
+    ("faults", "deaths"), [(0.2, 0.0), (0.0, 0.06), (0.08, 0.04)], ids=["lost", "deaths", "both"]
+)
+def test_requests_that_get_lost_and_deaths_change_nothing(
+    site: Site, tmp_path: Path, faults: float, deaths: float
+):
     """Whatever request or answer is lost, and at whatever write the process dies: the same end as without faults."""
     _some_runs(site)
     dice = random.Random(f"{faults}/{deaths}")
@@ -131,7 +143,9 @@ def test_requests_that_get_lost_and_deaths_change_nothing(site: Site, tmp_path: 
         nonlocal lives, met
         over = asyncio.ensure_future(_all_over(site))
         while not over.done():
-            async with Way(from_kubeconfig(site.kubeconfig), dice=dice, faults=faults, deaths=deaths) as client:
+            async with Way(
+                from_kubeconfig(site.kubeconfig), dice=dice, faults=faults, deaths=deaths
+            ) as client:
                 await _one_life(client, site.namespace, client.died, lambda: asyncio.shield(over))
             lives, met = lives + 1, met + client.met
         over.result()

@@ -98,8 +98,6 @@ def _check_record(uid: str, name: str, events: list[Event], record: PodRecord) -
     seen = {identity: uids for identity, uids in record.uids().items() if identity.startswith(f"{uid}/")}
     assert all(len(uids) == 1 for uids in seen.values()), f"a delivery of {name} had several pods: {seen}"
     ran = {
-        f"{uid}/{one.node}/{one.attempt}/{one.delivery}"
-        for one in events
-        if isinstance(one, e.NodeScheduled)
+        f"{uid}/{one.node}/{one.attempt}/{one.delivery}" for one in events if isinstance(one, e.NodeScheduled)
     }
     assert set(seen) == ran, f"pods and deliveries of {name} differ: {sorted(set(seen) ^ ran)}"
