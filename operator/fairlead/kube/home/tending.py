@@ -256,6 +256,7 @@ async def _take_up(term: Term, run: Run, actor: Actor) -> None:
     """Ask again for all that was asked for, hear what has come of it, and what is wished for now."""
     run.hears(actor)
     uid = run.place.uid
+    _settle(term, run, actor.state)  # an append that had no answer may have been made
     pods = term.pods.of(uid)
     for effect in outstanding(actor.graph, actor.state):
         if isinstance(effect, StopAttempt):
@@ -273,6 +274,12 @@ async def _take_up(term: Term, run: Run, actor: Actor) -> None:
 def _heard(term: Term, run: Run, events: list[Event], state: State) -> None:
     """After each commit: what has ended is let go, and what a person would want to know is said."""
     run.shown, run.tries = None, 0
+    _settle(term, run, state)
+    term.notices.notice(run.place, notes_of(events, state))
+
+
+def _settle(term: Term, run: Run, state: State) -> None:
+    """Let go of the deliveries whose end is in the log."""
 
     def wanted(node: str, attempt: int, delivery: int) -> bool:
         key = key_of(node)
@@ -282,7 +289,6 @@ def _heard(term: Term, run: Run, events: list[Event], state: State) -> None:
         return (instance.attempt, instance.delivery) == (attempt, delivery)
 
     term.runner.settled(run.place.uid, wanted)
-    term.notices.notice(run.place, notes_of(events, state))
 
 
 async def _let_go(term: Term, run: Run, state: State) -> bool:
