@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator
 
 import pytest
-from tests.cluster.clusters import Cluster
+from tests.cluster.clusters import FREE, Cluster
 from tests.support.operators import Operator, Site
 
 
@@ -14,7 +15,10 @@ from tests.support.operators import Operator, Site
 def served(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A namespace that one operator serves for all tests of a module."""
     name = f"served-{secrets.token_hex(5)}"
-    cluster.kubectl("create", "namespace", name)
+    about = {"name": name, "labels": FREE}
+    cluster.kubectl(
+        "create", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": about})
+    )
     operator = Operator(cluster.kubeconfig, name, tmp_path_factory.mktemp("operator") / "operator.log")
     operator.start()
     try:
