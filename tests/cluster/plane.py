@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from ssl import create_default_context
-from typing import Self
+from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -108,6 +108,18 @@ class ControlPlane:
         file = self.folder / f"kubeconfig-{user}"
         self._write_kubeconfig(user, file)
         return file
+
+    def compact(self) -> None:
+        """Make etcd forget everything but the present."""
+
+        def ask(path: str, body: dict[str, object]) -> dict[str, Any]:
+            request = urllib.request.Request(f"{self.etcd_address}/v3/kv/{path}", json.dumps(body).encode())
+            with urllib.request.urlopen(request, timeout=10) as reply:
+                answer: dict[str, Any] = json.load(reply)
+            return answer
+
+        revision = ask("range", {"key": "AA=="})["header"]["revision"]
+        ask("compaction", {"revision": revision, "physical": True})
 
     # --- how it is set up ---
 

@@ -14,7 +14,7 @@ from tests.support.kube_home import Reign
 from tests.support.waiting import until_async
 
 from fairlead.kube import names
-from fairlead.kube.client import EXECUTIONS, PODS, Client, from_kubeconfig
+from fairlead.kube.client import EXECUTIONS, PODS, Ambiguous, Client, from_kubeconfig
 from fairlead.kube.client.replies import metadata_of
 from fairlead.kube.names import Place
 from fairlead.kube.places import Places
@@ -28,10 +28,22 @@ from fairlead.model.errors import NotFound
 _pod = msgspec.json.Decoder(Pod)
 
 
+class Forgetful(Client):
+    """A client whose next so many reads get no answer."""
+
+    reads_that_fail = 0
+
+    async def get(self, *words: Any, **more: Any) -> bytes:
+        if self.reads_that_fail:
+            self.reads_that_fail -= 1
+            raise Ambiguous("the answer was lost")
+        return await super().get(*words, **more)
+
+
 class Scene:
     """One execution, a runner for it, and what the runner reports."""
 
-    def __init__(self, client: Client, namespace: str, reign: Reign) -> None:
+    def __init__(self, client: Forgetful, namespace: str, reign: Reign) -> None:
         self.client, self.namespace = client, namespace
         self.places = Places()
         self.reign = reign
@@ -118,7 +130,7 @@ def play(cluster: Cluster, namespace: str) -> Callable[[Play], None]:
 
     def run(scene: Play) -> None:
         async def inside() -> None:
-            async with Client(from_kubeconfig(cluster.kubeconfig)) as client:
+            async with Forgetful(from_kubeconfig(cluster.kubeconfig)) as client:
                 made = Scene(client, namespace, Reign())
                 await made.execution()
                 async with made.runner:
@@ -236,6 +248,47 @@ def test_a_running_delivery_whose_pod_is_gone_is_lost(play: Callable[[Play], Non
 
         assert isinstance(lost, c.AttemptLost)
         assert "PodDeleted" == lost.reason
+
+    play(scene)
+
+
+def test_a_pod_that_cannot_be_read_is_not_created_again(play: Callable[[Play], None]):
+    """It vanished, and the first look at it got no answer: the next look says that it is lost, and there is no second pod."""
+
+    async def scene(made: Scene) -> None:
+        effect = made.effect()
+        made.runner.start(made.uid, effect)
+        pod = await made.pod(effect)
+        assert made.runner.seen(pod)
+        await made.client.patch(PODS, made.namespace, pod.metadata.name, {"metadata": {"finalizers": None}})
+        await made.client.delete(PODS, made.namespace, pod.metadata.name, seconds=30)
+        await made.gone(effect)
+        made.client.reads_that_fail = 1
+        made.runner.vanished(pod)
+        lost = await made.heard()
+
+        assert isinstance(lost, c.AttemptLost)
+        assert 0 == made.client.reads_that_fail
+        assert await made.found(effect) is None
+
+    play(scene)
+
+
+def test_labels_that_hide_a_pod_from_the_watch_are_set_right(play: Callable[[Play], None]):
+    """Somebody marks a pod that runs as done: it has not ended, and is marked as it was."""
+
+    async def scene(made: Scene) -> None:
+        effect = made.effect()
+        made.runner.start(made.uid, effect)
+        pod = await made.pod(effect)
+        assert made.runner.seen(pod)
+        labels = {"metadata": {"labels": {names.DONE: "true", names.MANAGED: None}}}
+        await made.client.patch(PODS, made.namespace, pod.metadata.name, labels)
+        made.runner.vanished(pod)
+        again = await made.until(effect, lambda pod: pod.is_watched)
+
+        assert again.metadata.uid == pod.metadata.uid
+        assert made.reports.empty()
 
     play(scene)
 

@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import secrets
-import urllib.request
 from collections.abc import AsyncIterator
 
 import pytest
@@ -215,7 +213,7 @@ def test_what_vanished_while_nobody_watched_is_told_by_the_list(run, plane, tmp_
                 plane.processes["kube-apiserver"].kill()  # empties the watch cache, which would remember
                 plane.processes["kube-apiserver"].start()
                 await asyncio.to_thread(plane.wait_until_ready)
-                await asyncio.to_thread(_compact, plane)
+                await asyncio.to_thread(plane.compact)
                 gate.open()
                 await seen.until(("gone", "goes"), ("appeared", "new"))
                 return watch.lists, {view.metadata.name for view in watch.all()}
@@ -328,16 +326,3 @@ def _labelled(name):
     body = config_map(name)
     body["metadata"]["labels"] = {names.MANAGED: "true"}
     return body
-
-
-def _compact(plane):
-    """Make etcd forget everything but the present."""
-    address = plane.etcd_address
-
-    def ask(path, body):
-        request = urllib.request.Request(f"{address}/v3/kv/{path}", json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=10) as reply:
-            return json.load(reply)
-
-    revision = ask("range", {"key": "AA=="})["header"]["revision"]
-    ask("compaction", {"revision": revision, "physical": True})

@@ -18,6 +18,7 @@ from tests.support.waiting import until
 
 PATIENCE = 90.0
 """Seconds: several suites share the machine."""
+LEADING = "all live executions are in hand"
 ENDED = ("Succeeded", "Failed", "Cancelled")
 COMMAND = "import sys; from fairlead.apps.cli import main; sys.exit(main())"
 
@@ -36,9 +37,11 @@ class Operator:
             *(*own, *words),
         ]
         self.process: subprocess.Popen[bytes] | None = None
+        self._led = 0
 
     def start(self) -> None:
         """Have it running; whether it leads is another matter."""
+        self._led = self.said(LEADING)
         path = os.pathsep.join(str(ROOT / part) for part in ("operator", "runner_image"))
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -79,11 +82,15 @@ class Operator:
     def until_leading(self, times: int = 1) -> None:
         """Wait until it has all live executions in hand, for the n-th time."""
         until(
-            lambda: self.said("all live executions are in hand") >= times or self._has_ended(),
+            lambda: self.said(LEADING) >= times or self._has_ended(),
             f"the operator leads:\n{self.log.read_text(encoding='utf-8')[-3000:]}",
             PATIENCE,
         )
         assert not self._has_ended(), self.log.read_text(encoding="utf-8")[-3000:]
+
+    def until_leading_again(self) -> None:
+        """Wait until the process that was started last has all live executions in hand."""
+        self.until_leading(self._led + 1)
 
     def _has_ended(self) -> bool:
         assert self.process is not None

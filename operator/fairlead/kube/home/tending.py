@@ -72,6 +72,7 @@ class Run:
         self.task: asyncio.Task[None] | None = None
         self.deleted = execution is not None and execution.deleting
         self.shown: tuple[str, str] | None = None  # the trouble that the status tells of
+        self.tries = 0  # how often it went wrong since something was last committed
         self._told: tuple[int, Wish | None] = (0, None)  # what the actor has heard, and of which generation
         self._news = asyncio.Event()
         self._doubt: FairleadError | None = None
@@ -161,7 +162,6 @@ class Run:
 async def tend(term: Term, run: Run) -> Execution | None:
     """Look after an execution until nothing is left to do; what it is now if it has changed since. Raises NotLeader."""
     term.places.tell(run.place.uid, run.place)
-    tries = 0
     while True:
         pause = LATER
         try:
@@ -180,14 +180,14 @@ async def tend(term: Term, run: Run) -> Execution | None:
             if _show(term, run, Waiting(reason, str(damage), kind="log")):
                 term.notices.notice(run.place, [log_frozen(str(damage))])
         except Unavailable as error:
-            pause = min(LATER, SOON * 2**tries) * uniform(0.5, 1.0)  # noqa: S311 - spreads load
+            pause = min(LATER, SOON * 2**run.tries) * uniform(0.5, 1.0)  # noqa: S311 - spreads load
             reason = reasons.FORBIDDEN if isinstance(error, Forbidden) else reasons.CLUSTER_UNAVAILABLE
             _show(term, run, Waiting(reason, str(error), stalled=False))
         except Exception as error:  # noqa: BLE001 - one poisoned execution never stops the others
-            pause = min(AT_MOST, SOON * 2**tries) * uniform(0.5, 1.0)  # noqa: S311
+            pause = min(AT_MOST, SOON * 2**run.tries) * uniform(0.5, 1.0)  # noqa: S311
             _log.exception("an execution met an error of ours", execution=run.place.name, uid=run.place.uid)
             _show(term, run, Waiting(reasons.INTERNAL_ERROR, f"{type(error).__name__}: {error}"))
-        tries = min(tries + 1, 10)
+        run.tries = min(run.tries + 1, 10)
         run.hears(None)  # the next go begins with what the log says
         await run.news(pause)
     _forget(term, run)
@@ -264,6 +264,7 @@ async def _take_up(term: Term, run: Run, actor: Actor) -> None:
     """Ask again for all that was asked for, hear what has come of it, and what is wished for now."""
     run.hears(actor)
     uid = run.place.uid
+    _settle(term, run, actor.state)  # an append that had no answer may have been made
     pods = term.pods.of(uid)
     for effect in outstanding(actor.graph, actor.state):
         if isinstance(effect, StopAttempt):
@@ -280,7 +281,13 @@ async def _take_up(term: Term, run: Run, actor: Actor) -> None:
 
 def _heard(term: Term, run: Run, events: list[Event], state: State) -> None:
     """After each commit: what has ended is let go, and what a person would want to know is said."""
-    run.shown = None
+    run.shown, run.tries = None, 0
+    _settle(term, run, state)
+    term.notices.notice(run.place, notes_of(events, state))
+
+
+def _settle(term: Term, run: Run, state: State) -> None:
+    """Let go of the deliveries whose end is in the log."""
 
     def wanted(node: str, attempt: int, delivery: int) -> bool:
         key = key_of(node)
@@ -290,7 +297,6 @@ def _heard(term: Term, run: Run, events: list[Event], state: State) -> None:
         return (instance.attempt, instance.delivery) == (attempt, delivery)
 
     term.runner.settled(run.place.uid, wanted)
-    term.notices.notice(run.place, notes_of(events, state))
 
 
 async def _let_go(term: Term, run: Run, graph: Graph, state: State) -> bool:

@@ -22,7 +22,7 @@ from fairlead.kube.caches import KubernetesCache
 from fairlead.kube.caches import sweep as sweep_caches
 from fairlead.kube.checkpoints import KubernetesCheckpoints
 from fairlead.kube.children import KubernetesChildren
-from fairlead.kube.client import Client
+from fairlead.kube.client import Client, Expired
 from fairlead.kube.executions import Execution
 from fairlead.kube.fence import NotLeader
 from fairlead.kube.home.guarding import Guard
@@ -56,6 +56,8 @@ AT_ONCE = 32
 """Executions that are begun or taken up at once; the others wait their turn."""
 TOLD_AGAIN = 0.5
 """Seconds between two looks whether a parent has taken in the end of a child."""
+SURVEYED_AGAIN = 2.0
+"""Seconds until a survey that was cut short is made again, at most."""
 SWEEP = 60.0
 """Seconds between two looks for what retention keeps no longer, on average."""
 AUDIT = 300.0
@@ -250,6 +252,18 @@ class Term:
             self.seen(again)
 
     async def _take_over(self) -> None:
+        """Survey what there is until it was seen whole: an outage at this moment ends no term. Raises NotLeader."""
+        while True:
+            try:
+                await self._survey()
+                return
+            except NotLeader:
+                raise
+            except (Unavailable, Expired) as error:
+                _log.warning("what there is could not be listed; once more", reason=str(error))
+            await asyncio.sleep(SURVEYED_AGAIN * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
+
+    async def _survey(self) -> None:
         """All live runs: found by their heads, taken up at once."""
         highest, found = 0, []
         async for head in heads(self.client, self._namespace, self._shards):

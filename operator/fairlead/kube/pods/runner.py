@@ -289,7 +289,7 @@ class PodRunner:
         await asyncio.sleep(pause)
         if self._deliveries.named(delivery.name) is not delivery:
             return
-        if delivery.stopping:
+        if delivery.stopping or delivery.pod_uid:  # one that was created once is never created again
             await self._look(delivery)
         else:
             self._queue.push(delivery)
@@ -309,12 +309,20 @@ class PodRunner:
         if self.seen(pod):
             if delivery.stopping:
                 await self._delete(delivery)
+            elif not pod.is_watched and not _has_ended(delivery.told):
+                await self._watch_again(pod)
         elif delivery.pod_uid:
             self._gone(delivery)  # another pod has its name now
         else:
             message = f"pod {place.namespace}/{delivery.name} is there already and is not ours; expected nobody to use that name"
             self._tell(delivery, Held(reasons.POD_REFUSED, message))
             self._again(delivery)
+
+    async def _watch_again(self, pod: Pod) -> None:
+        """Somebody has changed its labels so that no watch shows its end: set them right (protocol 8)."""
+        about = pod.metadata
+        body = {"metadata": {"uid": about.uid, "labels": {names.MANAGED: "true", names.DONE: None}}}
+        await self._insist(pod, lambda: self._client.patch(PODS, about.namespace, about.name, body))
 
     def _gone(self, delivery: Delivery) -> None:
         if delivery.pod_uid:

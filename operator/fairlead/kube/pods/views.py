@@ -25,11 +25,22 @@ class _View(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
     """Base: camelCase on the wire, whatever else is there is skipped."""
 
 
-class Labels(msgspec.Struct, gc=False, rename={"execution_uid": names.EXECUTION_UID, "shard": names.SHARD}):
+class Labels(
+    msgspec.Struct,
+    gc=False,
+    rename={
+        "execution_uid": names.EXECUTION_UID,
+        "shard": names.SHARD,
+        "managed": names.MANAGED,
+        "done": names.DONE,
+    },
+):
     """The labels that we read."""
 
     execution_uid: str = ""
     shard: str = ""
+    managed: str = ""
+    done: str = ""
 
 
 class Annotations(
@@ -69,6 +80,7 @@ class Metadata(_View, kw_only=True):
         self.namespace = intern(self.namespace)
         self.labels.execution_uid = intern(self.labels.execution_uid)
         self.labels.shard = intern(self.labels.shard)
+        self.labels.managed = intern(self.labels.managed)
         self.own_annotations.execution = intern(self.own_annotations.execution)
         self.finalizers = tuple(map(intern, self.finalizers))
         for owner in self.owner_references:
@@ -165,6 +177,12 @@ class Pod(_View):
     def shard(self) -> str:
         """The value of its shard label, as `kube.watching` wants it of a view."""
         return self.metadata.labels.shard
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether its labels say that it is ours and that its end is awaited."""
+        labels = self.metadata.labels
+        return labels.managed == "true" and labels.done != "true"
 
     def condition(self, kind: str) -> Condition | None:
         """The condition of a type, if it is there and decides something."""
