@@ -45,7 +45,8 @@ def _invalid(site: Site, name: str, *words: str) -> None:
 
     def ready() -> dict[str, Any]:
         conditions = site.object("fwf", name).get("status", {}).get("conditions", [])
-        return {one["type"]: one for one in conditions}.get("Ready", {})
+        found: dict[str, Any] = {one["type"]: one for one in conditions}.get("Ready", {})
+        return found
 
     until(lambda: ready().get("reason") == "WorkflowInvalid", f"{name} is said to be invalid")
     message = ready()["message"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import signal
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -64,10 +66,14 @@ def _mow(operator: Operator, record: PodRecord, dice: random.Random) -> None:
         wanted = min(PODS, seen + dice.choice((0, 1, 2, 4)))
         led = operator.said('"event": "leads"')
         if dice.random() < 0.3:
-            until(lambda led=led: operator.said('"event": "leads"') > led, "it leads", PATIENCE)
+            until(partial(_more, led, lambda: operator.said('"event": "leads"')), "it leads", PATIENCE)
         else:
             operator.until_leading_again()
-            until(lambda wanted=wanted: len(record.uids()) >= wanted, f"{wanted} pods, kill {kill}", PATIENCE)
+            until(
+                partial(_more, wanted - 1, lambda: len(record.uids())),
+                f"{wanted} pods, kill {kill}",
+                PATIENCE,
+            )
         operator.kill()
         operator.start()
 
@@ -120,3 +126,7 @@ def test_an_operator_that_is_ended_gives_its_lease_back(site: Site, tmp_path: Pa
         first.stop()
         second.stop()
     assert "Traceback" not in first.log.read_text(encoding="utf-8")
+
+
+def _more(than: int, count: Callable[[], int]) -> bool:
+    return count() > than

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cluster.plane import ControlPlane
@@ -17,11 +18,11 @@ NAMESPACE = "outages"
 GONE = json.dumps({"metadata": {"finalizers": None}})
 
 
-def _pod(site: Site, execution: str, node: str, delivery: int = 1) -> dict:
+def _pod(site: Site, execution: str, node: str, delivery: int = 1) -> dict[str, Any]:
     """The pod of a delivery, once it is there."""
     wanted = f"/{node}/1/{delivery}"
 
-    def there() -> dict | None:
+    def there() -> dict[str, Any] | None:
         for pod in site.pods(execution):
             if pod["metadata"]["annotations"]["fairlead.dev/identity"].endswith(wanted):
                 return pod
