@@ -35,7 +35,7 @@ class Way(FaultyClient):
         self.died = asyncio.Event()
         self.met = 0
 
-    def fate(self, method: str, path: str) -> Fault:  # type: ignore[override]
+    def fate(self, method: str, path: str) -> Fault:
         """What becomes of a write."""
         if "/leases/" in path:
             return Fault.NONE  # losing the Lease is another test's subject

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.cluster.clusters import FREE, SYSTEM, fence_in_force
 from tests.kube.test_kube_children import SPEC, registry_of, started_by
-from tests.kube.test_pod_runner import Scene
+from tests.kube.test_pod_runner import Forgetful, Scene
 from tests.support.fences import fenced, managed, set_epoch
 from tests.support.kube import config_map, execution
 from tests.support.kube_home import KubernetesHome, Reign
@@ -145,7 +145,7 @@ def test_a_pod_of_an_old_leader_is_never_made(cluster, namespace):
     """The runner says nothing about the attempt, and creates the pod once it has the epoch of the Lease."""
 
     async def scene() -> None:
-        async with Client(from_kubeconfig(cluster.kubeconfig)) as client:
+        async with Forgetful(from_kubeconfig(cluster.kubeconfig)) as client:
             denied = asyncio.Event()
             client.when_fenced = denied.set
             made = Scene(client, namespace, Reign(1))
