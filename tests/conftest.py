@@ -9,6 +9,7 @@ reason of the skip.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections import Counter
@@ -36,7 +37,7 @@ RUNGS: dict[str, tuple[str, ...]] = {
     "contracts": ("contracts",),
     "simulation": ("simulation",),
     "local": ("local", "cli"),
-    "cluster": ("cluster", "kube"),
+    "cluster": ("cluster", "kube", "home"),
     "e2e": ("e2e",),
 }
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
@@ -93,8 +94,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         rung = rung_of(item)
         item.add_marker(rung)
         item.user_properties.append(("rung", rung))
-        if CLUSTERS.intersection(getattr(item, "fixturenames", ())):
-            # Building and starting a cluster has deadlines of its own; the test keeps the usual one.
+        if CLUSTERS.intersection(getattr(item, "fixturenames", ())) and not item.get_closest_marker(
+            "timeout"
+        ):
+            # Building and starting a cluster has deadlines of its own; the test keeps the usual one, or the one it names.
             item.add_marker(pytest.mark.timeout(item.config.getini("timeout"), func_only=True))
 
 
@@ -160,8 +163,13 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 @pytest.fixture
 def namespace(cluster: Cluster) -> Iterator[str]:
     """A namespace of the shared cluster for one test alone."""
+    from tests.cluster.clusters import FREE
+
     name = f"test-{secrets.token_hex(5)}"
-    cluster.kubectl("create", "namespace", name)
+    about = {"name": name, "labels": FREE}
+    cluster.kubectl(
+        "create", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": about})
+    )
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 

@@ -6,9 +6,10 @@ import signal
 import sys
 import tempfile
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
-from tests.cluster.clusters import opened
+from tests.cluster.clusters import SYSTEM, fence_in_force, opened
 
 
 def main() -> None:
@@ -16,9 +17,13 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with tempfile.TemporaryDirectory(prefix="fairlead-cluster-") as folder, opened(Path(folder)) as cluster:
-        print(f"This is {cluster.origin}, with the CRDs of Fairlead; pods are played by KWOK.")
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fairlead-cluster-"))
+        cluster = stack.enter_context(opened(Path(folder)))
+        stack.enter_context(fence_in_force(cluster.kubeconfig))
+        print(f"This is {cluster.origin}, with the CRDs and policies of Fairlead; pods are played by KWOK.")
         print(f"  export KUBECONFIG={cluster.kubeconfig}")
+        print(f"What an operator creates needs the Lease fairlead of the namespace {SYSTEM}.")
         print("Ctrl-C ends it.", flush=True)
         stop.wait()
         print("ending", file=sys.stderr)

@@ -3,11 +3,14 @@
 - `FAIRLEAD_TEST_KUBECONFIG` names the kubeconfig of a cluster that is meant for tests: nodes, CRDs and namespaces are added to
   it. KUBECONFIG itself is never used: tests must not surprise the cluster that somebody works with.
 - kind is used if its program is on PATH and Docker answers; its real node is cordoned, so that KWOK plays the pods there too.
-- Everywhere the CRDs of crds/ and the policies of charts/fairlead/policies are applied before anybody uses the cluster.
+- Everywhere the CRDs of crds/ and the policies of charts/fairlead/policies are applied before anybody uses the cluster. The fence
+  is in force only where somebody plays (`make cluster`): it denies everything to those who have no Lease, as most tests. A
+  namespace of a test says that it is none of that operator's (FREE), so that tests may run in such a cluster too.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -22,6 +25,12 @@ from tests.cluster.plane import ControlPlane
 from tests.cluster.played import played_nodes
 
 ROOT = Path(__file__).resolve().parents[2]
+POLICIES = ROOT / "charts" / "fairlead" / "policies"
+BINDINGS = POLICIES / "bindings"
+SYSTEM = "fairlead-system"
+"""The namespace of the Lease that the shipped binding names."""
+FREE = {"fairlead.dev/fence": "other"}
+"""Labels of a namespace that the shipped fence does not look at."""
 NAMED = "FAIRLEAD_TEST_KUBECONFIG"
 _DOCKER_PATIENCE = 15.0
 
@@ -58,11 +67,22 @@ def opened(folder: Path) -> Iterator[Cluster]:
 
 
 def apply_ours(kubeconfig: Path) -> None:
-    """The CRDs, and the policies where there are any."""
-    for part in (ROOT / "crds", ROOT / "charts" / "fairlead" / "policies"):
-        if part.is_dir():
-            kubectl(kubeconfig, "apply", "--server-side", "-f", str(part))
+    """The CRDs and the policies."""
+    for part in (ROOT / "crds", POLICIES):
+        kubectl(kubeconfig, "apply", "--server-side", "-f", str(part))
     kubectl(kubeconfig, "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+
+
+@contextmanager
+def fence_in_force(kubeconfig: Path) -> Iterator[None]:
+    """As an install has it: what has our label is created by the holder of the Lease in SYSTEM alone."""
+    namespace = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
+    kubectl(kubeconfig, "apply", "--server-side", "-f", "-", text=namespace)
+    kubectl(kubeconfig, "apply", "--server-side", "-f", str(BINDINGS))
+    try:
+        yield
+    finally:
+        kubectl(kubeconfig, "delete", "-f", str(BINDINGS), "--ignore-not-found")
 
 
 @contextmanager

@@ -83,13 +83,6 @@ class ControlPlane:
         for process in reversed(self.processes.values()):
             process.stop()
 
-    def restart(self, name: str) -> None:
-        """Kill a component and start it again; an API server is waited for."""
-        self.processes[name].kill()
-        self.processes[name].start()
-        if name == "kube-apiserver":
-            self.wait_until_ready()
-
     def wait_until_ready(self) -> None:
         """Wait until the API server says that it is ready. Raises NotReady."""
         self._until(self._answers, "kube-apiserver")

@@ -24,8 +24,8 @@ Writer = Callable[[EventLog], Awaitable[None]]
 Filler = Callable[[Cache], Awaitable[None]]
 
 
-class LogAdapter(Protocol):
-    """One home, as far as it keeps logs, large values and checkpoints."""
+class Adapter(Protocol):
+    """One home, as far as it keeps logs, large values, checkpoints and results for others."""
 
     @property
     def log(self) -> EventLog:
@@ -42,22 +42,18 @@ class LogAdapter(Protocol):
     def spoil(self, uid: str, digest: str, data: bytes | None) -> None:
         """Put other bytes in place of a blob, or take it away."""
 
-    def race(self, *writers: Writer) -> None:
-        """Run writers at the same time, each with a log of its own on this home."""
-
-    def close(self) -> None:
-        """Let go of it."""
-
-
-class Adapter(LogAdapter, Protocol):
-    """One home that has a cache, too."""
-
     @property
     def cache(self) -> Cache:
         """Its cache."""
 
+    def race(self, *writers: Writer) -> None:
+        """Run writers at the same time, each with a log of its own on this home."""
+
     def race_to_fill(self, *fillers: Filler) -> None:
         """Run writers at the same time, each with a cache of its own on this home."""
+
+    def close(self) -> None:
+        """Let go of it."""
 
 
 class Memory:
@@ -66,7 +62,6 @@ class Memory:
     def __init__(self, folder: Path) -> None:
         self.log = MemoryLog()
         self.checkpoints = MemoryCheckpoints()
-        self.cache = MemoryCache()
         self.blobs = MemoryBlobs()
         self.cache = MemoryCache()
 
@@ -145,17 +140,15 @@ async def _awaited(writing: Awaitable[None]) -> None:
 ADAPTERS: dict[str, Callable[[Path], Adapter]] = {"memory": Memory, "sqlite": SQLite}
 """Those that need nothing but a folder."""
 KUBERNETES = "kubernetes"
-EVERY = [
-    *ADAPTERS,
-    pytest.param(
-        KUBERNETES,
-        # starting the cluster has a deadline of its own
-        marks=[pytest.mark.contracts, pytest.mark.timeout(60, func_only=True)],
-    ),
-]
+ON_KUBERNETES = pytest.param(
+    KUBERNETES,
+    # starting the cluster has a deadline of its own
+    marks=[pytest.mark.contracts, pytest.mark.timeout(60, func_only=True)],
+)
+EVERY = [*ADAPTERS, ON_KUBERNETES]
 
 
-def opened(request: pytest.FixtureRequest) -> LogAdapter:
+def opened(request: pytest.FixtureRequest) -> Adapter:
     """The adapter that a parameter of EVERY names."""
     if request.param != KUBERNETES:
         return ADAPTERS[request.param](request.getfixturevalue("tmp_path"))

@@ -7,22 +7,22 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from tests.contracts.adapters import EVERY, LogAdapter, opened
+from tests.contracts.adapters import EVERY, Adapter, opened
 
 from fairlead.model.large import digest_of
 
 
 @pytest.fixture(params=EVERY)
-def adapter(request: pytest.FixtureRequest) -> Iterator[LogAdapter]:
+def adapter(request: pytest.FixtureRequest) -> Iterator[Adapter]:
     with closing(opened(request)) as home:
         yield home
 
 
-def keep(adapter: LogAdapter, uid: str, *values: bytes) -> None:
+def keep(adapter: Adapter, uid: str, *values: bytes) -> None:
     asyncio.run(adapter.blobs.keep(uid, {digest_of(data): data for data in values}))
 
 
-def fetch(adapter: LogAdapter, uid: str, *values: bytes) -> list[bytes | None]:
+def fetch(adapter: Adapter, uid: str, *values: bytes) -> list[bytes | None]:
     found = asyncio.run(adapter.blobs.fetch(uid, [digest_of(data) for data in values]))
     return [found.get(digest_of(data)) for data in values]
 

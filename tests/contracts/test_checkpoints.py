@@ -11,20 +11,20 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.contracts.adapters import ADAPTERS, EVERY, LogAdapter, opened
+from tests.contracts.adapters import ADAPTERS, EVERY, Adapter, opened
 
 
 @pytest.fixture(params=EVERY)
-def adapter(request: pytest.FixtureRequest) -> Iterator[LogAdapter]:
+def adapter(request: pytest.FixtureRequest) -> Iterator[Adapter]:
     with closing(opened(request)) as home:
         yield home
 
 
-def save(adapter: LogAdapter, uid: str, seq: int, state: bytes) -> None:
+def save(adapter: Adapter, uid: str, seq: int, state: bytes) -> None:
     asyncio.run(adapter.checkpoints.save(uid, seq, state))
 
 
-def latest(adapter: LogAdapter, uid: str) -> tuple[int, bytes] | None:
+def latest(adapter: Adapter, uid: str) -> tuple[int, bytes] | None:
     return asyncio.run(adapter.checkpoints.latest(uid))
 
 
@@ -88,7 +88,7 @@ def test_every_adapter_keeps_what_memory_keeps(saves):
     assert dict.fromkeys(ADAPTERS, stories["memory"]) == stories
 
 
-def _story(adapter: LogAdapter, saves: list[tuple[str, int, bytes]]) -> list[object]:
+def _story(adapter: Adapter, saves: list[tuple[str, int, bytes]]) -> list[object]:
     answers: list[object] = []
     with closing(adapter):
         for uid, seq, state in saves:

@@ -6,17 +6,28 @@ What a home answers to `start` and `steer` follows from what exists, so each que
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 import pytest
+from tests.contracts.adapters import KUBERNETES, ON_KUBERNETES
 from tests.support.driver import spec_of
+from tests.support.kube_home import KubernetesHome
 from tests.support.stores import tamper
 
+from fairlead.kube.callees import Callees
+from fairlead.kube.children import KubernetesRegistry, Trees
+from fairlead.kube.client import CONFIG_MAPS, EXECUTIONS, Resource
+from fairlead.kube.client import WORKFLOWS as WORKFLOWS_OF_A_CLUSTER
+from fairlead.kube.kinship import merged, wanted_of
+from fairlead.kube.log import head_name
+from fairlead.kube.names import Place
 from fairlead.local.children import StoreRegistry
-from fairlead.local.home import LocalHome, SystemClock
+from fairlead.local.home import LocalHome
 from fairlead.local.store import Store
 from fairlead.model import children as limits
 from fairlead.model import commands as c
@@ -24,9 +35,12 @@ from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model.children import Parent
 from fairlead.model.effects import StartChild, SteerChild
-from fairlead.model.manifests import WorkflowSpec
+from fairlead.model.manifests import WorkflowSpec, plain
+from fairlead.model.state import State
 from fairlead.runtime import children as rules
 from fairlead.runtime.children import Child, Registry, RegistryChildren
+from fairlead.runtime.clock import SystemClock
+from fairlead.runtime.journal import Journal
 from fairlead.runtime.memory import MemoryLog, MemoryRegistry
 from fairlead.runtime.ports import EventLog
 
@@ -38,8 +52,10 @@ SCHEMA = {
 }
 WORKFLOWS: dict[str, WorkflowSpec | str] = {
     "other": spec_of(nodes=[{"name": "x", "set": {"y": 1}}], inputs=SCHEMA),
-    "broken": "UnknownField: there is no field timout",
+    "broken": "UnknownField: 'timout' is no field of a node; did you mean timeout?",
 }
+"""What a parent may start; a text says what is wrong with a workflow whose manifest has BROKEN_NODE."""
+BROKEN_NODE = {"name": "x", "set": {"y": 1}, "timout": "5m"}
 
 
 class Home(Protocol):
@@ -128,7 +144,82 @@ class SQLite:
         self._store.close()
 
 
+class Kubernetes:
+    """The executions of a namespace."""
+
+    def __init__(self, kubeconfig: Path, namespace: str) -> None:
+        self._home = home = KubernetesHome(kubeconfig, namespace)
+        self.parent = home.born("parent")
+        self.log = home.log
+        trees, callees = Trees(home.client), Callees(home.client)
+        registry = KubernetesRegistry(home.client, namespace, home.reign, self._journal, trees, callees)
+        self.registry = RegistryOnItsLoop(home, registry)
+        for name, spec in WORKFLOWS.items():
+            body = {"nodes": [BROKEN_NODE]} if isinstance(spec, str) else plain(spec)
+            self._create(WORKFLOWS_OF_A_CLUSTER, name, body)
+
+    def _create(self, resource: Resource, name: str, spec: dict[str, Any]) -> None:
+        about = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": name}}
+        self._home.run(self._home.client.create(resource, self._home.namespace, {**about, "spec": spec}))
+
+    def _journal(self, child: Child, namespace: str) -> Journal:
+        home = self._home
+        return Journal(child.uid, home.raw_log, home.raw_checkpoints, home.raw_blobs)
+
+    def wish(self, name: str) -> c.Wish:
+        body = self._home.run(self._home.client.get(EXECUTIONS, self._home.namespace, name))
+        there = json.loads(body)
+        spoken = c.Wish(redrive=there["spec"].get("redrive", 0))
+        return merged(spoken, wanted_of(there["metadata"]["annotations"]))
+
+    def delete(self, name: str) -> None:
+        let_go = {"metadata": {"finalizers": None}}
+        self._home.run(self._home.client.patch(EXECUTIONS, self._home.namespace, name, let_go))
+        self._home.run(self._home.client.delete(EXECUTIONS, self._home.namespace, name))
+
+    def stranger(self, name: str) -> None:
+        self._create(EXECUTIONS, name, {"workflow": {"name": "other"}})
+
+    def damage(self, uid: str) -> None:
+        name, spoilt = head_name(self._home.places.of(uid)), {"data": {"b1": "{"}}
+        self._home.run(self._home.client.patch(CONFIG_MAPS, self._home.namespace, name, spoilt))
+
+    def close(self) -> None:
+        self._home.close()
+
+
+class RegistryOnItsLoop:
+    """A registry that is called from any loop; it tells its home where each execution is, as an intake does."""
+
+    def __init__(self, home: KubernetesHome, registry: KubernetesRegistry) -> None:
+        self._home = home
+        self._registry = registry
+
+    def _seen(self, child: Child) -> Child:
+        self._home.places.tell(child.uid, Place(self._home.namespace, child.name, child.uid))
+        return child
+
+    async def find(self, name: str) -> Child | None:
+        found = await self._home.on_its_loop(self._registry.find(name))
+        return None if found is None else self._seen(found)
+
+    async def workflow(self, uid: str, name: str) -> WorkflowSpec:
+        return await self._home.on_its_loop(self._registry.workflow(uid, name))
+
+    async def create(
+        self, effect: StartChild, spec: WorkflowSpec, inputs: dict[str, Any], wish: c.Wish
+    ) -> Child:
+        return self._seen(await self._home.on_its_loop(self._registry.create(effect, spec, inputs, wish)))
+
+    async def change_wish(self, child: Child, change: Callable[[c.Wish], c.Wish]) -> None:
+        await self._home.on_its_loop(self._registry.change_wish(child, change))
+
+    async def state(self, child: Child) -> State:
+        return await self._home.on_its_loop(self._registry.state(child))
+
+
 HOMES: dict[str, Callable[[Path], Home]] = {"memory": Memory, "sqlite": SQLite}
+EVERY = [*HOMES, ON_KUBERNETES]
 
 
 class Bench:
@@ -190,12 +281,19 @@ class Bench:
         asyncio.run(self.home.log.append(uid, 0, events))
 
 
-@pytest.fixture(params=HOMES)
-def bench(request, tmp_path):
+@pytest.fixture(params=EVERY)
+def bench(request):
     """The port over each home."""
-    home = HOMES[request.param](tmp_path)
-    yield Bench(home)
-    home.close()
+    with closing(opened(request)) as home:
+        yield Bench(home)
+
+
+def opened(request: pytest.FixtureRequest) -> Home:
+    """The home that a parameter of EVERY names."""
+    if request.param != KUBERNETES:
+        return HOMES[request.param](request.getfixturevalue("tmp_path"))
+    cluster = request.getfixturevalue("cluster")
+    return Kubernetes(cluster.kubeconfig, request.getfixturevalue("namespace"))
 
 
 def test_a_child_is_made_once_however_often_it_is_asked_for(bench):
@@ -227,7 +325,7 @@ def test_an_execution_of_somebody_else_is_not_taken_for_the_child(bench):
     [
         ({"workflow": "othr"}, reasons.WORKFLOW_NOT_FOUND, "there is no workflow 'othr'; did you mean other?"),
         ({"workflow": "zzz"}, reasons.WORKFLOW_NOT_FOUND, "expected broken, other"),
-        ({"workflow": "broken"}, reasons.WORKFLOW_INVALID, "there is no field timout"),
+        ({"workflow": "broken"}, reasons.WORKFLOW_INVALID, "'timout' is no field of a node"),
         ({"inputs": {}}, reasons.INPUTS_INVALID, "n is missing"),
         ({"inputs": {"n": "x"}}, reasons.INPUTS_INVALID, "inputs.n: "),
         ({"inputs": {"n": 1, "m": 2}}, reasons.INPUTS_INVALID, "'m' is not known here"),

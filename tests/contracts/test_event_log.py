@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.contracts.adapters import ADAPTERS, EVERY, LogAdapter, opened
+from tests.contracts.adapters import ADAPTERS, EVERY, Adapter, opened
 from tests.support.stores import a_run, completed, created
 
 from fairlead.model import events as e
@@ -21,16 +21,16 @@ from fairlead.runtime.ports import EventLog
 
 
 @pytest.fixture(params=EVERY)
-def adapter(request: pytest.FixtureRequest) -> Iterator[LogAdapter]:
+def adapter(request: pytest.FixtureRequest) -> Iterator[Adapter]:
     with closing(opened(request)) as home:
         yield home
 
 
-def append(adapter: LogAdapter, uid: str, after: int, events: list[e.Event]) -> None:
+def append(adapter: Adapter, uid: str, after: int, events: list[e.Event]) -> None:
     asyncio.run(adapter.log.append(uid, after, events))
 
 
-def read(adapter: LogAdapter, uid: str, after: int = 0) -> list[Any]:
+def read(adapter: Adapter, uid: str, after: int = 0) -> list[Any]:
     return asyncio.run(adapter.log.read(uid, after))
 
 
@@ -265,7 +265,7 @@ def test_every_adapter_agrees_with_memory(steps):
     assert dict.fromkeys(ADAPTERS, stories["memory"]) == stories
 
 
-def _story(adapter: LogAdapter, steps: list[tuple[str, str, int, list[int]]]) -> list[object]:
+def _story(adapter: Adapter, steps: list[tuple[str, str, int, list[int]]]) -> list[object]:
     """What the steps gave; numbers are offsets from where the log ends, and events say what they carry."""
     answers: list[object] = []
     with closing(adapter):

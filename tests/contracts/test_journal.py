@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from tests.contracts.adapters import EVERY, LogAdapter, opened
+from tests.contracts.adapters import EVERY, Adapter, opened
 from tests.support.stores import created
 
 from fairlead.engine.evolve import evolve, fold
@@ -23,12 +23,12 @@ NODES = 20
 
 
 @pytest.fixture(params=EVERY)
-def adapter(request: pytest.FixtureRequest) -> Iterator[LogAdapter]:
+def adapter(request: pytest.FixtureRequest) -> Iterator[Adapter]:
     with closing(opened(request)) as home:
         yield home
 
 
-def journal(adapter: LogAdapter, uid: str = "uid-demo") -> Journal:
+def journal(adapter: Adapter, uid: str = "uid-demo") -> Journal:
     return Journal(uid, adapter.log, adapter.checkpoints, adapter.blobs)
 
 
@@ -43,7 +43,7 @@ def story() -> list[e.Event]:
     return events
 
 
-def written(adapter: LogAdapter) -> list[e.Event]:
+def written(adapter: Adapter) -> list[e.Event]:
     events = story()
     writer = journal(adapter)
     asyncio.run(writer.append(0, events[:5]))
@@ -51,7 +51,7 @@ def written(adapter: LogAdapter) -> list[e.Event]:
     return events
 
 
-def references(adapter: LogAdapter) -> list[e.Large]:
+def references(adapter: Adapter) -> list[e.Large]:
     stored = asyncio.run(adapter.log.read("uid-demo"))
     return [large for event in stored for large in event.large or ()]
 

@@ -393,9 +393,6 @@ def test_a_redrive_of_a_finish_with_result_failed_decides_again():
     run.check_ended()
 
 
-BLIND = {"name": "x", "log": {"message": "${error.reason}"}, "onError": "continue"}
-
-
 def test_one_stands_in_as_a_fallback():
     """Its inputs are evaluated where it stands in, and see the error; inside of it `error` means nothing."""
     act = {

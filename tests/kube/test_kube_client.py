@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cluster.plane import VISITOR
@@ -24,6 +27,15 @@ from fairlead.model.errors import Conflict, NotFound, Unavailable
 def run(cluster):
     """Run work that is given a client."""
     return lambda work: with_client(cluster.kubeconfig, work)
+
+
+def changed(kubeconfig: Path, folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A kubeconfig with something else in it."""
+    config = json.loads(kubeconfig.read_text())
+    change(config)
+    file = folder / "kubeconfig"
+    file.write_text(json.dumps(config))
+    return file
 
 
 def test_an_object_is_created_patched_read_and_deleted(run, namespace):
@@ -110,10 +122,7 @@ def test_what_we_may_not_do_is_named(plane):
 
 def test_a_token_that_is_no_good_is_forbidden(plane, tmp_path):
     """A 401 is asked again once with a fresh token, then told."""
-    config = json.loads(plane.kubeconfig.read_text())
-    config["users"][0]["user"]["token"] = "wrong"
-    bad = tmp_path / "bad"
-    bad.write_text(json.dumps(config))
+    bad = changed(plane.kubeconfig, tmp_path, lambda config: config["users"][0]["user"].update(token="wrong"))
 
     async def work(client):
         with pytest.raises(Forbidden, match="401"):
@@ -156,10 +165,10 @@ def test_reads_outlive_a_restart_of_the_server(plane):
 
 def test_a_server_that_stays_away_is_unavailable(tmp_path, plane):
     """After the patience of a request the error names the server."""
-    config = json.loads(plane.kubeconfig.read_text())
-    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
-    file = tmp_path / "kubeconfig"
-    file.write_text(json.dumps(config))
+    nowhere = {"server": "https://127.0.0.1:9"}
+    file = changed(
+        plane.kubeconfig, tmp_path, lambda config: config["clusters"][0]["cluster"].update(nowhere)
+    )
 
     async def work(client):
         with pytest.raises(Unavailable, match=r"127\.0\.0\.1 cannot be reached"):

@@ -26,7 +26,13 @@ def pod(
     **status: Any,
 ) -> Pod:
     """A pod as the watch sends it; `conditions` are type, status and reason."""
-    metadata = {"name": "p", "uid": "u", "managedFields": [{"manager": "kubelet"}]}
+    metadata = {
+        "name": "p",
+        "namespace": "default",
+        "uid": "u",
+        "resourceVersion": "1",
+        "managedFields": [{"manager": "kubelet"}],
+    }
     if deleting:
         metadata["deletionTimestamp"] = LATER
     body = {

@@ -15,6 +15,7 @@ from tests.support.waiting import until_async
 
 from fairlead.kube import names
 from fairlead.kube.client import EXECUTIONS, PODS, Client, from_kubeconfig
+from fairlead.kube.client.replies import metadata_of
 from fairlead.kube.names import Place
 from fairlead.kube.places import Places
 from fairlead.kube.pods.manifests import PodSettings
@@ -80,6 +81,11 @@ class Scene:
         """The pod of an order, once it is there."""
         return await until_async(lambda: self.found(effect), f"the pod of {effect.id}")
 
+    async def labels(self, effect: StartAttempt) -> dict[str, str]:
+        """All labels of the pod of an order."""
+        name = names.record_name("pod", effect.id)
+        return metadata_of(await self.client.get(PODS, self.namespace, name)).labels
+
     async def until(self, effect: StartAttempt, holds: Callable[[Pod], bool]) -> Pod:
         async def pod() -> Pod | None:
             found = await self.found(effect)
@@ -137,10 +143,10 @@ def test_a_delivery_is_a_pod_that_reports_and_is_let_go(play: Callable[[Play], N
         assert {} == report.outputs
 
         made.runner.settled(made.uid, lambda *_: True)
-        assert [names.RESULT_FINALIZER] == (await made.pod(effect)).metadata.finalizers
+        assert (names.RESULT_FINALIZER,) == (await made.pod(effect)).metadata.finalizers
         made.runner.settled(made.uid, lambda *_: False)
-        done = await made.until(effect, lambda pod: not pod.metadata.finalizers)
-        assert "true" == done.metadata.labels[names.DONE]
+        await made.until(effect, lambda pod: not pod.metadata.finalizers)
+        assert "true" == (await made.labels(effect))[names.DONE]
 
     play(scene)
 
@@ -291,9 +297,9 @@ def test_a_leader_no_more_creates_nothing(play: Callable[[Play], None]):
         effect = made.effect()
         made.runner.start(made.uid, effect)
         made.reign.number = 2
-        pod = await made.pod(effect)
+        await made.pod(effect)
 
-        assert "2" == pod.metadata.labels[names.EPOCH]
+        assert "2" == (await made.labels(effect))[names.EPOCH]
 
     play(scene)
 

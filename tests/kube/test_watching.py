@@ -17,7 +17,7 @@ from tests.support.kube_faults import Gate
 
 from fairlead.kube import names
 from fairlead.kube.client import CONFIG_MAPS, PODS, Client, from_kubeconfig
-from fairlead.kube.pod_views import PodView
+from fairlead.kube.pods.views import Pod
 from fairlead.kube.watching import Change, Kind, Watch
 
 DEADLINE = 45.0
@@ -27,7 +27,7 @@ class Seen:
     """What a watch told, and a way to wait for it."""
 
     def __init__(self) -> None:
-        self.changes: list[Change[PodView]] = []
+        self.changes: list[Change[Pod]] = []
         self._arrived = asyncio.Event()
 
     def __call__(self, change):
@@ -49,10 +49,10 @@ class Seen:
 
 
 @contextlib.asynccontextmanager
-async def watching(client, namespace, **words) -> AsyncIterator[tuple[Watch[PodView], Seen]]:
+async def watching(client, namespace, **words) -> AsyncIterator[tuple[Watch[Pod], Seen]]:
     """A watch on pods that are ours, synced."""
     seen = Seen()
-    watch = Watch(client, PODS, PodView, seen, selector=SELECTOR, namespace=namespace, **words)
+    watch = Watch(client, PODS, Pod, seen, selector=SELECTOR, namespace=namespace, **words)
     task = asyncio.ensure_future(watch.run())
     try:
         await asyncio.wait_for(watch.synced(), DEADLINE)
@@ -291,7 +291,7 @@ def test_many_objects_come_in_pages(run):
 
         await asyncio.gather(*(one(number) for number in range(count)))
         seen = Seen()
-        watch = Watch(client, CONFIG_MAPS, PodView, seen, selector=SELECTOR, namespace=namespace)
+        watch = Watch(client, CONFIG_MAPS, Pod, seen, selector=SELECTOR, namespace=namespace)
         task = asyncio.ensure_future(watch.run())
         await asyncio.wait_for(watch.synced(), DEADLINE)
         task.cancel()
@@ -311,7 +311,7 @@ def test_a_listener_with_a_bug_does_not_end_the_watch(run):
             if change.view.metadata.name == "a" and bugs:
                 raise bugs.pop()
 
-        watch = Watch(client, PODS, PodView, listener, selector=SELECTOR, namespace=namespace)
+        watch = Watch(client, PODS, Pod, listener, selector=SELECTOR, namespace=namespace)
         task = asyncio.ensure_future(watch.run())
         await asyncio.wait_for(watch.synced(), DEADLINE)
         await client.create(PODS, namespace, pod("a"))

@@ -17,14 +17,22 @@ from fairlead.local.subprocesses import (
     Started,
     SubprocessRunner,
     output_path,
-    read_output,
 )
+from fairlead.local.subprocesses.output_reading import GAP, pieces
 
 E = TypeVar("E", Started, Ended)
 DEADLINE = 30.0
 LOOK_AGAIN = 0.01
 UID = os.environ.get("TEST_EXECUTION_UID") or secrets.token_hex(8)
 """Of one test process: tests that run side by side must not end each other's leftovers."""
+
+
+def read_output(path: Path) -> bytes:
+    """All that was kept of an output, both streams as they came, with a line in place of what was left out."""
+    return b"".join(
+        f"\n… {piece.left_out} bytes left out …\n".encode() if piece.stream == GAP else piece.data
+        for piece in pieces(path)
+    )
 
 
 def attempt(

@@ -46,7 +46,6 @@ def test_a_record_comes_back_whole(store):
         metadata={"labels": {"team": "x"}},
         source="flows/demo.yaml",
         priority=-5,
-        requester="somebody",
     )
     store.create(given, DEFINITION)
 
@@ -55,10 +54,10 @@ def test_a_record_comes_back_whole(store):
 
 def test_another_process_finds_it(store):
     """A record is in the file, not in the process."""
-    store.create(record(requester="me"), DEFINITION)
+    store.create(record(source="me.yaml"), DEFINITION)
 
-    assert ["uid-demo me"] == said(
-        store.path, "with Store(path) as store: found = store.get('demo'); say(found.uid, found.requester)"
+    assert ["uid-demo me.yaml"] == said(
+        store.path, "with Store(path) as store: found = store.get('demo'); say(found.uid, found.source)"
     )
 
 

@@ -17,6 +17,7 @@ from tests.support.stores import (
     DEFINITION,
     NO_RIGHTS,
     a_run,
+    first_bad,
     line_of,
     program,
     said,
@@ -171,10 +172,10 @@ try:
         last += 2
 except FairleadError as error:
     say(type(error).__name__, error)
-say(last, len(read(store, "uid-demo")), store.verify("uid-demo"))
+say(last, len(read(store, "uid-demo")), first_bad(store, "uid-demo"))
 for name in ("ballast", "more"): (path.parent / name).unlink()
 append(store, "uid-demo", last, [completed(last + 1)])
-say(len(read(store, "uid-demo")) - last, store.verify("uid-demo"))
+say(len(read(store, "uid-demo")) - last, first_bad(store, "uid-demo"))
 """
 
 
@@ -216,7 +217,7 @@ try:
 except OSError: say("filled")
 os.close(file)
 with Store(path) as store:
-    say(store.list()[0].name, len(read(store, "uid-demo")), store.verify("uid-demo"))
+    say(store.list()[0].name, len(read(store, "uid-demo")), first_bad(store, "uid-demo"))
     try: store.create(record("other"), sys.argv[2].encode())
     except FairleadError as error: say(type(error).__name__, error)
 ballast.unlink()
@@ -243,7 +244,7 @@ def test_a_store_that_may_not_grow_is_full(path):
 
         store._database.rows("PRAGMA max_page_count = 1000000")
         append(store, 3, 1000)
-        assert (1003, None) == (length(store), store.verify("uid-demo"))
+        assert (1003, None) == (length(store), first_bad(store, "uid-demo"))
 
 
 # ---------------------------------------------------------------------------------------------------------------- locked

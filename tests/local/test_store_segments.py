@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.stores import DEFINITION, a_run, program, record, tamper
+from tests.support.stores import DEFINITION, a_run, first_bad, program, record, tamper
 
 from fairlead.local.store import Store, schema
 from fairlead.local.store.segments import EVENTS, KEPT
@@ -102,7 +102,7 @@ def test_damage_to_a_segment_is_named(store, change, seq):
     with pytest.raises(LogDamaged) as caught:
         asyncio.run(store.read("u"))
 
-    assert (seq, seq) == (caught.value.seq, store.verify("u"))
+    assert (seq, seq) == (caught.value.seq, first_bad(store, "u"))
 
 
 def test_a_damaged_row_is_not_packed_away(tmp_path):
@@ -114,7 +114,7 @@ def test_a_damaged_row_is_not_packed_away(tmp_path):
         asyncio.run(store.append("u", EVENTS + 500, events[EVENTS + 500 :]))
 
         assert [(0,)] == rows(store.path, "SELECT count(*) FROM segments")
-        assert 7 == store.verify("u")
+        assert 7 == first_bad(store, "u")
 
 
 def test_a_store_of_the_release_before_goes_on(tmp_path):

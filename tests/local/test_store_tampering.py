@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.stores import a_run, completed, tamper
+from tests.support.stores import a_run, completed, first_bad, tamper
 
 from fairlead.local.store import Store
 from fairlead.model.errors import LogDamaged
@@ -80,19 +80,19 @@ CHANGES = [
     "statements, seq, what", [row[1:] for row in CHANGES], ids=[row[0] for row in CHANGES]
 )
 def test_the_first_bad_event_is_named(store, statements, seq, what):
-    """`read` refuses, `verify` and `damage` name the event; the other log is fine."""
+    """`read` refuses, `damage` names the event; the other log is fine."""
     tamper(store.path, *statements.split(";"))
 
     with pytest.raises(LogDamaged, match=f"^event {seq} of the log of u {re.escape(what)}") as caught:
         asyncio.run(store.read("u"))
-    assert seq == caught.value.seq == store.verify("u")
+    assert seq == caught.value.seq == first_bad(store, "u")
     assert str(caught.value) == str(store.damage("u"))
-    assert (None, a_run(COUNT)) == (store.verify("untouched"), asyncio.run(store.read("untouched")))
+    assert (None, a_run(COUNT)) == (first_bad(store, "untouched"), asyncio.run(store.read("untouched")))
 
 
 def test_a_whole_log_has_no_damage(store):
     """Neither a log as it was written nor one that does not exist."""
-    assert [None, None] == [store.verify("u"), store.verify("nobody")]
+    assert [None, None] == [first_bad(store, "u"), first_bad(store, "nobody")]
     assert store.damage("u") is None
 
 
@@ -106,7 +106,7 @@ def test_who_also_mends_the_hash_of_the_last_event_is_found(store):
         f"UPDATE events SET data = CAST(x'{forged.hex()}' AS TEXT), chain = x'{link.hex()}' WHERE uid = 'u' AND seq = 6",
     )
 
-    assert 6 == store.verify("u")
+    assert 6 == first_bad(store, "u")
 
 
 def test_an_event_of_another_log_does_not_fit(store):
@@ -118,7 +118,7 @@ def test_an_event_of_another_log_does_not_fit(store):
         "UPDATE logs SET chain = (SELECT chain FROM logs WHERE uid = 'untouched') WHERE uid = 'u'",
     )
 
-    assert 1 == store.verify("u")
+    assert 1 == first_bad(store, "u")
 
 
 @pytest.mark.parametrize("after, found", [(0, 3), (1, 3), (2, 3), (3, None), (4, None), (6, None)])
@@ -180,7 +180,7 @@ def test_one_flipped_bit_is_found(tmp_path_factory, seq, place, bit, column):
                 f"UPDATE events SET {column} = ? WHERE uid = 'u' AND seq = ?", (bytes(flipped), seq)
             )
 
-        assert seq == store.verify("u")
+        assert seq == first_bad(store, "u")
 
 
 def test_a_damaged_checkpoint_is_passed_over(store):

@@ -111,10 +111,11 @@ def test_the_owner_notices_a_wish_of_another_process(store):
 def test_a_waiting_process_sees_the_wish(store):
     """The other way round: an owner in another process, polling, acts on what is wished here."""
     waits = """
+from tests.support.waiting import until
 with Store(path) as store:
     version = store.data_version()
     say("waiting")
-    while store.data_version() == version: time.sleep(0.001)
+    until(lambda: store.data_version() != version, "a change by another process")
     say(store.wish("uid-demo").cancel_reason)
 """
     with program(store.path, waits) as owner:

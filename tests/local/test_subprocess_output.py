@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.local.subprocess_support import UID, attempt, home
+from tests.local.subprocess_support import UID, attempt, home, read_output
 
-from fairlead.local.subprocesses import Line, lines, output_path, read_output, tail
+from fairlead.local.subprocesses import Line, lines, output_path, tail
 from fairlead.local.subprocesses.output import Output
 from fairlead.local.subprocesses.output_log import KEPT, OutputLog
 from fairlead.local.subprocesses.output_reading import STDERR, STDOUT, beside

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.driver import START
+from tests.support.driver import START, birth_of
 from tests.support.graphs import INPUTS, workflows
 
 from fairlead.engine.evolve import fold
@@ -24,7 +24,7 @@ from fairlead.model import state as s
 from fairlead.model.effects import StartAttempt, StartChild, SteerChild, StopAttempt
 from fairlead.model.errors import Conflict, Unavailable
 from fairlead.model.events import Error, Event, NodeStarted
-from fairlead.model.manifests import WorkflowSpec, digest
+from fairlead.model.manifests import WorkflowSpec
 from fairlead.model.state import State
 from fairlead.runtime.actor import Actor
 from fairlead.runtime.caching import Caching
@@ -152,7 +152,7 @@ class World:
         await self.actor.load()
         state = self.actor.state
         if not state.phase:
-            self.actor.tell(self.create())
+            self.actor.tell(birth_of(self.spec, self.inputs))
         await self.actor.take_up_children()
         for key in state.active:
             node = state.node(key)
@@ -169,16 +169,6 @@ class World:
                     document={},
                     grace=0,
                 )
-
-    def create(self) -> c.Create:
-        return c.Create(
-            name="run",
-            uid="uid-1",
-            workflow="flow",
-            digest=digest(self.spec),
-            runtime="test",
-            inputs=self.inputs,
-        )
 
     async def step(self) -> None:
         """One step of the actor; a refused append kills it, as it would the process."""
@@ -199,7 +189,7 @@ class World:
                 return
 
     async def play(self) -> State:
-        self.actor.tell(self.create())
+        self.actor.tell(birth_of(self.spec, self.inputs))
         await self.settle()
         for _ in range(3_000):
             state = self.actor.state

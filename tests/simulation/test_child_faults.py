@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.simulation.test_actor_faults import Dice, FaultyLog
-from tests.support.driver import START, spec_of
+from tests.support.driver import START, birth_of, spec_of
 from tests.support.graphs import INPUTS, workflows
 
 from fairlead.engine.graph import compile_workflow
@@ -24,7 +24,7 @@ from fairlead.model.children import MAX_DEPTH
 from fairlead.model.effects import StartAttempt, StartChild, StopAttempt
 from fairlead.model.errors import Unavailable
 from fairlead.model.events import Error
-from fairlead.model.manifests import WorkflowSpec, digest
+from fairlead.model.manifests import WorkflowSpec
 from fairlead.runtime.actor import Actor
 from fairlead.runtime.caching import Caching
 from fairlead.runtime.children import Child, RegistryChildren, end_of
@@ -136,7 +136,7 @@ class Family:
         ]
 
     async def take_up(self, uid: str) -> None:
-        birth = self.create() if uid == ROOT else self.registry.births[uid]
+        birth = birth_of(self.spec, self.inputs, uid=ROOT) if uid == ROOT else self.registry.births[uid]
         spec = self.spec if uid == ROOT else CALLED[birth.workflow]
         assert not isinstance(spec, str)
         actor = self.actors[uid] = Actor(
@@ -161,16 +161,6 @@ class Family:
                 self.running[identity] = None
         await actor.take_up_children()
         actor.tell(self.wish if uid == ROOT else self.registry.wishes[uid])
-
-    def create(self) -> c.Create:
-        return c.Create(
-            name="run",
-            uid=ROOT,
-            workflow="flow",
-            digest=digest(self.spec),
-            runtime="test",
-            inputs=self.inputs,
-        )
 
     async def step(self) -> None:
         """Each execution takes a step; one that ended tells its parent and leaves. A refusal kills the process."""

@@ -18,6 +18,7 @@ from fairlead.engine.effects import effects_of, unanswered_of
 from fairlead.engine.engine import Engine
 from fairlead.engine.evolve import evolve, fold
 from fairlead.engine.graph import Graph, compile_workflow
+from fairlead.engine.moving import born_anew
 from fairlead.engine.steering import standing
 from fairlead.model import commands as c
 from fairlead.model import events as e
@@ -45,6 +46,26 @@ START = 1_700_000_000 * SECOND
 def spec_of(**fields: Any) -> WorkflowSpec:
     """A workflow spec from its manifest fields; `workflows` are those that it inlines, by name."""
     return parse_spec(Definition, fields)
+
+
+def birth_of(
+    spec: WorkflowSpec,
+    inputs: dict[str, Any] | None = None,
+    *,
+    name: str = "run",
+    uid: str = "uid-1",
+    **more: Any,
+) -> c.Create:
+    """The command that begins a run of a workflow named flow."""
+    return c.Create(
+        name=name,
+        uid=uid,
+        workflow="flow",
+        digest=digest(spec),
+        runtime="test",
+        inputs=inputs or {},
+        **more,
+    )
 
 
 class Driver:
@@ -127,15 +148,7 @@ class Driver:
             self._commit(self.engine.decide_more(self.now, self.limit))
 
     def _create(self, inputs: dict[str, Any] | None, **more: Any) -> c.Create:
-        return c.Create(
-            name=self.name,
-            uid="uid-1",
-            workflow="flow",
-            digest=digest(self.spec),
-            runtime="test",
-            inputs=inputs or {},
-            **more,
-        )
+        return birth_of(self.spec, inputs, name=self.name, **more)
 
     def tell(self, *commands: c.Command) -> Driver:
         for command in commands:
@@ -250,6 +263,14 @@ class Driver:
             self._commit(self.engine.decide_more(self.now, self.limit))
         self._say_lost()
         return self if self.slow else self.answer()
+
+    def move(self, uid: str, name: str | None = None) -> Driver:
+        """The run goes on in another home, where it has another uid."""
+        birth = e.decode(self.log[0])
+        assert isinstance(birth, e.ExecutionCreated)
+        self.log[0] = e.encode(born_anew(birth, uid, name or birth.name))
+        self._shadow = fold(self.events)
+        return self.crash()
 
     def wait_for_timer(self) -> bool:
         """Go to the next due time; False if there is none."""

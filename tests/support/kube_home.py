@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from collections.abc import Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from tests.support.kube_faults import FaultyClient
 
 from fairlead.kube.blobs import KubernetesBlobs, PinnedDefinitions
+from fairlead.kube.caches import KubernetesCache
 from fairlead.kube.checkpoints import KubernetesCheckpoints
 from fairlead.kube.client import CONFIG_MAPS, EXECUTIONS, from_kubeconfig
 from fairlead.kube.fence import NotLeader
@@ -23,7 +24,7 @@ from fairlead.kube.names import Place, record_name
 from fairlead.kube.places import Places
 from fairlead.kube.statuses import KubernetesStatus
 from fairlead.model.events import Event
-from fairlead.runtime.ports import EventLog
+from fairlead.runtime.ports import Cache, EventLog
 
 T = TypeVar("T")
 
@@ -60,13 +61,24 @@ class KubernetesHome:
         self.log = OnItsLoop(self, self.raw_log)
         self.raw_checkpoints = KubernetesCheckpoints(self.client, self.places, self.reign)
         self.checkpoints = OnItsLoop(self, self.raw_checkpoints)
-        self.blobs = OnItsLoop(self, KubernetesBlobs(self.client, self.places, self.reign))
+        self.raw_blobs = KubernetesBlobs(self.client, self.places, self.reign)
+        self.blobs = OnItsLoop(self, self.raw_blobs)
+        self.raw_cache = KubernetesCache(self.client, namespace, self.reign)
+        self.cache = CacheOnItsLoop(self, self.raw_cache)
         self.definitions = PinnedDefinitions(self.client, self.places, self.reign)
         self.statuses = KubernetesStatus(self.client, self.places, self.reign)
 
     def another_log(self, reign: Reign | None = None) -> KubernetesLog:
         """A log on the same home, as another process would have it."""
         return KubernetesLog(self.client, self.places, reign or self.reign)
+
+    def another_cache(self) -> Cache:
+        """A cache on the same home, as another process would have it."""
+        return CacheOnItsLoop(self, KubernetesCache(self.client, self.namespace, self.reign))
+
+    async def on_its_loop(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something in the loop of this home, from another."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something in the loop of this home."""
@@ -77,11 +89,11 @@ class KubernetesHome:
         self.run(self.make(uid))
         return self.places.of(uid)
 
-    def born(self) -> str:
+    def born(self, name: str = "") -> str:
         """The uid of a new execution, known by that uid."""
 
         async def work() -> str:
-            place = await self._create()
+            place = await self._create(name)
             self.places.tell(place.uid, place)
             return place.uid
 
@@ -96,9 +108,9 @@ class KubernetesHome:
     async def _make(self, uid: str) -> None:
         self.places.tell(uid, await self._create())
 
-    async def _create(self) -> Place:
+    async def _create(self, name: str = "") -> Place:
         self._count += 1
-        name = f"{self._prefix}-{self._count}"
+        name = name or f"{self._prefix}-{self._count}"
         body = {
             "apiVersion": EXECUTIONS.api_version,
             "kind": EXECUTIONS.kind,
@@ -124,6 +136,14 @@ class KubernetesHome:
 
         asyncio.run(all_of_them())
 
+    def race_to_fill(self, *fillers: Callable[[Cache], Awaitable[None]]) -> None:
+        """Run writers at the same time, each with a cache of its own on this home."""
+
+        async def all_of_them() -> None:
+            await asyncio.gather(*(filler(self.another_cache()) for filler in fillers))
+
+        asyncio.run(all_of_them())
+
     def close(self) -> None:
         """End the client and its loop."""
         self.run(self.client.__aexit__())
@@ -144,7 +164,7 @@ class OnItsLoop:
             await self._home.make(uid)
             return await work
 
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(made(), self._home._loop))
+        return await self._home.on_its_loop(made())
 
     async def append(self, uid: str, after: int, events: Sequence[Event]) -> None:
         await self._do(uid, self._port.append(uid, after, events))
@@ -163,6 +183,23 @@ class OnItsLoop:
 
     async def latest(self, uid: str) -> tuple[int, bytes] | None:
         return await self._do(uid, self._port.latest(uid))
+
+
+class CacheOnItsLoop:
+    """The same for a cache, which knows nothing of executions."""
+
+    def __init__(self, home: KubernetesHome, cache: KubernetesCache) -> None:
+        self._home = home
+        self._cache = cache
+
+    async def get(self, key: str, now: int) -> bytes | None:
+        return await self._home.on_its_loop(self._cache.get(key, now))
+
+    async def put(self, key: str, entry: bytes, expires: int | None, now: int) -> bool:
+        return await self._home.on_its_loop(self._cache.put(key, entry, expires, now))
+
+    async def drop(self, key: str, entry: bytes) -> None:
+        await self._home.on_its_loop(self._cache.drop(key, entry))
 
 
 def is_a_log(home: KubernetesHome) -> EventLog:

@@ -25,11 +25,11 @@ NO_RIGHTS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-cap
 """Takes from root what lets it pass by the rights of files."""
 
 _BEGIN = """
-import asyncio, os, sys, time
+import asyncio, os, sys
 from pathlib import Path
 from fairlead.local.store import Store
 from fairlead.model.errors import Conflict, FairleadError
-from tests.support.stores import completed, created, record
+from tests.support.stores import completed, created, first_bad, record
 path = Path(sys.argv[1])
 def append(store, uid, after, events): asyncio.run(store.append(uid, after, events))
 def read(store, uid, after=0): return asyncio.run(store.read(uid, after))
@@ -51,6 +51,12 @@ def record(name: str = "demo", **fields: Any) -> ExecutionRecord:
         "created_at": 1,
     }
     return ExecutionRecord(name=name, **{**known, **fields})
+
+
+def first_bad(store: Store, uid: str) -> int | None:
+    """The number of the first event that is missing, changed or unreadable."""
+    damage = store.damage(uid)
+    return damage.seq if damage else None
 
 
 def created(seq: int = 1, at: int = 10) -> e.Event:

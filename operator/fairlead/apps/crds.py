@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+from fairlead.apps.writing import write_into_a_folder
 from fairlead.model.crds import crd_text, crds
 
 
@@ -20,7 +20,4 @@ def write_crds(folder: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m fairlead.apps.crds FOLDER")
-    for file in write_crds(Path(sys.argv[1])):
-        print(file)
+    write_into_a_folder("python -m fairlead.apps.crds", write_crds)

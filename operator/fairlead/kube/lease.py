@@ -7,7 +7,8 @@ Rules of this file
   We give up after `renew` seconds without a renewal, they take over after `duration`: between the two nobody leads.
 - A holder of our own identity is taken over at once if nobody else can be running under it (`exclusive`: a container of the
   same pod, which is only started when the last one is dead).
-- The fence is asked before each write, and says no from the moment in which we might have lost.
+- The fence is asked before each write, and says no from the moment in which we might have lost. Who is told that another leads
+  (`doubt`) makes us renew at once, which settles it.
 - Stopping gives the Lease back, so that nobody has to wait.
 """
 
@@ -96,6 +97,7 @@ class Leadership:
         self._epoch = 0
         self._held_until = -1.0
         self._writing = asyncio.Lock()
+        self._doubted = asyncio.Event()
 
     # --- the fence ---
 
@@ -109,6 +111,10 @@ class Leadership:
         if not self.leading:
             raise NotLeader(f"{self.writer} does not hold the Lease {self._namespace}/{self._name}")
         return self._epoch
+
+    def doubt(self) -> None:
+        """A write was fenced off: the API server may know another leader, or does not know us yet. Find out now."""
+        self._doubted.set()
 
     # --- the work ---
 
@@ -183,7 +189,10 @@ class Leadership:
     async def _renew(self) -> None:
         """Renew until it is too late, or until somebody else holds it."""
         while self.leading:
-            await asyncio.sleep(self._times.retry)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._times.retry):
+                    await self._doubted.wait()
+            self._doubted.clear()
             left = self._held_until - clock()
             if left <= 0:
                 return

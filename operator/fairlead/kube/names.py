@@ -40,6 +40,18 @@ EXECUTION_FINALIZER = "fairlead.dev/execution"
 """Holds an execution that has started something, until its pods are let go of."""
 PARENT = "fairlead.dev/parent"
 """Annotation of an execution that a node has started: `model.children.Parent` as JSON."""
+RETENTION = "fairlead.dev/retention"
+"""Annotation of a closed head: how long what is left of the run is kept, see `retention`."""
+IMPORTING = "fairlead.dev/importing"
+"""Annotation of an execution whose log is just being written by `fairlead import`: nobody begins it, or touches it."""
+LEASE = "fairlead"
+"""The Lease by which operators agree on a leader, where nothing else is said."""
+ROOT = "fairlead.dev/root"
+"""Label of an execution that a node has started: the uid of the first execution of its tree."""
+WANTED = "fairlead.dev/wanted"
+"""Annotation of a child: what its parent wants of it (`kube.kinship`)."""
+EXPIRES = "fairlead.dev/expires"
+"""Label of a cache entry: the microsecond of the epoch from which on it is not good any more."""
 
 _LETTERS = 26
 
@@ -72,24 +84,23 @@ def shard_label(shard: int) -> str:
 
 def metadata(place: Place, name: str, kind: str, epoch: int) -> dict[str, Any]:
     """The metadata of an object that belongs to an execution; `kind` is empty but for records of its log."""
+    shared = shared_metadata(place.namespace, name, kind, epoch)
+    own = {EXECUTION_UID: place.uid, SHARD: shard_label(shard_of(place.uid))}
     return {
-        "name": name,
-        "namespace": place.namespace,
-        "labels": {
-            MANAGED: "true",
-            EXECUTION_UID: place.uid,
-            SHARD: shard_label(shard_of(place.uid)),
-            EPOCH: str(epoch),
-            **({LOG: kind} if kind else {}),
-        },
+        **shared,
+        "labels": {**shared["labels"], **own},
         "annotations": {EXECUTION: place.name},
-        "ownerReferences": [
-            {
-                "apiVersion": EXECUTIONS.api_version,
-                "kind": EXECUTIONS.kind,
-                "name": place.name,
-                "uid": place.uid,
-                "controller": True,
-            }
-        ],
+        "ownerReferences": [owner_reference(place.name, place.uid)],
     }
+
+
+def shared_metadata(namespace: str, name: str, kind: str, epoch: int) -> dict[str, Any]:
+    """The metadata of an object of ours that belongs to no execution."""
+    labels = {MANAGED: "true", EPOCH: str(epoch), **({LOG: kind} if kind else {})}
+    return {"name": name, "namespace": namespace, "labels": labels}
+
+
+def owner_reference(name: str, uid: str) -> dict[str, Any]:
+    """What makes an object go when an execution goes."""
+    owner = {"apiVersion": EXECUTIONS.api_version, "kind": EXECUTIONS.kind}
+    return {**owner, "name": name, "uid": uid, "controller": True}

@@ -123,7 +123,7 @@ class Records:
         body = await self._client.get(
             CONFIG_MAPS, place.namespace, params={"labelSelector": selector}, partial=True
         )
-        return [one.metadata for one in partial_list_decoder.decode(body).items]
+        return partial_list_decoder.decode(body).found
 
     async def remove(self, place: Place, name: str, parts: int) -> None:
         """Delete the parts of a record that nobody names any more; gone is fine."""

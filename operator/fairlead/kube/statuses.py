@@ -5,10 +5,12 @@ Rules of this file
 - Each patch carries the version that we know. A 409 is normal (somebody paused the run): read, compare `log.sequence`, write
   again only if ours is higher or the same.
 - Keys that are not in the new status are taken away.
+- A status that speaks of events which the log does not have was not written by any of us: it is written over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +27,8 @@ LIMIT = 64 << 10
 """Bytes of a status at most."""
 _TRIES = 6
 _CUT = ("waitingFor", "paths")
+
+Last = Callable[[str], Awaitable[int]]
 
 
 class _Execution(msgspec.Struct, gc=False):
@@ -44,10 +48,12 @@ class _Shown:
 class KubernetesStatus:
     """The statuses of the executions of `places`."""
 
-    def __init__(self, client: Client, places: Places, fence: Fence) -> None:
+    def __init__(self, client: Client, places: Places, fence: Fence, last: Last | None = None) -> None:
+        """`last` gives the sequence number at which the log of an execution ends."""
         self._client = client
         self._places = places
         self._fence = fence
+        self._last = last
         self._shown: dict[str, _Shown] = {}
 
     async def publish(self, uid: str, status: dict[str, Any]) -> None:
@@ -56,7 +62,9 @@ class KubernetesStatus:
         for _ in range(_TRIES):
             try:
                 shown = self._shown.get(uid) or await self._look(place)
-                if shown is None or sequence(shown.status) > sequence(wanted):
+                if shown is None or (
+                    sequence(shown.status) > sequence(wanted) and not await self._is_invented(uid, shown)
+                ):
                     return
                 changes = changed(shown.status, wanted)
                 if changes:
@@ -79,12 +87,27 @@ class KubernetesStatus:
             f"the status of {place.namespace}/{place.name} changed {_TRIES} times under our hands"
         )
 
+    async def _is_invented(self, uid: str, shown: _Shown) -> bool:
+        return self._last is not None and sequence(shown.status) > await self._last(uid)
+
+    async def amend(self, uid: str, changes: dict[str, Any]) -> None:
+        """Change some keys of the status and leave the others as they are. Raises NotLeader, Unavailable."""
+        self._shown.pop(uid, None)
+        shown = await self._look(self._places.of(uid))
+        if shown is not None:
+            self._shown[uid] = shown
+            await self.publish(uid, {**shown.status, **changes})
+
     def forget(self, uid: str) -> None:
         """Let go of what is known of a status."""
         self._shown.pop(uid, None)
 
     async def _look(self, place: Place) -> _Shown | None:
-        there = _decoder.decode(await self._client.get(EXECUTIONS, place.namespace, place.name))
+        """What is shown now; None if the execution is gone. Raises Unavailable."""
+        try:
+            there = _decoder.decode(await self._client.get(EXECUTIONS, place.namespace, place.name))
+        except NotFound:
+            return None
         return (
             _Shown(there.metadata.resource_version, there.status) if there.metadata.uid == place.uid else None
         )

@@ -28,6 +28,7 @@ import structlog
 
 from fairlead.kube import names
 from fairlead.kube.client import Channel, Client, Expired, Resource
+from fairlead.kube.client.client import JSON, PARTIAL, PARTIAL_LIST
 from fairlead.kube.client.errors import Ambiguous, Status
 from fairlead.kube.client.replies import ListMetadata, Partial
 from fairlead.model.errors import FairleadError
@@ -94,7 +95,7 @@ _status_decoder = msgspec.json.Decoder(Status)
 class Watch(Generic[V]):
     """Objects of a kind that fit a selector, by uid; `listener` is told of each change, in order, and must not wait."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is watched, and how
         self,
         client: Client,
         resource: Resource,
@@ -105,16 +106,19 @@ class Watch(Generic[V]):
         namespace: str | None = None,
         shards: Collection[int] | None = None,
         silence: float = SILENCE,
+        partial: bool = False,
     ) -> None:
+        """`partial`: only the metadata of the objects is asked for."""
         self._client = client
         self._path = resource.path(namespace)
         self._listener = listener
         self._selector = selector
         self._shards = frozenset(shards) if shards is not None else None
         self._silence = silence
+        self._accept = (PARTIAL_LIST, PARTIAL) if partial else (JSON, JSON)
         self._view_decoder: msgspec.json.Decoder[V] = msgspec.json.Decoder(view)
         self._page_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
-            msgspec.defstruct("Page", [("metadata", ListMetadata), ("items", list[view])], gc=False)  # type: ignore[valid-type]
+            msgspec.defstruct("Page", [("metadata", ListMetadata), ("items", list[view] | None)], gc=False)  # type: ignore[valid-type]
         )
         self._known: dict[str, V] = {}
         self._version = ""
@@ -142,6 +146,11 @@ class Watch(Generic[V]):
     def quiet_for(self) -> float:
         """Seconds since the server was last heard of: a probe of liveness looks at this."""
         return time.monotonic() - self._heard
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether the list that was asked for last is in."""
+        return self._synced.is_set()
 
     # --- wishes ---
 
@@ -225,12 +234,14 @@ class Watch(Generic[V]):
             elif version:
                 params |= {"resourceVersion": version, "resourceVersionMatch": "NotOlderThan"}
             try:
-                body = await self._client.request("GET", self._path, params=params, channel=Channel.WATCH)
+                body = await self._client.request(
+                    "GET", self._path, params=params, accept=self._accept[0], channel=Channel.WATCH
+                )
             except Expired as expired:
                 raise _Anew("the list took longer than the server remembers") from expired
             self._heard = time.monotonic()
             page = self._page_decoder.decode(body)
-            for view in page.items:
+            for view in page.items or ():  # an empty list of metadata is null
                 found[view.metadata.uid] = view
             place = page.metadata.continue_
             if not place:
@@ -255,7 +266,9 @@ class Watch(Generic[V]):
         }
         self.streams += 1
         try:
-            async with self._client.stream(self._path, params, silence=self._silence) as content:
+            async with self._client.stream(
+                self._path, params, silence=self._silence, accept=self._accept[1]
+            ) as content:
                 rest, begun = bytearray(), time.monotonic()
                 async for chunk in content.iter_any():
                     self._heard = time.monotonic()

@@ -5,7 +5,6 @@ A run, with all that comes from it, is owned by one process (an OS lock); `hosti
 
 from __future__ import annotations
 
-import time
 import uuid
 from typing import Any
 
@@ -14,18 +13,11 @@ from fairlead.local.children import Workflows, bundle_of
 from fairlead.local.hosting import GraphShelf, Hosting, Listener
 from fairlead.local.journals import journal_of
 from fairlead.local.store import ExecutionRecord, Store
-from fairlead.model import commands as c
 from fairlead.model.errors import Unavailable
-from fairlead.model.manifests import WorkflowSpec, canonical_json, digest
+from fairlead.model.manifests import ExecutionSpec, WorkflowSpec, canonical_json, digest, parse_spec
 from fairlead.model.state import State
-from fairlead.model.times import parse_duration
-
-
-class SystemClock:
-    """The clock of this machine."""
-
-    def now(self) -> int:
-        return time.time_ns() // 1_000
+from fairlead.runtime.clock import SystemClock
+from fairlead.runtime.intake import WISHES, wish_of
 
 
 class LocalHome:
@@ -64,16 +56,8 @@ class LocalHome:
         """
         bundle, form = bundle_of(workflows or {})
         spec = execution_spec or {}
-        cancel = spec.get("cancel")
-        timeout = spec.get("suspendTimeout")
-        wish = c.Wish(
-            suspend=bool(spec.get("suspend", False)),
-            suspend_timeout=None if timeout is None else parse_duration(timeout),
-            cancel=cancel is not None,
-            cancel_reason=(cancel or {}).get("reason", ""),
-            force=bool((cancel or {}).get("force", False)),
-            redrive=spec.get("redrive", 0),
-        )
+        asked = {"workflow": {"name": workflow_name}, **{name: spec[name] for name in WISHES if name in spec}}
+        wish = wish_of(parse_spec(ExecutionSpec, asked))
         record = ExecutionRecord(
             uid=str(uuid.uuid4()),
             name=name,

@@ -2,8 +2,8 @@
 
 Rules of this file
 - A command is frozen and says what was observed or wanted, never what to do about it.
-- Each has an `identity`; the same command twice changes nothing. `decide` keeps no list of identities: attempts are known by
-  (node, attempt, delivery), a `Wish` is a level and not an edge, `Tick` only fires what is due.
+- The same command twice changes nothing. `decide` keeps no list of what it was told: attempts are known by (node, attempt,
+  delivery), a `Wish` is a level and not an edge, `Tick` only fires what is due.
 """
 
 from __future__ import annotations
@@ -40,11 +40,6 @@ class Wish(Command, frozen=True, kw_only=True):
     stop_reason: str = ""
     stop_force: bool = False
 
-    @property
-    def identity(self) -> str:
-        own = f"{self.suspend}/{self.suspend_timeout}/{self.cancel}/{self.cancel_reason}/{self.force}/{self.redrive}"
-        return f"wish/{own}/{self.held}/{self.stop}/{self.stop_reason}/{self.stop_force}"
-
 
 class Create(Command, frozen=True, kw_only=True):
     """Begin a run that does not exist yet. `inputs` are validated and normalised by whoever takes the run in."""
@@ -61,17 +56,9 @@ class Create(Command, frozen=True, kw_only=True):
     wish: Wish = Wish()
     parent: Parent | None = None
 
-    @property
-    def identity(self) -> str:
-        return f"create/{self.uid}"
-
 
 class Tick(Command, frozen=True, kw_only=True):
     """Time has passed: whatever is due fires. Also takes up work that a crash left between two appends."""
-
-    @property
-    def identity(self) -> str:
-        return "tick"
 
 
 class AttemptStarted(Command, frozen=True, kw_only=True):
@@ -81,10 +68,6 @@ class AttemptStarted(Command, frozen=True, kw_only=True):
     attempt: int
     delivery: int = 1
     handle: str = ""
-
-    @property
-    def identity(self) -> str:
-        return f"started/{self.node}/{self.attempt}/{self.delivery}"
 
 
 class AttemptHeld(Command, frozen=True, kw_only=True):
@@ -96,10 +79,6 @@ class AttemptHeld(Command, frozen=True, kw_only=True):
     reason: str = ""
     message: str = ""
 
-    @property
-    def identity(self) -> str:
-        return f"held/{self.node}/{self.attempt}/{self.delivery}/{self.reason}"
-
 
 class AttemptEnded(Command, frozen=True, kw_only=True):
     """A delivery ended with a reported result: `outputs`, or `error` where it failed."""
@@ -109,10 +88,6 @@ class AttemptEnded(Command, frozen=True, kw_only=True):
     delivery: int = 1
     outputs: dict[str, Any] | None = None
     error: Error | None = None
-
-    @property
-    def identity(self) -> str:
-        return f"ended/{self.node}/{self.attempt}/{self.delivery}"
 
 
 class AttemptLost(Command, frozen=True, kw_only=True):
@@ -128,10 +103,6 @@ class AttemptLost(Command, frozen=True, kw_only=True):
     message: str = ""
     counted: bool = True
 
-    @property
-    def identity(self) -> str:
-        return f"lost/{self.node}/{self.attempt}/{self.delivery}"
-
 
 class ChildStarted(Command, frozen=True, kw_only=True):
     """The child that an instance asked for is there, whether just now or since long."""
@@ -139,10 +110,6 @@ class ChildStarted(Command, frozen=True, kw_only=True):
     node: str
     child: str
     uid: str
-
-    @property
-    def identity(self) -> str:
-        return f"childStarted/{self.node}/{self.child}/{self.uid}"
 
 
 class ChildEnded(Command, frozen=True, kw_only=True):
@@ -156,10 +123,6 @@ class ChildEnded(Command, frozen=True, kw_only=True):
     outputs: dict[str, Any] = {}
     error: Error | None = None
 
-    @property
-    def identity(self) -> str:
-        return f"childEnded/{self.node}/{self.child}/{self.uid}/{self.redrive}"
-
 
 class ChildRefused(Command, frozen=True, kw_only=True):
     """The child that an instance asked for was not started; nothing of it exists. `reason` is from the closed list."""
@@ -170,10 +133,6 @@ class ChildRefused(Command, frozen=True, kw_only=True):
     reason: str
     message: str = ""
 
-    @property
-    def identity(self) -> str:
-        return f"childRefused/{self.node}/{self.child}/{self.attempt}"
-
 
 class ChildLost(Command, frozen=True, kw_only=True):
     """A child is not there any more, or cannot go on; `uid` is the one that was looked for, empty if none was known."""
@@ -182,10 +141,6 @@ class ChildLost(Command, frozen=True, kw_only=True):
     child: str
     uid: str = ""
     message: str = ""
-
-    @property
-    def identity(self) -> str:
-        return f"childLost/{self.node}/{self.child}/{self.uid}"
 
 
 class CacheAnswered(Command, frozen=True, kw_only=True):
@@ -201,10 +156,6 @@ class CacheAnswered(Command, frozen=True, kw_only=True):
     filled_by: str = ""
     filled_at: int = 0
     note: str = ""
-
-    @property
-    def identity(self) -> str:
-        return f"cache/{self.node}/{self.asked}"
 
 
 AnyCommand = (

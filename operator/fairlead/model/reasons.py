@@ -63,9 +63,15 @@ CHILD_LOST = "ChildLost"
 CHILD_TOO_DEEP = "ChildTooDeep"
 TOO_MANY_CHILDREN = "TooManyChildren"
 CHILD_NAME_TAKEN = "ChildNameTaken"
+CHILD_REFUSED = "ChildRefused"
 WORKFLOW_NOT_FOUND = "WorkflowNotFound"
 WORKFLOW_INVALID = "WorkflowInvalid"
 INPUTS_INVALID = "InputsInvalid"
+SPEC_INVALID = "SpecInvalid"
+LOG_DAMAGED = "LogDamaged"
+LOG_MISSING = "LogMissing"
+INTERNAL_ERROR = "InternalError"
+VALID = "Valid"
 PASS_ABANDONED = "PassAbandoned"
 FINALLY_FAILED = "FinallyFailed"
 FINALLY_TIMEOUT = "FinallyTimeout"
@@ -144,9 +150,15 @@ MEANINGS: dict[str, str] = {
     CHILD_TOO_DEEP: "executions have started executions more often than they may; recursion needs an end",
     TOO_MANY_CHILDREN: "the first execution and all that came from it are more than a tree may have",
     CHILD_NAME_TAKEN: "an execution that the node did not start has the name of its child",
-    WORKFLOW_NOT_FOUND: "there is no workflow of the name that the node calls",
-    WORKFLOW_INVALID: "the workflow that the node calls cannot run; the message says why",
+    CHILD_REFUSED: "the API server, an admission policy, a webhook or a quota refuses the execution that the node starts",
+    WORKFLOW_NOT_FOUND: "there is no workflow of the name that a node or an execution names",
+    WORKFLOW_INVALID: "the workflow, or the one that a node calls, cannot run; the message says why",
+    VALID: "the workflow can run",
     INPUTS_INVALID: "the inputs do not fit the schema of the workflow that the node calls",
+    SPEC_INVALID: "the spec of the execution makes no sense; the message names the fields",
+    LOG_DAMAGED: "an event of the log was changed or is missing: nothing is done for the execution any more",
+    LOG_MISSING: "the execution had a log, which somebody deleted: nothing is done for it any more",
+    INTERNAL_ERROR: "Fairlead itself met an error that it did not expect; it tries again",
     FINALLY_FAILED: "a node of spec.finally failed after the rest had succeeded",
     FINALLY_TIMEOUT: "finally took longer than spec.finallyTimeout; what of it had not ended was ended",
     WHEN_FALSE: "the node's own `when` was false: it is passed through",

@@ -345,6 +345,7 @@ class State(msgspec.Struct):
     result: str | None = None
     reason: str | None = None
     parent: Parent | None = None
+    origin: str = ""  # the uid that it was born with, if it was moved here from another home
     large: list[Large] = []  # in checkpoints alone: the values that stand in blobs, see `model.large`
 
     @property

@@ -5,6 +5,7 @@ Rules of this file
 - Append first, then act: no effect is handed on before its events are committed.
 - After a Conflict the state is thrown away, folded again from the log, and the commands are decided again; commands say what was
   observed, so that is harmless.
+- The status follows within a period, also when nothing else happens any more.
 - It reads its own writes: there is one state, and every decision is made on the fold of all that was appended.
 """
 
@@ -71,10 +72,11 @@ class Actor:
         self._children = children
         self._status = status
         self._caching = caching
-        self._shown = ("", 0)
+        self._shown = ("", 0, 0)
         self._clock = clock
         self._listener = listener
-        self._mailbox: deque[c.Command] = deque()
+        self._mailbox: deque[tuple[c.Command, int]] = deque()
+        self._generation = 1
         self._arrived = asyncio.Event()
         self._committed = 0
 
@@ -90,7 +92,10 @@ class Actor:
 
     async def load(self) -> None:
         """Fold the log; what a crash left undone is taken up with the next command."""
-        state, events = await self._journal.take_up()
+        await self.take_up(*await self._journal.take_up())
+
+    async def take_up(self, state: State, events: list[Event]) -> None:
+        """`load`, of what the journal's `take_up` has given already."""
         self._committed = state.seq
         self.engine = Engine(self.graph, state) if state.seq else Engine(self.graph)
         for event in events:
@@ -103,9 +108,14 @@ class Actor:
         for effect in standing(self.graph, self.state):
             await self._act(effect)
 
-    def tell(self, command: c.Command) -> None:
-        """Put a command into the mailbox; safe from callbacks of the loop."""
-        self._mailbox.append(command)
+    def show_again(self) -> None:
+        """The status that is shown is not the one that was published: publish it with the next step, which is now."""
+        self._shown = ("", 0, 0)
+        self.tell(c.Tick())
+
+    def tell(self, command: c.Command, *, generation: int = 0) -> None:
+        """Put a command into the mailbox; safe from callbacks of the loop. A wish has the `generation` of its spec."""
+        self._mailbox.append((command, generation))
         self._arrived.set()
 
     async def run(self, until: Callable[[State], bool]) -> State:
@@ -117,11 +127,16 @@ class Actor:
 
     async def step(self) -> None:
         """Decide what is in the mailbox and what is due, append, act."""
-        commands: list[c.Command] = []
-        while self._mailbox and len(commands) < MAX_BATCH:
-            commands.append(self._mailbox.popleft())
+        taken: list[tuple[c.Command, int]] = []
+        while self._mailbox and len(taken) < MAX_BATCH:
+            taken.append(self._mailbox.popleft())
         if not self._mailbox:
             self._arrived.clear()
+        await self._decided([command for command, _ in taken])
+        self._generation = max(self._generation, *(generation for _, generation in taken), 0)
+        await self._show(self._clock.now())
+
+    async def _decided(self, commands: list[c.Command]) -> None:
         while True:
             try:
                 await self._decide(commands)
@@ -141,7 +156,6 @@ class Actor:
         if self.state.phase:
             events += self.engine.decide(c.Tick(), now)
         await self._commit_turn(events, now)
-        await self._show(now)
 
     async def _commit_turn(self, events: list[Event], now: int) -> None:
         """Commit events, and the further parts of a turn that is too long for one append."""
@@ -150,15 +164,18 @@ class Actor:
             await self._commit(self.engine.decide_more(now))
 
     async def _show(self, now: int) -> None:
-        """Publish the status: at once on a change of phase, else at most once in a while."""
+        """Publish the status: at once on a change of phase or of the spec that it speaks of, else at most once in a while."""
         state = self.state
-        phase, at = self._shown
-        if state.phase != phase or (state.at > at and now - at >= STATUS_PERIOD):
-            self._shown = (state.phase, now)
+        phase, generation, at = self._shown
+        changed = (state.phase, self._generation) != (phase, generation)
+        if changed or (state.at > at and now - at >= STATUS_PERIOD):
+            self._shown = (state.phase, self._generation, now)
             with contextlib.suppress(
                 Unavailable
             ):  # it is a projection: nothing depends on it, and it is written again
-                await self._status.publish(self.uid, status(self.graph, state, now))
+                await self._status.publish(
+                    self.uid, status(self.graph, state, now, generation=self._generation)
+                )
 
     async def _commit(self, events: list[Event]) -> None:
         if not events:
@@ -198,10 +215,13 @@ class Actor:
             self.tell(answer)
 
     async def _wait(self) -> None:
-        """Until something arrives or the next timer is due."""
+        """Until something arrives, the next timer is due, or the status that is shown is old enough."""
         if self._mailbox:
             return
-        due = self.engine.next_due(self._clock.now())
+        due, shown_at = self.engine.next_due(self._clock.now()), self._shown[2]
+        if self.state.at > shown_at:
+            again = shown_at + STATUS_PERIOD
+            due = again if due is None else min(due, again)
         delay = None if due is None else max(0, due - self._clock.now()) / 1e6
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._arrived.wait(), delay)

@@ -191,11 +191,15 @@ def checked_inputs(effect: StartChild, spec: WorkflowSpec) -> dict[str, Any]:
     return inputs
 
 
-def not_found(name: str, known: Iterable[str]) -> Refused:
-    """There is no workflow of a name."""
+BESIDE = "one in the file or folder that the run was started from"
+"""Where a home without a cluster looks for workflows."""
+
+
+def not_found(name: str, known: Iterable[str], expected: str = BESIDE) -> Refused:
+    """There is no workflow of a name; `expected` says where one would have been found, if none is known at all."""
     names = sorted(known)
     near = nearest_name(name, names)
-    few = ", ".join(names[:12]) or "one in the file or folder that the run was started from"
+    few = ", ".join(names[:12]) or expected
     hint = f"did you mean {near}?" if near else f"expected {few}"
     return Refused(reasons.WORKFLOW_NOT_FOUND, f"there is no workflow {name!r}; {hint}")
 
@@ -206,8 +210,13 @@ def workflow_among(workflows: Mapping[str, WorkflowSpec | str], name: str) -> Wo
     if found is None:
         raise not_found(name, workflows)
     if isinstance(found, str):
-        raise Refused(reasons.WORKFLOW_INVALID, f"workflow {name} cannot run: {found}")
+        raise invalid(name, found)
     return found
+
+
+def invalid(name: str, wrong: str) -> Refused:
+    """The workflow of a name cannot run."""
+    return Refused(reasons.WORKFLOW_INVALID, f"workflow {name} cannot run: {wrong}")
 
 
 def demand_room(tree: int) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from fairlead.apps.docs.pages import generated
+from fairlead.apps.writing import write_into_a_folder
 
 
 def write(folder: Path) -> list[Path]:
@@ -20,7 +20,4 @@ def write(folder: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m fairlead.apps.docs FOLDER")
-    for file in write(Path(sys.argv[1])):
-        print(file)
+    write_into_a_folder("python -m fairlead.apps.docs", write)

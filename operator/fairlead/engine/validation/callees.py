@@ -73,13 +73,15 @@ class Callee:
 class Known:
     """The manifests that can be referred to.
 
-    `complete`: there are no others. `more_inputs`: the inputs of an execution are not all in its manifest. `broken`: workflows
-    whose shape is wrong, with the first error; `verdicts`: the first error of those that were looked at, or an empty text.
+    `complete`: there are no others. `namespace`: they are those of a namespace, where others may appear; its guards are None
+    where nobody has looked. `more_inputs`: the inputs of an execution are not all in its manifest. `broken`: workflows whose
+    shape is wrong, with the first error; `verdicts`: the first error of those that were looked at, or an empty text.
     """
 
     workflows: dict[str, Callee] = field(default_factory=dict)
-    guards: set[str] = field(default_factory=set)
+    guards: set[str] | None = field(default_factory=set)
     complete: bool = False
+    namespace: str = ""
     more_inputs: bool = False
     broken: dict[str, str] = field(default_factory=dict)
     verdicts: dict[str, str] = field(default_factory=dict)
@@ -90,7 +92,7 @@ class Known:
         if kind == "Workflow" and name:
             spec = as_dict(data.get("spec"))
             self.workflows.setdefault(name, Callee(name, spec))
-        elif kind == "WorkflowGuard" and name:
+        elif kind == "WorkflowGuard" and name and self.guards is not None:
             self.guards.add(name)
 
 
@@ -110,6 +112,8 @@ def check_calls(graph: RawGraph, own_name: str, known: Known, notes: Notes) -> N
     for node in graph.nodes():
         if node.kind == "workflow" and node.readable:
             _check_call(node, own_name, known, notes)
+        if known.guards is None:
+            continue
         for index, guard in enumerate(as_list(node.data.get("guards"))):
             if isinstance(guard, str) and node.in_pod and guard not in known.guards:
                 path = (*node.path, "guards", index)
@@ -136,6 +140,9 @@ def _unknown(notes: Notes, known: Known, kind: str, name: str, names: list[str],
     if known.complete:
         message = f"there is no {kind} {name!r}; {notes.did_you_mean(name, names)}"
         notes.error(reason, message, path)
+    elif known.namespace:
+        message = f"there is no {kind} {name!r} in namespace {known.namespace}; expected it there before it is needed"
+        notes.warning(reason, message, path)
     else:
         message = f"there is no {kind} {name!r} in this file; expected it there, or beside it when it runs"
         notes.warning(reason, message, path)

@@ -87,6 +87,15 @@ def validate_workflow(
     return in_order(notes.findings)
 
 
+def findings_of(shaped: Shaped, known: Known) -> list[Finding]:
+    """All findings about one object that stands alone, as validation of a text has them; `known` gets it too."""
+    data, renamed = _corrected(shaped)
+    known.take(data)
+    notes = Notes(shaped.document, renamed=renamed)
+    _check_document(data, known, notes)
+    return _without_echoes([*shaped.findings, *notes.findings])
+
+
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """Findings in the order of the text, each once; those without a place come first."""
     return sorted(dict.fromkeys(findings), key=lambda each: (each.line, each.column, each.path, each.reason))

@@ -6,14 +6,16 @@ Rules of this file
   (whose Retry-After is obeyed) or 401 (the token is asked for anew, once). Reads are also sent again after a cut, a time-out,
   a 5xx.
 - Everything else that has no verdict is raised as Ambiguous, and the caller reads before it goes on.
-- Every request has an end: `seconds` in all, retries included, and each try tells the server how long it may take.
+- Every request has an end: `seconds` in all, retries included. One try may take ten of them; whoever gives a request more time
+  than usual, because the server needs it, may spend all of it on one. Waiting for a free connection is no part of a try: a crowd
+  of requests takes longer, and none of them is cut for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from enum import Enum
 from random import random
@@ -26,8 +28,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from fairlead.kube.client.credentials import Credentials
-from fairlead.kube.client.errors import Ambiguous, Request, TooManyRequests, error_of
-from fairlead.kube.client.replies import Metadata, metadata_of
+from fairlead.kube.client.errors import Ambiguous, Fenced, Request, TooManyRequests, error_of
+from fairlead.kube.client.replies import Metadata, allow_depth, metadata_of
 from fairlead.kube.client.resources import Resource
 from fairlead.model.errors import FairleadError, Unavailable
 
@@ -38,11 +40,12 @@ TRY = 10.0
 MANAGER = "fairlead"
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 
-_JSON = "application/json"
-_PARTIAL = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
-_PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+JSON = "application/json"
+PARTIAL = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _BACKOFF, _MAX_BACKOFF = 0.1, 5.0
 _UNAUTHORIZED, _SERVER_ERROR = 401, 500
+_UNLIMITED = 1 << 30
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 Body = Any
@@ -59,14 +62,22 @@ class Channel(Enum):
 
 
 class Client:
-    """Use it as an async context manager; it belongs to the event loop in which it was entered."""
+    """Use it as an async context manager; it belongs to the event loop in which it was entered.
 
-    def __init__(self, credentials: Credentials) -> None:
+    `patience` is for how many seconds what failed is tried again at most, where that is safe. `when_fenced` is called each time
+    the fence in the API server denies a write: whoever leads should look at the Lease.
+    """
+
+    def __init__(self, credentials: Credentials, patience: float = PATIENCE) -> None:
         self.credentials = credentials
+        self._patience = patience
         self._server = URL(credentials.server)
         self._sessions: dict[Channel, aiohttp.ClientSession] = {}
+        self._free: dict[Channel, asyncio.Semaphore] = {}
+        self.when_fenced: Callable[[], None] = _nothing
 
     async def __aenter__(self) -> Self:
+        allow_depth()
         for channel in Channel:
             connector = aiohttp.TCPConnector(limit=channel.value, keepalive_timeout=60, ttl_dns_cache=300)
             session = aiohttp.ClientSession(
@@ -79,6 +90,7 @@ class Client:
             # aiohttp sends a PUT or DELETE again by itself when a kept connection breaks; here the caller decides.
             session._retry_connection = False  # noqa: SLF001
             self._sessions[channel] = session
+            self._free[channel] = asyncio.Semaphore(channel.value or _UNLIMITED)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -103,7 +115,7 @@ class Client:
         Raises NotFound, Expired, Forbidden, Unavailable.
         """
         path = resource.path(namespace, name)
-        accept = _JSON if not partial else _PARTIAL_LIST if name is None else _PARTIAL
+        accept = JSON if not partial else PARTIAL_LIST if name is None else PARTIAL
         return await self.request("GET", path, params=params, accept=accept, channel=channel, seconds=seconds)
 
     async def create(
@@ -116,12 +128,7 @@ class Client:
         seconds: float = PATIENCE,
     ) -> Metadata:
         """Create an object; its metadata. Raises AlreadyExists, Invalid, Forbidden, NamespaceTerminating, Ambiguous."""
-        path, params = resource.path(namespace), {"fieldManager": MANAGER}
-        return metadata_of(
-            await self.request(
-                "POST", path, body=body, params=params, channel=channel, seconds=seconds, accept=_PARTIAL
-            )
-        )
+        return await self._write("POST", resource.path(namespace), body, channel=channel, seconds=seconds)
 
     async def replace(
         self,
@@ -134,11 +141,8 @@ class Client:
         seconds: float = PATIENCE,
     ) -> Metadata:
         """Put an object in place of the one whose resourceVersion it carries. Raises Conflict, NotFound, Invalid, Ambiguous."""
-        path, params = resource.path(namespace, name), {"fieldManager": MANAGER}
-        return metadata_of(
-            await self.request(
-                "PUT", path, body=body, params=params, channel=channel, seconds=seconds, accept=_PARTIAL
-            )
+        return await self._write(
+            "PUT", resource.path(namespace, name), body, channel=channel, seconds=seconds
         )
 
     async def patch(
@@ -153,12 +157,8 @@ class Client:
         seconds: float = PATIENCE,
     ) -> Metadata:
         """Patch an object; its metadata afterwards. Raises Conflict, NotFound, Invalid, Forbidden, Ambiguous."""
-        path, params = resource.path(namespace, name, subresource), {"fieldManager": MANAGER}
-        return metadata_of(
-            await self.request(
-                "PATCH", path, body=body, params=params, content=kind, seconds=seconds, accept=_PARTIAL
-            )
-        )
+        path = resource.path(namespace, name, subresource)
+        return await self._write("PATCH", path, body, content=kind, seconds=seconds)
 
     async def delete(
         self,
@@ -167,20 +167,46 @@ class Client:
         name: str,
         *,
         uid: str | None = None,
+        version: str | None = None,
         seconds: float = PATIENCE,
     ) -> None:
         """Delete an object, the one of that uid and no other if one is given (Conflict if another has the name).
 
-        Without a uid it is for objects whose name is a hash of their content. Raises NotFound, Conflict, Ambiguous.
+        With a `version` (resourceVersion) only as it was then. Without a uid it is for objects whose name is a hash of their
+        content. Raises NotFound, Conflict, Ambiguous.
         """
         body: dict[str, Any] = {
             "kind": "DeleteOptions",
             "apiVersion": "v1",
             "propagationPolicy": "Background",
         }
-        if uid is not None:
-            body["preconditions"] = {"uid": uid}
+        preconditions = {"uid": uid, "resourceVersion": version}
+        if given := {key: value for key, value in preconditions.items() if value is not None}:
+            body["preconditions"] = given
         await self.request("DELETE", resource.path(namespace, name), body=body, seconds=seconds)
+
+    async def _write(
+        self,
+        method: str,
+        path: str,
+        body: Body,
+        *,
+        content: str = JSON,
+        channel: Channel = Channel.ORDINARY,
+        seconds: float,
+    ) -> Metadata:
+        """Have an object written under our name; of the answer its metadata alone."""
+        answer = await self.request(
+            method,
+            path,
+            body=body,
+            params={"fieldManager": MANAGER},
+            content=content,
+            channel=channel,
+            seconds=seconds,
+            accept=PARTIAL,
+        )
+        return metadata_of(answer)
 
     # --- requests ---
 
@@ -191,25 +217,30 @@ class Client:
         *,
         body: Body = None,
         params: Params = NOTHING,
-        content: str = _JSON,
+        content: str = JSON,
         channel: Channel = Channel.ORDINARY,
         seconds: float = PATIENCE,
-        accept: str = _JSON,
+        accept: str = JSON,
     ) -> bytes:
         """The body of the answer. Raises what `errors` lists."""
         asked = Request(_VERBS[method], path)
-        url, end = self._url(path, params), time.monotonic() + seconds
+        url = self._url(path, params)
+        one_try = TRY if seconds <= PATIENCE else seconds
         data = None if body is None else msgspec.json.encode(body)
-        tried, anew = 0, False
+        tried, anew, end = 0, False, None
         while True:
             error: FairleadError
             try:
                 headers = await self._headers(accept, content if data is not None else None, anew=anew)
-                left = min(TRY, max(0.001, end - time.monotonic()))
-                code, got, reply = await self._once(channel, method, url, data, headers, left)
+                async with self._free[channel]:
+                    end = end or time.monotonic() + seconds
+                    left = min(one_try, max(0.001, end - time.monotonic()))
+                    code, got, reply = await self._once(channel, method, url, data, headers, left)
                 if code < 300:
                     return reply
                 error = error_of(asked, code, got, reply)
+                if isinstance(error, Fenced):
+                    self.when_fenced()
                 again = self._may_repeat(method, code) or (code == _UNAUTHORIZED and not anew)
                 anew = code == _UNAUTHORIZED
             except aiohttp.ClientConnectorError as cause:
@@ -219,14 +250,15 @@ class Client:
                 error = Ambiguous(f"{asked} was sent and not answered ({type(cause).__name__}: {cause})")
                 error.__cause__, again = cause, method == "GET"
             delay = _pause(tried, error)
-            if not again or time.monotonic() + delay >= end:
+            spared = max(0.0, seconds - self._patience)
+            if not again or time.monotonic() + delay >= (end or 0.0) - spared:
                 raise error
             await asyncio.sleep(delay)
             tried += 1
 
     @asynccontextmanager
     async def stream(
-        self, path: str, params: Params, *, silence: float
+        self, path: str, params: Params, *, silence: float, accept: str = JSON
     ) -> AsyncIterator[aiohttp.StreamReader]:
         """The body of a long answer as it comes; `silence` is how many seconds without a byte end it. Nothing is repeated.
 
@@ -235,7 +267,7 @@ class Client:
         asked = Request("watch", path)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=TRY, sock_read=silence)
         try:
-            headers = await self._headers(_JSON, None)
+            headers = await self._headers(accept, None)
             async with self._session(Channel.WATCH).get(
                 self._url(path, params), headers=headers, timeout=timeout, **self._connection()
             ) as response:
@@ -290,6 +322,10 @@ class Client:
     def _may_repeat(method: str, code: int) -> bool:
         """429 was refused before anything was done; an error of the server leaves a read to be asked again."""
         return code == 429 or (method == "GET" and code >= _SERVER_ERROR)
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 def _pause(tried: int, error: FairleadError) -> float:

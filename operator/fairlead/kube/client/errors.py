@@ -10,6 +10,8 @@ Expired               410: a place in a watch or a list that the server no longe
 Unavailable
 ├── Forbidden         401, 403: refused until somebody grants the verb on the resource, both of which are named
 │   └── NamespaceTerminating   nothing can be created any more: the namespace is going
+├── Fenced            the API server knows another epoch than ours (protocol.md 3): ask for the Lease anew. It says nothing about
+│                     the object
 ├── TooManyRequests   429 for longer than our patience: nothing was done
 └── Ambiguous         the request was sent and no verdict came (cut, timed out, 5xx): it may have been done, or may be done
                       yet; read before anything else is sent
@@ -17,12 +19,16 @@ Unavailable
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from fairlead.model.errors import Conflict, FairleadError, InvalidInput, NotFound, Unavailable
+
+_FENCE = re.compile(r"ValidatingAdmissionPolicy 'fence\.([a-z0-9.-]+\.)?fairlead\.dev'")
+"""How a denial by charts/fairlead/policies/fence.yaml begins, whatever the install calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,10 @@ class Forbidden(Unavailable):
 
 class NamespaceTerminating(Forbidden):
     """The namespace is being deleted."""
+
+
+class Fenced(Unavailable):
+    """The fence in the API server denies the epoch of what we wrote, or finds no Lease; nothing was done."""
 
 
 class TooManyRequests(Unavailable):
@@ -115,6 +125,8 @@ def error_of(request: Request, code: int, headers: Mapping[str, str], body: byte
     status = status_of(body)
     said = f"{request} was answered {code} {status.reason}: {status.message or 'no message'}"
     reasons = {cause.reason for cause in status.causes}
+    if code < 500 and _FENCE.search(status.message):
+        return Fenced(said)
     match code:
         case 409 if status.reason == "AlreadyExists":
             return AlreadyExists(said)
@@ -126,7 +138,9 @@ def error_of(request: Request, code: int, headers: Mapping[str, str], body: byte
             return Expired(said)
         case 403 if "NamespaceTerminating" in reasons:
             return NamespaceTerminating(said)
-        case 401 | 403:
+        case 401:
+            return Forbidden(f"{said}; expected credentials that are known and have not expired")
+        case 403:
             return Forbidden(f"{said}; expected a role that allows it")
         case 429:
             return TooManyRequests(said, _retry_after(headers, status))

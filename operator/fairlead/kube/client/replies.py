@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+
 import msgspec
+
+DEPTH = 12_000
+"""How deep decoders may go: the server takes objects that are nested 10,000 deep, and then their managedFields are so, too."""
+
+
+def allow_depth() -> None:
+    """Let decoders go as deep as the server lets anybody write: one poisoned object must not keep us from reading the others.
+
+    They count as calls. What is too deep for a manifest is refused when it is parsed.
+    """
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), DEPTH))
 
 
 class OwnerReference(msgspec.Struct, gc=False):
@@ -18,10 +31,12 @@ class Metadata(msgspec.Struct, rename="camel", gc=False):
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
+    generation: int = 0
     creation_timestamp: str = ""
     deletion_timestamp: str | None = None
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
+    finalizers: list[str] = []
     owner_references: list[OwnerReference] = []
 
 
@@ -39,10 +54,15 @@ class ListMetadata(msgspec.Struct, rename="camel", gc=False):
 
 
 class PartialList(msgspec.Struct, gc=False):
-    """Objects of which only the metadata matters."""
+    """Objects of which only the metadata matters. The server says null where there are none."""
 
     metadata: ListMetadata
-    items: list[Partial]
+    items: list[Partial] | None = None
+
+    @property
+    def found(self) -> list[Metadata]:
+        """What there is; the server writes null for nothing."""
+        return [one.metadata for one in self.items or ()]
 
 
 partial_list_decoder = msgspec.json.Decoder(PartialList)

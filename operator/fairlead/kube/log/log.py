@@ -63,6 +63,9 @@ class _Writer:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     stored: Stored | None = None
     seen: bool = False
+    appends: int = 0
+    listed: bool = False  # `stored` comes from a list of all heads: a claim is the proof that it still holds
+    claimed: bool = False  # `stored` is what a claim has just made of it: nobody else can have written since
 
 
 class KubernetesLog:
@@ -100,7 +103,8 @@ class KubernetesLog:
         """The events after a sequence number; empty for one that never started. Raises LogDamaged, LogMissing, ExecutionGone."""
         writer, place = self._writer(uid), self._places.of(uid)
         async with writer.lock:
-            stored, found = await reading.events(self._client, self._records, uid, place, after)
+            known, writer.claimed = writer.stored if writer.claimed else None, False
+            stored, found = await reading.events(self._client, self._records, uid, place, after, known)
             await self._keep(uid, place, writer, stored)
             return list(found)
 
@@ -114,9 +118,12 @@ class KubernetesLog:
         writer, place = self._writer(uid), self._places.of(uid)
         async with writer.lock:
             for _ in range(_TRIES):
-                await self._look(uid, place, writer)
+                if not (writer.listed and writer.stored is not None):
+                    await self._look(uid, place, writer)
+                writer.listed = False
                 stored, epoch = writer.stored, self._epoch(uid, writer)
                 if stored is None or stored.head.epoch == epoch:
+                    writer.claimed = stored is not None
                     return
                 head = Head(
                     uid,
@@ -127,7 +134,9 @@ class KubernetesLog:
                     "",
                     stored.head.phase,
                 )
-                await self._write(uid, place, writer, head, stored.index, None, ())
+                if await self._write(uid, place, writer, head, stored.index, None, ()):
+                    writer.claimed = True
+                    return
             raise Unavailable(
                 f"the log of {uid} could not be claimed: others wrote to its head {_TRIES} times"
             )
@@ -151,6 +160,53 @@ class KubernetesLog:
                 with contextlib.suppress(NotFound, Conflict):
                     await self._client.delete(CONFIG_MAPS, place.namespace, one.name, uid=one.uid)
             return len(void)
+
+    def adopt(self, uid: str, stored: Stored) -> None:
+        """The head of a log as a list has just shown it: `claim` need not read it once more."""
+        writer = self._writer(uid)
+        writer.stored, writer.listed, writer.seen = stored, True, True
+
+    def segments(self, uid: str) -> int:
+        """How many closed segments a log has, as far as it is known here."""
+        writer = self._writers.get(uid)
+        stored = writer.stored if writer is not None else None
+        return len(stored.index) if stored is not None else 0
+
+    def wrote(self, uid: str, resource_version: str) -> bool:
+        """Whether a head is as we left it."""
+        writer = self._writers.get(uid)
+        stored = writer.stored if writer is not None else None
+        return stored is not None and stored.resource_version == resource_version
+
+    def appends(self, uid: str) -> int:
+        """How often we have written a head."""
+        writer = self._writers.get(uid)
+        return writer.appends if writer is not None else 0
+
+    def refers_to(self, uid: str, name: str) -> bool:
+        """Whether the head of a log, as we know it, names an object."""
+        writer = self._writers.get(uid)
+        stored = writer.stored if writer is not None else None
+        return stored is not None and any(name in part_names(one.name, one.parts) for one in stored.index)
+
+    async def verify(self, uid: str) -> None:
+        """Look whether somebody else has touched a log. Raises what `read` does, and NotLeader for a later leader."""
+        writer, place = self._writer(uid), self._places.of(uid)
+        async with writer.lock:
+            before = writer.stored
+            stored, _ = await reading.events(self._client, self._records, uid, place, 0)
+            await self._keep(uid, place, writer, stored)
+            self._epoch(uid, writer)
+            if before is not None and stored is not None and stored.head.last_seq < before.head.last_seq:
+                raise LogDamaged(
+                    f"the log of {uid} ends at event {stored.head.last_seq}; it had {before.head.last_seq}",
+                    stored.head.last_seq + 1,
+                )
+
+    async def last(self, uid: str) -> int:
+        """The sequence number at which a log ends now. Raises what `read` does."""
+        stored = await reading.look(self._client, uid, self._places.of(uid))
+        return stored.head.last_seq if stored is not None else 0
 
     def forget(self, uid: str) -> None:
         """Let go of what is known of a log; it is read again when it is wanted."""
@@ -301,6 +357,7 @@ class KubernetesLog:
             raise await reading.why_missing(self._client, uid, place) from None
         writer.stored = planning.after_patch(stored, reply.resource_version, head, index, batch, gone)
         writer.seen = True
+        writer.appends += 1
         return True
 
     async def _discard(self, place: Place, entries: Sequence[Entry]) -> None:

@@ -25,6 +25,7 @@ class Delivery:
     stopping: bool = False
     queued: bool = False
     told: Verdict | None = None
+    untold_start: bool = False
     tries: int = 0
 
     def __post_init__(self) -> None:
@@ -43,6 +44,7 @@ class Deliveries:
     def __init__(self) -> None:
         self._by_name: dict[str, Delivery] = {}
         self._by_uid: dict[str, dict[str, Delivery]] = {}
+        self._ended: dict[str, dict[str, Delivery]] = {}
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -60,9 +62,21 @@ class Deliveries:
         """Those of an execution."""
         return list(self._by_uid.get(uid, {}).values())
 
+    def ended(self, delivery: Delivery) -> None:
+        """Its end was told."""
+        self._ended.setdefault(delivery.uid, {})[delivery.name] = delivery
+
+    def ended_of(self, uid: str) -> list[Delivery]:
+        """Those of an execution whose end was told: they are few, whatever the size of the run."""
+        return list(self._ended.get(uid, {}).values())
+
     def remove(self, delivery: Delivery) -> None:
         """Its end is in the log."""
         self._by_name.pop(delivery.name, None)
+        of_ended = self._ended.get(delivery.uid, {})
+        of_ended.pop(delivery.name, None)
+        if not of_ended:
+            self._ended.pop(delivery.uid, None)
         of_run = self._by_uid.get(delivery.uid, {})
         of_run.pop(delivery.name, None)
         if not of_run:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from random import random
 from typing import Any, Self
 
@@ -30,6 +30,7 @@ from fairlead.kube.client import (
     AlreadyExists,
     Ambiguous,
     Client,
+    Invalid,
     NamespaceTerminating,
 )
 from fairlead.kube.client.client import STRATEGIC
@@ -38,7 +39,7 @@ from fairlead.kube.places import Places
 from fairlead.kube.pods import causes
 from fairlead.kube.pods.causes import Ended, Held, InLog, Lost, Nothing, Running, Verdict
 from fairlead.kube.pods.deliveries import CreationQueue, Deliveries, Delivery
-from fairlead.kube.pods.manifests import PodSettings, pod_of
+from fairlead.kube.pods.manifests import PodSettings, pod_name, pod_of
 from fairlead.kube.pods.refusals import Fenced, refusal_of
 from fairlead.kube.pods.results import NoResult, Result, from_log
 from fairlead.kube.pods.views import Pod
@@ -52,6 +53,8 @@ AT_ONCE = 32
 """Requests under way at once."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two tries of a creation that was refused."""
+COMPANY = 0.1
+"""Seconds for which the news that a container runs waits for its end: where both come together, one append has both."""
 LOG_LIMIT = 3 * 1024 * 1024
 """Bytes of a container's log that are read for a result: 1 MiB in base64, and what stands around it."""
 
@@ -73,6 +76,9 @@ class PodRunner:
         self._report = report
         self._deliveries = Deliveries()
         self._queue = CreationQueue()
+        self._let_go: set[str] = set()  # uids of pods that are released, until the watch has seen that
+        self._under_way: dict[str, int] = {}
+        self._progress = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -89,10 +95,17 @@ class PodRunner:
 
     def start(self, uid: str, effect: StartAttempt) -> None:
         """Run a delivery; one that is looked after already stays as it is."""
+        self.take_up(uid, effect, None)
+
+    def take_up(self, uid: str, effect: StartAttempt, pod: Pod | None) -> None:
+        """`start`, of a delivery whose pod may be there already, as the watch shows it."""
         delivery = Delivery(uid, effect)
-        if self._deliveries.named(delivery.name) is not None:
+        known = self._deliveries.named(delivery.name)
+        if known is not None:
             return
         self._deliveries.add(delivery)
+        if pod is not None and self.seen(pod):
+            return
         if effect.handle:
             self._spawn(self._look(delivery))  # it runs already, or it is gone; it is never created again
         else:
@@ -100,7 +113,7 @@ class PodRunner:
 
     def stop(self, uid: str, effect: StopAttempt) -> None:
         """End a delivery. One whose pod was never asked for has ended at once."""
-        delivery = next((each for each in self._deliveries.of(uid) if each.start.id == effect.id), None)
+        delivery = self._deliveries.named(pod_name(effect.id))
         if delivery is None or delivery.stopping:
             return
         delivery.stopping = True
@@ -115,6 +128,8 @@ class PodRunner:
 
     def seen(self, pod: Pod) -> bool:
         """A pod as it is now. False if nobody asked for it: then the home decides what becomes of it."""
+        if pod.metadata.uid in self._let_go:
+            return True
         delivery = self._deliveries.named(pod.metadata.name)
         if delivery is None or not _is_of(delivery, pod):
             return False
@@ -134,18 +149,42 @@ class PodRunner:
 
     def vanished(self, pod: Pod) -> None:
         """The watch says that a pod is gone, or has left what we watch: only the API server knows which."""
+        self._let_go.discard(pod.metadata.uid)
         delivery = self._deliveries.named(pod.metadata.name)
         if delivery is not None and delivery.pod_uid in ("", pod.metadata.uid):
             self._spawn(self._look(delivery))
 
     def settled(self, uid: str, wanted: Callable[[str, int, int], bool]) -> None:
         """After a commit: what has ended and is not `wanted` any more (node, attempt, delivery) is in the log, so let go."""
-        for delivery in self._deliveries.of(uid):
+        for delivery in self._deliveries.ended_of(uid):
             start = delivery.start
-            if _has_ended(delivery.told) and not wanted(start.node, start.attempt, start.delivery):
+            if not wanted(start.node, start.attempt, start.delivery):
                 self._deliveries.remove(delivery)
                 if delivery.pod is not None:
-                    self._spawn(self.release(delivery.pod))
+                    self.let_go(uid, delivery.pod)
+
+    def let_go(self, uid: str, pod: Pod) -> None:
+        """Release a pod that the log does not wait for; one that has not ended is deleted. Once is enough."""
+        if pod.metadata.uid not in self._let_go:
+            self._let_go.add(pod.metadata.uid)
+            ended = pod.status.phase in ("Succeeded", "Failed")
+            self._spawn(self._counted(uid, self.release(pod) if ended else self.end(pod)))
+
+    async def idle(self, uid: str) -> None:
+        """Until no request for pods of an execution is under way."""
+        while uid in self._under_way:
+            self._progress.clear()
+            await self._progress.wait()
+
+    async def _counted(self, uid: str, work: Awaitable[None]) -> None:
+        self._under_way[uid] = self._under_way.get(uid, 0) + 1
+        try:
+            await work
+        finally:
+            left = self._under_way.pop(uid) - 1
+            if left:
+                self._under_way[uid] = left
+            self._progress.set()
 
     def forget(self, uid: str) -> None:
         """The execution is gone: nobody waits for its deliveries any more."""
@@ -153,7 +192,22 @@ class PodRunner:
             delivery.queued = False
             self._deliveries.remove(delivery)
 
+    def tell_again(self, uid: str) -> None:
+        """Whoever was told of the deliveries of an execution has forgotten it: tell what is known of each once more."""
+        for delivery in self._deliveries.of(uid):
+            told, delivery.told = delivery.told, None
+            if told is not None and not isinstance(told, InLog):
+                self._tell(delivery, told)
+            elif delivery.pod is not None:
+                self.seen(delivery.pod)
+
     # --- requests ---
+
+    async def end(self, pod: Pod) -> None:
+        """Delete a pod and let it go at once: nobody waits for what becomes of it. Gone already is fine."""
+        about = pod.metadata
+        await self._insist(pod, lambda: self._client.delete(PODS, about.namespace, about.name, uid=about.uid))
+        await self.release(pod)
 
     async def release(self, pod: Pod) -> None:
         """Mark a pod done and let it go, in one patch (protocol 8); done already is fine."""
@@ -164,20 +218,21 @@ class PodRunner:
                 "$deleteFromPrimitiveList/finalizers": [names.RESULT_FINALIZER],
             }
         }
+        about = pod.metadata
+        await self._insist(
+            pod, lambda: self._client.patch(PODS, about.namespace, about.name, body, kind=STRATEGIC)
+        )
+
+    async def _insist(self, pod: Pod, request: Callable[[], Awaitable[object]]) -> None:
+        """Send it until there is a verdict: it is done, it is gone, or it is not ours to do any more."""
         while True:
             try:
                 self._fence.epoch()
-                await self._client.patch(
-                    PODS, pod.metadata.namespace, pod.metadata.name, body, kind=STRATEGIC
-                )
-            except (NotFound, Conflict):
-                return
-            except NotLeader:
+                await request()
+            except (NotFound, Conflict, NotLeader, Invalid):  # Invalid: another pod has the name by now
                 return
             except FairleadError as error:
-                if type(error).__name__ == "Invalid":
-                    return  # another pod has the name by now
-                _log.warning("a pod could not be released", pod=pod.metadata.name, error=str(error))
+                _log.warning("a pod could not be let go", pod=pod.metadata.name, error=str(error))
                 await asyncio.sleep(1 + random())  # noqa: S311 - spreads load
             else:
                 return
@@ -186,7 +241,7 @@ class PodRunner:
         while True:
             delivery = await self._queue.pop()
             try:
-                await self._create(delivery)
+                await self._counted(delivery.uid, self._create(delivery))
             except asyncio.CancelledError:
                 raise
             except Exception:  # noqa: BLE001 - one poisoned order never stops the others
@@ -313,14 +368,19 @@ class PodRunner:
         if found == delivery.told or _has_ended(delivery.told):
             return
         before, delivery.told = delivery.told, found
-        start = delivery.start
-        about: dict[str, Any] = {"node": start.node, "attempt": start.attempt, "delivery": start.delivery}
+        if _has_ended(found):
+            self._deliveries.ended(delivery)
+        if isinstance(before, Running):
+            self._tell_start(delivery)
+        about = _about(delivery)
         command: c.Command
         match found:
             case Running():
                 if isinstance(before, Held):
                     self._report(delivery.uid, c.AttemptHeld(**about))
-                command = c.AttemptStarted(handle=delivery.pod_uid, **about)
+                delivery.untold_start = True
+                asyncio.get_running_loop().call_later(COMPANY, self._tell_start, delivery)
+                return
             case Held(reason, message):
                 command = c.AttemptHeld(reason=reason, message=message, **about)
             case Lost(reason, message):
@@ -331,17 +391,26 @@ class PodRunner:
                 return
         self._report(delivery.uid, command)
 
+    def _tell_start(self, delivery: Delivery) -> None:
+        """Report that the container runs, if that was not done yet and anybody still waits for it."""
+        if delivery.untold_start and self._deliveries.named(delivery.name) is delivery:
+            delivery.untold_start = False
+            self._report(delivery.uid, c.AttemptStarted(handle=delivery.pod_uid, **_about(delivery)))
+
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
+def _about(delivery: Delivery) -> dict[str, Any]:
+    start = delivery.start
+    return {"node": start.node, "attempt": start.attempt, "delivery": start.delivery}
+
+
 def _is_of(delivery: Delivery, pod: Pod) -> bool:
     owners = pod.metadata.owner_references
-    return pod.metadata.annotations.get(names.IDENTITY) == delivery.start.id and any(
-        owner.uid == delivery.uid for owner in owners
-    )
+    return pod.metadata.identity == delivery.start.id and any(owner.uid == delivery.uid for owner in owners)
 
 
 def _has_ended(told: Verdict | None) -> bool:

@@ -1,37 +1,78 @@
 """The part of a pod that decides anything, decoded from a watch without the rest (architecture.md: 1.2 KB a pod, not 47).
 
-Names are those of the Kubernetes API. Fields that a server leaves out have the default that means "nothing said".
+Rules of this file
+- Names are those of the Kubernetes API. Fields that a server leaves out have the default that means "nothing said"; only a pod
+  that does not say which one it is makes no sense.
+- Of labels and annotations only those are kept that we read, of conditions only those that decide something.
+- A leader holds one of these for every pod that is not done: what many pods have in common (a namespace, a node, the uid of their
+  execution) is one string for all of them, and lists that nobody changes are tuples.
 """
 
 from __future__ import annotations
 
+from sys import intern
+
 import msgspec
+
+from fairlead.kube import names
+from fairlead.kube.client.replies import OwnerReference
+
+DECIDING = frozenset({"PodScheduled", "Ready", "DisruptionTarget"})
+"""Types of conditions that are kept."""
 
 
 class _View(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
     """Base: camelCase on the wire, whatever else is there is skipped."""
 
 
-class Owner(_View):
-    """An owner reference."""
+class Labels(msgspec.Struct, gc=False, rename={"execution_uid": names.EXECUTION_UID, "shard": names.SHARD}):
+    """The labels that we read."""
 
-    uid: str = ""
-    kind: str = ""
-    name: str = ""
+    execution_uid: str = ""
+    shard: str = ""
 
 
-class Metadata(_View):
+class Annotations(
+    msgspec.Struct, gc=False, rename={"identity": names.IDENTITY, "execution": names.EXECUTION}
+):
+    """The annotations that we read."""
+
+    identity: str = ""
+    execution: str = ""
+
+
+class Metadata(_View, kw_only=True):
     """What identifies a pod and what of it we write."""
 
-    name: str = ""
-    namespace: str = ""
-    uid: str = ""
-    resource_version: str = ""
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
-    finalizers: list[str] = []
-    owner_references: list[Owner] = []
+    name: str
+    namespace: str
+    uid: str
+    resource_version: str
+    labels: Labels = msgspec.field(default_factory=Labels)
+    own_annotations: Annotations = msgspec.field(default_factory=Annotations, name="annotations")
+    finalizers: tuple[str, ...] = ()
+    owner_references: tuple[OwnerReference, ...] = ()
     deletion_timestamp: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """The delivery that it is for."""
+        return self.own_annotations.identity
+
+    @property
+    def execution(self) -> str:
+        """The name of the execution that it is for."""
+        return self.own_annotations.execution
+
+    def share(self) -> None:
+        """What many pods have in common is one string for all."""
+        self.namespace = intern(self.namespace)
+        self.labels.execution_uid = intern(self.labels.execution_uid)
+        self.labels.shard = intern(self.labels.shard)
+        self.own_annotations.execution = intern(self.own_annotations.execution)
+        self.finalizers = tuple(map(intern, self.finalizers))
+        for owner in self.owner_references:
+            owner.uid = intern(owner.uid)
 
 
 class Waiting(_View):
@@ -89,8 +130,17 @@ class Status(_View):
     phase: str = ""
     reason: str = ""
     message: str = ""
-    conditions: list[Condition] = []
-    container_statuses: list[Container] = []
+    conditions: tuple[Condition, ...] = ()
+    container_statuses: tuple[Container, ...] = ()
+
+    def share(self) -> None:
+        """Only the conditions that decide; words that many pods have in common are one string for all."""
+        self.phase = intern(self.phase)
+        self.conditions = tuple([each for each in self.conditions if each.type in DECIDING])
+        for condition in self.conditions:
+            condition.type, condition.status = intern(condition.type), intern(condition.status)
+        for container in self.container_statuses:
+            container.name = intern(container.name)
 
 
 class Spec(_View):
@@ -102,12 +152,22 @@ class Spec(_View):
 class Pod(_View):
     """A pod as the operator sees it."""
 
-    metadata: Metadata = msgspec.field(default_factory=Metadata)
+    metadata: Metadata
     spec: Spec = msgspec.field(default_factory=Spec)
     status: Status = msgspec.field(default_factory=Status)
 
+    def __post_init__(self) -> None:
+        self.metadata.share()
+        self.status.share()
+        self.spec.node_name = intern(self.spec.node_name)
+
+    @property
+    def shard(self) -> str:
+        """The value of its shard label, as `kube.watching` wants it of a view."""
+        return self.metadata.labels.shard
+
     def condition(self, kind: str) -> Condition | None:
-        """The condition of a type, if it is there."""
+        """The condition of a type, if it is there and decides something."""
         return next((each for each in self.status.conditions if each.type == kind), None)
 
     def container(self, name: str) -> Container:

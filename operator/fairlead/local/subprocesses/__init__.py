@@ -10,7 +10,7 @@
 
 from fairlead.local.subprocesses.attempts import Attempt, Ended, RunnerEvent, Started
 from fairlead.local.subprocesses.leftovers import end_leftovers
-from fairlead.local.subprocesses.output_reading import Line, lines, read_output, tail
+from fairlead.local.subprocesses.output_reading import Line, lines, tail
 from fairlead.local.subprocesses.places import output_path
 from fairlead.local.subprocesses.runner import SubprocessRunner
 
@@ -24,6 +24,5 @@ __all__ = [
     "end_leftovers",
     "lines",
     "output_path",
-    "read_output",
     "tail",
 ]

@@ -89,11 +89,6 @@ def last_bytes(found: Iterable[Piece], count: int) -> list[Piece]:
     return list(kept)
 
 
-def read_output(path: Path) -> bytes:
-    """All that was kept, both streams as they came, with a line in place of what was left out."""
-    return b"".join(_gap(piece.left_out) if piece.stream == GAP else piece.data for piece in pieces(path))
-
-
 def lines(path: Path) -> Iterator[Line]:
     """What was kept, line by line, each with its stream and the time at which its end arrived."""
     return lines_of(pieces(path))

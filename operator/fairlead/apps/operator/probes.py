@@ -1,0 +1,52 @@
+"""/healthz: the process works and hears from the API server. /readyz: it leads with all in hand, or stands by and knows the pods.
+
+A probe that only says "the process answers" is green while it is blind (kopf.md, trap 21).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from fairlead.kube.home import KubernetesHome
+from fairlead.model.errors import Unavailable
+
+BLIND = 180.0
+"""Seconds of silence of the API server after which the process is better started again."""
+
+
+@asynccontextmanager
+async def probes(home: KubernetesHome, port: int | None) -> AsyncIterator[None]:
+    """Answer probes on a port, if there is one. Raises Unavailable if the port is taken."""
+    if port is None:
+        yield
+        return
+
+    async def healthz(_: web.Request) -> web.Response:
+        quiet = home.watch.quiet_for
+        return _answer(
+            quiet < BLIND,
+            f"the API server was last heard of {quiet:.0f} s ago; expected less than {BLIND:.0f}",
+        )
+
+    async def readyz(_: web.Request) -> web.Response:
+        return _answer(home.ready, f"{home.standing}; {home.live} executions")
+
+    app = web.Application()
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, port=port).start()
+        except OSError as error:
+            raise Unavailable(f"port {port} for the probes cannot be opened: {error.strerror}") from error
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _answer(well: bool, words: str) -> web.Response:
+    return web.Response(text=f"{'ok' if well else 'not ok'}: {words}\n", status=200 if well else 503)

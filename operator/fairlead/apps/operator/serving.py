@@ -1,0 +1,92 @@
+"""The operator's pieces, wired; and the order in which all of it ends.
+
+SIGTERM ──► not ready ──► feeds stop ──► statuses are shown (5 s at most) ──► Lease given back ──► connections closed
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from typing import Any
+
+import structlog
+
+from fairlead.apps.operator.probes import probes
+from fairlead.apps.operator.settings import Settings
+from fairlead.apps.operator.shell import crds_installed, run_kopf
+from fairlead.kube.client import Client
+from fairlead.kube.executions import execution_of
+from fairlead.kube.home import KubernetesHome
+from fairlead.kube.lease import Leadership
+from fairlead.kube.pods.manifests import PodSettings
+from fairlead.runtime.clock import SystemClock
+from fairlead.runtime.collector import tune_collector
+
+NESTING = 12_000
+"""Levels that a value may have: the API server stores 10,000, and one such object must not keep Kopf from listing the others."""
+
+_log = structlog.get_logger(__name__)
+
+
+class HomeFeed:
+    """What Kopf shows, handed to the home."""
+
+    def __init__(self, home: KubernetesHome) -> None:
+        self._home = home
+
+    def execution(self, kind: str | None, body: dict[str, Any]) -> None:
+        try:
+            if kind == "DELETED":
+                self._home.gone(body["metadata"]["uid"])
+            else:
+                self._home.seen(execution_of(body))
+        except Exception:  # noqa: BLE001 - one object that makes no sense hides no other
+            _log.exception("an execution could not be taken in", name=body.get("metadata", {}).get("name"))
+
+    async def workflow(self, kind: str | None, body: dict[str, Any]) -> None:
+        if kind == "DELETED":
+            about = body["metadata"]
+            self._home.workflows.gone(about["namespace"], about["name"])
+        else:
+            await self._home.workflows.seen(body)
+
+
+async def serve(settings: Settings) -> None:
+    """Be the operator until SIGTERM or SIGINT. Raises Unavailable."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def listen() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
+
+    listen()
+    tune_collector()
+    sys.setrecursionlimit(NESTING)
+    with contextlib.suppress(asyncio.CancelledError):
+        async with Client(settings.credentials) as client:
+            home = home_of(client, settings)
+            async with probes(home, settings.probes):
+                await crds_installed(client)
+                feed = HomeFeed(home)
+                await home.run([lambda: run_kopf(feed, settings.credentials, settings.namespace, listen)])
+
+
+def home_of(client: Client, settings: Settings) -> KubernetesHome:
+    """The home that an install describes."""
+    leadership = Leadership(
+        client,
+        settings.lease_namespace,
+        settings.lease,
+        settings.identity,
+        exclusive=settings.exclusive,
+    )
+    return KubernetesHome(
+        client,
+        leadership,
+        SystemClock(),
+        PodSettings(runner_image=settings.runner_image),
+        namespace=settings.namespace,
+    )

@@ -1,0 +1,170 @@
+"""Kopf, as far as we use it: login, and the feed of Workflows and WorkflowExecutions (kopf.md, section 2).
+
+Rules of this file
+- Handlers only hand over; whatever they would raise would be lost.
+- Kopf writes nothing on our objects: no finalizer, no annotation, no Event; it keeps no copy of their statuses.
+- It runs while we lead, and is started again whatever ends it: executions go on meanwhile.
+- It gets a session of its own, since it closes what it gets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from random import uniform
+from typing import Any, Protocol
+
+import aiohttp
+import kopf
+import structlog
+
+from fairlead.kube.client import EXECUTIONS, WORKFLOWS, Client, Credentials, Resource
+from fairlead.model.errors import FairleadError, NotFound
+from fairlead.model.manifests import GROUP
+
+VERSION = "v1alpha1"
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds until Kopf is started again."""
+CRD_PAUSE = 2.0
+"""Seconds between two looks for the CRDs."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Feed(Protocol):
+    """Who is told what the API server shows; nothing here may raise."""
+
+    def execution(self, kind: str | None, body: dict[str, Any]) -> None:
+        """A WorkflowExecution; `kind` is ADDED, MODIFIED, DELETED, or None for one of a list."""
+
+    async def workflow(self, kind: str | None, body: dict[str, Any]) -> None:
+        """A Workflow; Kopf gives the next version of it when this one was taken in."""
+
+
+class LeanDiff(kopf.AnnotationsDiffBaseStorage):
+    """Kopf copies whole bodies to find differences that nobody asks for (kopf.md 1.2); this gives it nothing to copy."""
+
+    def build(self, *, body: Any, extra_fields: Any = None) -> Any:
+        """What Kopf remembers of an object: nothing."""
+        return {}
+
+
+class LeanProgress(kopf.AnnotationsProgressStorage):
+    """The same for what Kopf would remember of handlers."""
+
+    def clear(self, *, essence: Any) -> Any:
+        """Nothing of ours is in there."""
+        return essence
+
+
+async def run_kopf(
+    feed: Feed, credentials: Credentials, namespace: str | None, resignal: Callable[[], None]
+) -> None:
+    """Feed from Kopf until cancelled. `resignal` puts the process's own signal handlers back: Kopf replaces them."""
+    pause = FIRST_PAUSE
+    while True:
+        begun = asyncio.get_running_loop().time()
+        try:
+            await _run_once(feed, credentials, namespace, resignal)
+        except Exception as error:  # noqa: BLE001 - an outage of the API server ends Kopf, and nothing else (kopf.md, trap 3)
+            _log.warning("kopf ended and is started again", reason=f"{type(error).__name__}: {error}")
+        if asyncio.get_running_loop().time() - begun > LONGEST_PAUSE:
+            pause = FIRST_PAUSE
+        await asyncio.sleep(pause * uniform(0.5, 1.0))  # noqa: S311 - spreads load
+        pause = min(LONGEST_PAUSE, pause * 2)
+
+
+async def _run_once(
+    feed: Feed, credentials: Credentials, namespace: str | None, resignal: Callable[[], None]
+) -> None:
+    registry = kopf.OperatorRegistry()
+    register(registry, feed, credentials)
+    stop = asyncio.Event()
+    where: dict[str, Any] = {"clusterwide": True} if namespace is None else {"namespaces": [namespace]}
+    tasks = await kopf.spawn_tasks(registry=registry, settings=kopf_settings(), stop_flag=stop, **where)
+    resignal()
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:  # never run_tasks(): it cancels everything in this loop
+        stop.set()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """Kopf's settings (kopf.md 2.3)."""
+    settings = kopf.OperatorSettings()
+    settings.process.ultimate_exiting_timeout = None
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.posting.enabled = False
+    settings.watching.server_timeout = 300
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 5
+    settings.persistence.finalizer = f"{GROUP}/kopf"
+    settings.persistence.diffbase_storage = LeanDiff(prefix=GROUP)
+    settings.persistence.progress_storage = LeanProgress(prefix=GROUP)
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    return settings
+
+
+def register(registry: kopf.OperatorRegistry, feed: Feed, credentials: Credentials) -> None:
+    """Put our handlers into a registry."""
+
+    @kopf.on.login(registry=registry)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return session_of(credentials)
+
+    @kopf.on.event(GROUP, VERSION, EXECUTIONS.plural, registry=registry)
+    async def execution(event: Any, **_: Any) -> None:
+        feed.execution(event["type"], event["object"])
+
+    @kopf.on.event(GROUP, VERSION, WORKFLOWS.plural, registry=registry)
+    async def workflow(event: Any, **_: Any) -> None:
+        await feed.workflow(event["type"], event["object"])
+
+
+def session_of(credentials: Credentials) -> kopf.AiohttpSession:
+    """A session for Kopf that proves anew with each request who we are."""
+
+    async def prove(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        request.headers.update(await credentials.headers())
+        response = await handler(request)
+        if response.status == 401:
+            request.headers.update(await credentials.headers(anew=True))
+            response = await handler(request)
+        return response
+
+    connector = aiohttp.TCPConnector(limit=0, ssl=credentials.tls if credentials.tls is not None else True)
+    session = aiohttp.ClientSession(
+        connector=connector, proxy=credentials.proxy, middlewares=(prove,), headers={"User-Agent": "fairlead"}
+    )
+    return kopf.AiohttpSession(
+        aiohttp_session=session, server=credentials.server, default_namespace=credentials.namespace
+    )
+
+
+async def crds_installed(client: Client, kinds: tuple[Resource, ...] = (WORKFLOWS, EXECUTIONS)) -> None:
+    """Wait until the API server serves our kinds; says so while it does not."""
+    said = ""
+    while True:
+        try:
+            served = (await client.request("GET", WORKFLOWS.root)).decode()
+            missing = [kind.kind for kind in kinds if f'"{kind.plural}"' not in served]
+            reason = f"the API server does not serve {' and '.join(missing)}" if missing else ""
+        except NotFound:
+            reason = f"the API server does not serve {WORKFLOWS.api_version}"
+        except FairleadError as error:
+            reason = str(error)
+        if not reason:
+            return
+        if reason != said:
+            said = reason
+            _log.warning("waits for the CRDs (`fairlead crds | kubectl apply -f -`)", reason=reason)
+        await asyncio.sleep(CRD_PAUSE)

@@ -1,0 +1,144 @@
+"""What it takes to begin a run: a spec that makes sense, a Workflow that can run, inputs that fit.
+
+Rules of this file
+- Nothing is started before all of it is known to be right; what is wrong is a Waiting with reason and sentence, shown in status.
+- What somebody may still mend (a Workflow that is missing) is waited for; what can never fit is stalled, and said to be.
+- Whoever begins it pins the definition before the event that names its digest is appended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from fairlead.engine import expressions
+from fairlead.engine.conditions import FALSE, TRUE, UNKNOWN
+from fairlead.engine.summary import cut
+from fairlead.engine.validation import check_inputs
+from fairlead.kube.client import EXECUTIONS
+from fairlead.kube.executions import Execution
+from fairlead.kube.workflows import Bundle, Unusable, Workflows
+from fairlead.model import commands as c
+from fairlead.model import reasons
+from fairlead.model import state as s
+from fairlead.model.children import Parent
+from fairlead.model.documents import path_text
+from fairlead.model.manifests import ExecutionSpec, WorkflowExecution, parse_manifest
+from fairlead.model.times import format_time
+from fairlead.model.wording import problems_of
+
+TEXT = 8 * 1024
+"""Bytes of a message in a condition."""
+
+
+class Waiting(Exception):
+    """A run that cannot begin, or go on, as things are; `stalled` if it will not by itself."""
+
+    def __init__(self, reason: str, message: str, *, stalled: bool = True, kind: str = "execution") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.stalled = stalled
+        self.kind = kind
+
+
+class Beginning(NamedTuple):
+    """What a run begins with: what it is pinned to, and the command that begins it."""
+
+    bundle: Bundle
+    create: c.Create
+
+
+def spec_of(execution: Execution) -> ExecutionSpec:
+    """The spec, as the model understands it. Raises Waiting."""
+    about = {"apiVersion": EXECUTIONS.api_version, "kind": EXECUTIONS.kind}
+    whole = {**about, "metadata": {"name": execution.metadata.name}, "spec": execution.spec}
+    try:
+        manifest = parse_manifest(whole)
+    except ValidationError as wrong:
+        found = [f"{path_text(each.path)}: {each.message}" for each in problems_of(wrong, WorkflowExecution)]
+        raise Waiting(reasons.SPEC_INVALID, _all_of(found)) from wrong
+    assert isinstance(manifest, WorkflowExecution)
+    return manifest.spec
+
+
+async def beginning_of(
+    execution: Execution, spec: ExecutionSpec, workflows: Workflows, parent: Parent | None, wish: c.Wish
+) -> Beginning:
+    """What an execution is to begin with. Raises Waiting, Unavailable."""
+    about = execution.metadata
+    name, generation = "", 0
+    try:
+        if spec.workflow is not None:
+            name = spec.workflow.name
+            found = await workflows.get(about.namespace, name)
+            definition, generation = found.spec, found.generation
+        else:
+            definition = await workflows.definition(about.namespace, execution.spec["definition"])
+        bundle = await workflows.bundle(about.namespace, definition)
+    except Unusable as wrong:
+        missing = wrong.reason == reasons.WORKFLOW_NOT_FOUND
+        raise Waiting(wrong.reason, str(wrong), stalled=not missing, kind="workflow") from wrong
+    inputs, findings = check_inputs(definition.inputs, dict(spec.inputs))
+    if findings:
+        raise Waiting(reasons.INPUTS_INVALID, _all_of([f"{each.path}: {each.message}" for each in findings]))
+    create = c.Create(
+        name=about.name,
+        uid=about.uid,
+        workflow=name,
+        generation=generation,
+        digest=bundle.digest,
+        runtime=expressions.RUNTIME_VERSION,
+        inputs=inputs,
+        priority=spec.priority or 0,
+        timeout=spec.timeout,
+        wish=wish,
+        parent=parent,
+    )
+    return Beginning(bundle, create)
+
+
+def pending_status(execution: Execution, waiting: Waiting, now: int) -> dict[str, Any]:
+    """The status of a run that has not begun."""
+    return {
+        "phase": s.PENDING,
+        "conditions": trouble(waiting, now, execution.metadata.generation),
+        "observedGeneration": execution.metadata.generation,
+        "createdAt": execution.metadata.creation_timestamp,
+        "waitingFor": waits_for(waiting, now),
+    }
+
+
+def waits_for(waiting: Waiting, now: int) -> list[dict[str, Any]]:
+    """The entry of `waitingFor` that says the same."""
+    message = cut(waiting.message, 1024)
+    return [{"kind": waiting.kind, "name": waiting.reason, "since": format_time(now), "message": message}]
+
+
+def trouble(waiting: Waiting, now: int, generation: int) -> list[dict[str, Any]]:
+    """The conditions of a run that does not move: kstatus calls it Failed if it is stalled, else InProgress."""
+    stalled = TRUE if waiting.stalled else FALSE
+    table = (
+        ("Ready", FALSE),
+        ("Reconciling", FALSE if waiting.stalled else TRUE),
+        ("Stalled", stalled),
+        ("Succeeded", UNKNOWN),
+    )
+    return [
+        {
+            "type": kind,
+            "status": status,
+            "reason": waiting.reason,
+            "message": cut(waiting.message, TEXT),
+            "lastTransitionTime": format_time(now),
+            "observedGeneration": generation,
+        }
+        for kind, status in table
+    ]
+
+
+def _all_of(messages: Sequence[str]) -> str:
+    more = f" (and {len(messages) - 20} more)" if len(messages) > 20 else ""
+    return "; ".join(messages[:20]) + more

@@ -1,0 +1,326 @@
+"""One execution in the care of a leader, from first sight until nothing is left to do for it.
+
+    no log, never started   ──► begin ──► at work ──► ended ──► pods and finalizer let go
+    a log                   ──► take up ──┘
+    deleted, or going       ──► pods deleted, finalizers let go
+
+Rules of this file
+- Whatever happens to one execution stops no other: it is shown with a reason in the status, and tried again.
+- The head is claimed before anything is decided (protocol.md 2). What was asked for before a crash is asked for again, by level:
+  deliveries, children, the wish.
+- A log that is damaged or missing freezes the execution: nothing is started, deleted or released for it (protocol.md 6).
+- Deletion writes no more log: pods are deleted by uid and let go of, then the execution is (protocol.md 6, semantics 28).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from random import uniform
+from typing import TYPE_CHECKING
+
+import structlog
+
+from fairlead.engine.effects import outstanding
+from fairlead.engine.graph import Graph
+from fairlead.kube import executions as intake
+from fairlead.kube.client import Forbidden
+from fairlead.kube.executions import Execution
+from fairlead.kube.fence import NotLeader
+from fairlead.kube.home.clearing import clear
+from fairlead.kube.home.starting import (
+    Waiting,
+    beginning_of,
+    pending_status,
+    spec_of,
+    trouble,
+    waits_for,
+)
+from fairlead.kube.kinship import merged, parent_of, wanted_of
+from fairlead.kube.log.reading import ExecutionGone, LogMissing
+from fairlead.kube.names import Place
+from fairlead.kube.notices import log_frozen, notes_of
+from fairlead.kube.pods.manifests import pod_name
+from fairlead.model import reasons
+from fairlead.model.commands import Tick, Wish
+from fairlead.model.effects import StopAttempt
+from fairlead.model.errors import FairleadError, LogDamaged, Unavailable
+from fairlead.model.events import Event
+from fairlead.model.ids import key_of
+from fairlead.model.state import State
+from fairlead.runtime.actor import Actor
+from fairlead.runtime.caching import Caching
+from fairlead.runtime.intake import wish_of
+from fairlead.runtime.journal import Journal
+
+if TYPE_CHECKING:
+    from fairlead.kube.home.term import Term
+
+SOON, LATER, AT_MOST = 1.0, 30.0, 300.0
+"""Seconds until it is tried again: first, for what may have changed unseen, at most."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Run:
+    """What is known of one execution; `execution` is None until it was seen."""
+
+    def __init__(self, place: Place, execution: Execution | None) -> None:
+        self.place = place
+        self.execution = execution
+        self.actor: Actor | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.deleted = execution is not None and execution.deleting
+        self.shown: tuple[str, str] | None = None  # the trouble that the status tells of
+        self._told: tuple[int, Wish | None] = (0, None)  # what the actor has heard, and of which generation
+        self._news = asyncio.Event()
+        self._doubt: FairleadError | None = None
+
+    def see(self, execution: Execution) -> None:
+        """The execution as it is now."""
+        before, self.execution = self.execution, execution
+        self.deleted = self.deleted or execution.deleting
+        if self.deleted or before is None or self.has_news(before):
+            self.tell_wish()
+            self.wake()
+
+    def has_news(self, before: Execution) -> bool:
+        """Whether spec or annotations are others than they were: a parent wants things by annotation."""
+        assert self.execution is not None
+        now = self.execution.metadata
+        return (now.generation, now.annotations) != (before.metadata.generation, before.metadata.annotations)
+
+    def is_gone(self) -> None:
+        """It is not there any more."""
+        self.deleted = True
+        self.wake()
+
+    @property
+    def is_misrepresented(self) -> bool:
+        """Whether its status, as it was last seen, says what its log does not."""
+        if self.actor is None or self.execution is None or not self.execution.status.phase:
+            return False
+        shown, state = self.execution.status, self.actor.state
+        return shown.phase != state.phase or (shown.log is not None and shown.log.sequence > state.seq)
+
+    def is_in_doubt(self, found: FairleadError) -> None:
+        """Somebody else has touched its log."""
+        self._doubt = found
+        self.wake()
+
+    def is_over(self, state: State, actor: Actor) -> bool:
+        """Whether the actor has nothing to do any more. Raises what is wrong with the log."""
+        if self._doubt is not None:
+            doubt, self._doubt = self._doubt, None
+            raise doubt
+        return self.deleted or (state.ended and actor.idle)
+
+    def wake(self) -> None:
+        """Something may have changed: look again."""
+        self._news.set()
+        if self.actor is not None:
+            self.actor.tell(Tick())
+
+    async def news(self, seconds: float) -> None:
+        """Until something may have changed, or the time is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        self._news.clear()
+
+    def tell_wish(self) -> None:
+        """Let the actor hear what is wished for, once; a spec that makes no sense any more changes nothing."""
+        if self.actor is None or self.execution is None or self.deleted:
+            return
+        with contextlib.suppress(Waiting):
+            generation, wish = self.execution.metadata.generation, self.wish()
+            if (generation, wish) != self._told:
+                self._told = (generation, wish)
+                self.actor.tell(wish, generation=generation)
+
+    def wish(self) -> Wish:
+        """What is wished for by the spec as it stands. Raises Waiting."""
+        assert self.execution is not None
+        return merged(wish_of(spec_of(self.execution)), wanted_of(self.execution.metadata.annotations))
+
+    def hears(self, actor: Actor | None, wish: Wish | None = None) -> None:
+        """From now on this actor is told what happens; it knows a wish already, or none."""
+        generation = self.execution.metadata.generation if self.execution is not None and wish else 0
+        self.actor, self._told = actor, (generation, wish)
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether something is wished for that the actor has not heard."""
+        if self.deleted or self.execution is None:
+            return False
+        with contextlib.suppress(Waiting):
+            return (self.execution.metadata.generation, self.wish()) != self._told
+        return False
+
+
+async def tend(term: Term, run: Run) -> Execution | None:
+    """Look after an execution until nothing is left to do; what it is now if it has changed since. Raises NotLeader."""
+    term.places.tell(run.place.uid, run.place)
+    tries = 0
+    while True:
+        pause = LATER
+        try:
+            if await _looked_after(term, run):
+                break
+            continue
+        except NotLeader:
+            raise
+        except ExecutionGone:
+            run.deleted = True
+            continue
+        except Waiting as waiting:
+            _show(term, run, waiting)
+        except LogDamaged as damage:
+            reason = reasons.LOG_MISSING if isinstance(damage, LogMissing) else reasons.LOG_DAMAGED
+            if _show(term, run, Waiting(reason, str(damage), kind="log")):
+                term.notices.notice(run.place, [log_frozen(str(damage))])
+        except Unavailable as error:
+            pause = min(LATER, SOON * 2**tries) * uniform(0.5, 1.0)  # noqa: S311 - spreads load
+            reason = reasons.FORBIDDEN if isinstance(error, Forbidden) else reasons.CLUSTER_UNAVAILABLE
+            _show(term, run, Waiting(reason, str(error), stalled=False))
+        except Exception as error:  # noqa: BLE001 - one poisoned execution never stops the others
+            pause = min(AT_MOST, SOON * 2**tries) * uniform(0.5, 1.0)  # noqa: S311
+            _log.exception("an execution met an error of ours", execution=run.place.name, uid=run.place.uid)
+            _show(term, run, Waiting(reasons.INTERNAL_ERROR, f"{type(error).__name__}: {error}"))
+        tries = min(tries + 1, 10)
+        run.hears(None)  # the next go begins with what the log says
+        await run.news(pause)
+    _forget(term, run)
+    return run.execution if run.wants_more else None
+
+
+async def _looked_after(term: Term, run: Run) -> bool:
+    """One go: whether nothing is left to do for it."""
+    uid = run.place.uid
+    if run.execution is None:
+        run.execution = await intake.fetched(term.client, run.place)
+        run.deleted = run.deleted or run.execution is None or run.execution.deleting
+    if run.deleted:
+        await clear(term, run.place)
+        return True
+    assert run.execution is not None
+    place = run.execution.place
+    run.place = place
+    term.places.tell(uid, place)
+    async with term.taking_up:
+        await term.log.claim(uid)
+        journal = Journal(uid, term.log, term.checkpoints, term.blobs)
+        state, events = await journal.take_up()
+        if state.seq:
+            graph = await term.graphs.graph(uid, state.digest, state.workflow)
+            actor = _actor(term, run, journal, graph)
+            await actor.take_up(state, events)
+            await _take_up(term, run, actor)
+        else:
+            actor = await _begun(term, run, journal)
+    state = await actor.run(lambda state: run.is_over(state, actor))
+    return await _let_go(term, run, actor.graph, state)
+
+
+def _actor(term: Term, run: Run, journal: Journal, graph: Graph) -> Actor:
+    return Actor(
+        journal,
+        graph,
+        runner=term.runner,
+        children=term.children,
+        status=term.statuses,
+        caching=Caching(term.cache_of(run.place.namespace), run.place.namespace),
+        clock=term.clock,
+        listener=lambda events, state: _heard(term, run, events, state),
+    )
+
+
+async def _begun(term: Term, run: Run, journal: Journal) -> Actor:
+    """Begin a run. Raises Waiting, and ExecutionGone if it was deleted meanwhile."""
+    execution = run.execution
+    assert execution is not None
+    spec = spec_of(execution)
+    parent = parent_of(execution.metadata)
+    bundle, create = await beginning_of(execution, spec, term.workflows, parent, run.wish())
+    held = await intake.hold(term.client, execution)
+    if held is None:
+        raise ExecutionGone(f"{run.place.namespace}/{run.place.name} was deleted before it began")
+    await term.definitions.pin(run.place.uid, bundle.text)
+    actor = _actor(term, run, journal, term.graphs.put(create.digest, create.workflow, bundle.definition))
+    actor.tell(create, generation=execution.metadata.generation)
+    run.hears(actor, create.wish)
+    return actor
+
+
+async def _take_up(term: Term, run: Run, actor: Actor) -> None:
+    """Ask again for all that was asked for, hear what has come of it, and what is wished for now."""
+    run.hears(actor)
+    uid = run.place.uid
+    pods = term.pods.of(uid)
+    for effect in outstanding(actor.graph, actor.state):
+        if isinstance(effect, StopAttempt):
+            term.runner.stop(uid, effect)
+        else:
+            term.runner.take_up(uid, effect, pods.get(pod_name(effect.id)))
+    term.runner.tell_again(uid)
+    for pod in pods.values():
+        if not term.runner.seen(pod):
+            term.unwanted(uid, pod)
+    await actor.take_up_children()
+    run.tell_wish()
+
+
+def _heard(term: Term, run: Run, events: list[Event], state: State) -> None:
+    """After each commit: what has ended is let go, and what a person would want to know is said."""
+    run.shown = None
+
+    def wanted(node: str, attempt: int, delivery: int) -> bool:
+        key = key_of(node)
+        if key not in state.active or state.instance(key) != node:
+            return False
+        instance = state.node(key)
+        return (instance.attempt, instance.delivery) == (attempt, delivery)
+
+    term.runner.settled(run.place.uid, wanted)
+    term.notices.notice(run.place, notes_of(events, state))
+
+
+async def _let_go(term: Term, run: Run, graph: Graph, state: State) -> bool:
+    """The run has ended and its log is closed: let go of pods and of the execution. False if it was deleted before that."""
+    if run.deleted:
+        return False
+    run.actor = None  # what is wished for from now on is for the next one
+    uid = run.place.uid
+    term.runner.settled(uid, lambda *_: False)
+    for pod in term.pods.of(uid).values():
+        if not term.runner.seen(pod):
+            term.unwanted(uid, pod)
+    await term.runner.idle(uid)
+    await term.statuses.flushed(uid)
+    await term.ended(run, state, graph.spec.retention)
+    return True
+
+
+def _show(term: Term, run: Run, waiting: Waiting) -> bool:
+    """Have the status say why it does not move, once; whether that is news."""
+    if run.execution is None or run.shown == (waiting.reason, waiting.message):
+        return False
+    run.shown = (waiting.reason, waiting.message)
+    _log.warning("an execution waits", execution=run.place.name, reason=waiting.reason, why=waiting.message)
+    now, execution = term.clock.now(), run.execution
+    if run.place.started or run.actor is not None:
+        conditions = trouble(waiting, now, execution.metadata.generation)
+        waits = waits_for(waiting, now)
+        term.statuses.amend(run.place.uid, {"conditions": conditions, "waitingFor": waits})
+    else:
+        term.statuses.amend(run.place.uid, pending_status(execution, waiting, now))
+    return True
+
+
+def _forget(term: Term, run: Run) -> None:
+    uid = run.place.uid
+    term.runner.forget(uid)
+    term.log.forget(uid)
+    term.statuses.forget(uid)
+    term.notices.forget(uid)
+    term.places.forget(uid)
