@@ -1,7 +1,8 @@
 """Records histories: `python -m tests.histories.record` writes one file per scenario that has none yet.
 
-A history is `{workflow, commands: [[now, command]…], log: [event…], status}`. Files that exist are never written again: they are
-the past, and every later release must fold them to the same status.
+A history is `{workflow, commands: [[now, command]…], log: [event…], blobs: {digest: blob}, status}`; the blobs are those of
+large values. Files that exist are never written again: they are the past, and every later release must fold them to the same
+status.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from tests.support.driver import Driver
 
 from fairlead.engine.summary import status
 from fairlead.model import commands as c
+from fairlead.model import events as e
 from fairlead.model import state as s
+from fairlead.model.large import Taker
 from fairlead.model.manifests import plain
 
 FOLDER = Path(__file__).parent
@@ -168,15 +171,90 @@ def loops() -> Recorder:
     return run
 
 
-SCENARIOS: list[Callable[[], Recorder]] = [order, interrupted, ladder, children, cached, loops]
+def inlined() -> Recorder:
+    """Workflows that run inline, one in the other, in a forEach and after a failure, with a finally of their own; redriven."""
+    priced = {
+        "inputs": {"type": "object", "properties": {"net": {"type": "number"}}},
+        "variables": {"rate": 0.2},
+        "computed": {"gross": "inputs.net * (1.0 + vars.rate)"},
+        "nodes": [{"name": "look", **RUN, "store": {"rate": "${outputs.rate}"}}],
+        "finally": [{"name": "tidy", **RUN}],
+        "outputs": {"gross": "${computed.gross}"},
+    }
+    shipped = {
+        "nodes": [
+            {"name": "price", "workflow": {"name": "priced", "inline": True, "inputs": {"net": 8}}},
+            {"name": "enough", "if": "nodes.price.outputs.gross > 9.0", "after": ["price"]},
+            {"name": "stop", "after": ["enough.true"], "finish": {"result": "dear"}},
+            {"name": "ship", "after": ["enough.false"], **RUN, "retry": {"maxAttempts": 2}},
+        ],
+    }
+    call = {"name": "priced", "inline": True, "inputs": {"net": "${item}"}}
+    each = {"items": [1, 2.5], "nodes": [{"name": "one", "workflow": call}]}
+    run = Recorder(
+        {
+            "nodes": [
+                {"name": "all", "forEach": {**each, "outputs": {"gross": "${nodes.one.outputs.gross}"}}},
+                {"name": "order", "after": ["all"], "workflow": {"name": "shipped", "inline": True}},
+            ],
+            "workflows": {"priced": priced, "shipped": shipped},
+            "outputs": {"gross": "${nodes.all.outputs.items}"},
+        }
+    )
+    run.create().end("all[0]/one/look", {"rate": 0.5}).end("all[1]/one/look", {"rate": 0.5})
+    run.end("all[1]/one.finally/tidy").end("all[0]/one.finally/tidy").fail("order/price/look")
+    run.end("order/price.finally/tidy").wish(redrive=1).end("order/price/look", {"rate": 0.1})
+    run.end("order/price.finally/tidy").fail("order/ship").wait_for_timer()
+    run.started("order/ship").end("order/ship")
+    return run
+
+
+def large() -> Recorder:
+    """A large list, made once, read by items and stored in a variable; one of its entries is large itself."""
+    rows = [{"id": 2**53 + number, "text": "t" * 100} for number in range(40)]
+    each = {
+        "items": "${nodes.make.outputs.rows}",
+        "maxParallel": 16,
+        "nodes": [{"name": "see", "log": {"message": "${string(item.id)}"}}],
+    }
+    run = Recorder(
+        {
+            "variables": {"kept": []},
+            "nodes": [
+                {"name": "make", **RUN, "store": {"kept": "${outputs.rows}"}},
+                {"name": "each", "after": ["make"], "forEach": each},
+                {"name": "use", "after": ["each"], **RUN, "with": {"rows": "${vars.kept}", "all": "${vars}"}},
+            ],
+            "outputs": {"rows": "${vars.kept}", "more": "${nodes.use.outputs}"},
+        }
+    )
+    run.create().end("make", {"rows": [*rows, {"id": 0, "text": "x" * 5_000}]})
+    run.end("use", {"page": "y" * 6_000, "pages": 1})
+    return run
+
+
+SCENARIOS: list[Callable[[], Recorder]] = [
+    order,
+    interrupted,
+    ladder,
+    children,
+    cached,
+    loops,
+    inlined,
+    large,
+]
 
 
 def history(run: Recorder) -> dict[str, Any]:
     """The file's content."""
+    taker = Taker()
+    log = [json.loads(e.encode(taker.thin(event))) for event in run.events]
+    blobs = {digest: json.loads(data) for digest, data in taker.fresh.items()}
     return {
         "workflow": plain(run.spec),
         "commands": run.told,
-        "log": [json.loads(data) for data in run.log],
+        "log": log,
+        **({"blobs": blobs} if blobs else {}),
         "status": status(run.graph, run.state, run.now),
     }
 

@@ -15,7 +15,8 @@ from fairlead.engine.graph import compile_workflow
 from fairlead.engine.summary import status
 from fairlead.model import commands as c
 from fairlead.model import events as e
-from fairlead.model.manifests import WorkflowSpec, parse_spec
+from fairlead.model.large import Giver, Taker
+from fairlead.model.manifests import Definition, parse_spec
 
 FILES = sorted(Path(__file__).parent.glob("*.json"))
 
@@ -32,8 +33,19 @@ def history(request: pytest.FixtureRequest) -> dict[str, Any]:
     return found
 
 
-def stored(event: dict[str, Any]) -> bytes:
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+def stored(form: dict[str, Any]) -> bytes:
+    return json.dumps(form, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def whole(history: dict[str, Any]) -> list[e.AnyEvent]:
+    """The events with their large values."""
+    events, giver = [e.decode(stored(event)) for event in history["log"]], Giver()
+    for digest, blob in history.get("blobs", {}).items():
+        giver.take(digest, stored(blob))
+    for event in events:
+        giver.give(event, event.large or ())
+        msgspec.structs.force_setattr(event, "large", None)
+    return events
 
 
 def test_events_keep_their_stored_form(history):
@@ -44,20 +56,22 @@ def test_events_keep_their_stored_form(history):
 
 def test_the_log_folds_to_the_recorded_status(history):
     """The status is that of the day."""
-    graph = compile_workflow(parse_spec(WorkflowSpec, history["workflow"]), "flow")
-    state = fold(e.decode(stored(event)) for event in history["log"])
+    graph = compile_workflow(parse_spec(Definition, history["workflow"]), "flow")
+    state = fold(whole(history))
 
     assert history["status"] == status(graph, state, history["commands"][-1][0])
 
 
 def test_the_same_commands_give_the_same_log(history):
-    """Byte for byte."""
-    engine = Engine(compile_workflow(parse_spec(WorkflowSpec, history["workflow"]), "flow"))
+    """Byte for byte, and so are the blobs of large values."""
+    engine = Engine(compile_workflow(parse_spec(Definition, history["workflow"]), "flow"))
     log: list[bytes] = []
+    taker = Taker()
     for now, command in history["commands"]:
         events = list(engine.decide(msgspec.convert(command, c.AnyCommand), now))
         while engine.unfinished:
             events += engine.decide_more(now)
-        log += [e.encode(event) for event in events]
+        log += [e.encode(taker.thin(event)) for event in events]
 
     assert [stored(event) for event in history["log"]] == log
+    assert {digest: stored(blob) for digest, blob in history.get("blobs", {}).items()} == taker.fresh

@@ -145,6 +145,90 @@ CASES = {
     """,
 }
 
+ENDLESS = {
+    "always another pass": """
+        nodes:
+        - {name: a, run: {sh: ls}}
+        - {name: b, run: {sh: ls}, when: "inputs.x", after: [a]}
+        - {name: told, log: {message: x}, after: [a]}
+        connections:
+        - from: b
+          to: a
+          loopback: {}  # warning EndlessLoop: b.done>a is taken at the end of every pass, so the loop can only end with MaxIterationsExceeded
+    """,
+    "on any end, by a condition that always holds, over a join": """
+        nodes:
+        - {name: a, if: "true"}
+        - {name: b, run: {sh: ls}, after: [a.true]}
+        - {name: c, run: {sh: ls}, after: [a.ended]}
+        - {name: d, run: {sh: ls}, join: any, after: [b, c]}
+        connections:
+        - from: d.ended
+          to: a
+          when: "true"
+          loopback: {maxIterations: 2}  # warning EndlessLoop: expected a when on it, or a way for d to end without it
+    """,
+    "a node by itself": """
+        nodes: [{name: a, run: {sh: ls}}]
+        connections:
+        - from: a
+          to: a
+          loopback: {}  # warning EndlessLoop: a.done>a is taken at the end of every pass
+    """,
+    "a condition": """
+        nodes: [{name: a, run: {sh: ls}}]
+        connections: [{from: a, to: a, when: "pass.index < 3", loopback: {}}]
+    """,
+    "another port": """
+        nodes: [{name: a, approval: {roles: [r]}}, {name: b, run: {sh: ls}}]
+        connections: [{from: a.rejected, to: a, loopback: {}}, {from: b.failed, to: b, loopback: {}}]
+    """,
+    "a failure that is handled, or that ends the loop and not the run": """
+        nodes:
+        - {name: a, run: {sh: ls}}
+        - {name: b, run: {sh: ls}, after: [a.failed]}
+        - {name: c, run: {sh: ls}, onError: continue}
+        - {name: d, run: {sh: ls}}
+        - {name: e, run: {sh: ls}, after: [d.ended]}
+        - {name: f, run: {sh: ls}, fallback: spare}
+        - {name: spare, log: {message: x}}
+        connections:
+        - {from: a, to: a, loopback: {}}
+        - {from: c, to: c, loopback: {}}
+        - {from: d.ended, to: d, loopback: {}}
+        - {from: f, to: f, loopback: {}}
+    """,
+    "a way past its last node": """
+        nodes:
+        - {name: a, if: "inputs.x"}
+        - {name: b, run: {sh: ls}, after: [a.true]}
+        - {name: c, run: {sh: ls}}
+        - {name: d, run: {sh: ls}, join: {atLeast: 2}, after: [c, b]}
+        connections: [{from: b, to: a, loopback: {}}]
+    """,
+    "a timeout of the run": """
+        timeout: 1h
+        nodes: [{name: a, run: {sh: ls}}]
+        connections: [{from: a, to: a, loopback: {}}]
+    """,
+    "a finish beside it": """
+        nodes:
+        - {name: a, run: {sh: ls}}
+        - {name: b, run: {sh: ls}}
+        - {name: end, finish: {result: ok}, after: [b]}
+        connections: [{from: a, to: a, loopback: {}}]
+    """,
+    "a container around it that may be ended": """
+        nodes:
+        - name: p
+          parallel:
+            strategy: race
+            branches:
+            - {name: l, nodes: [{name: a, run: {sh: ls}}], connections: [{from: a, to: a, loopback: {}}]}
+            - {name: r, nodes: [{name: b, run: {sh: ls}}]}
+    """,
+}
+
 
 @pytest.mark.parametrize("spec", CASES.values(), ids=CASES.keys())
 def test_cycles_and_loopbacks_belong_together(spec: str):
@@ -161,3 +245,9 @@ def test_a_long_cycle_is_cut_in_its_message():
         (505, "error", "Cycle", "n9 -> ... -> n499 -> n0"),
     )
     assert max(len(finding.message) for finding in report.findings) < 400
+
+
+@pytest.mark.parametrize("spec", ENDLESS.values(), ids=ENDLESS)
+def test_a_loop_that_cannot_end_well_is_told_of_where_that_is_certain(spec: str):
+    """The loopback is taken at the end of every pass, and nothing else ends it."""
+    check(spec)

@@ -64,15 +64,14 @@ def events(
     from fairlead.apps.views.events import line
     from fairlead.engine.collecting import Collecting
 
-    wanted = selection(types or [], nodes or [])
+    wanted, collecting = selection(types or [], nodes or []), Collecting(WHOLE)
     with home_at(where) as home:
         known = home.find(name)
         for node in nodes or ():
             node_of(home, known, node)
         if not follow:
-            found = [
-                form for form in _forms(home.events(known, up_to=WHOLE), Collecting(WHOLE)) if wanted(form)
-            ]
+            read = home.events(known, up_to=WHOLE)
+            found = [form for form in _forms(read, collecting) if wanted(form)]
             if output is not None:
                 document(found, output)
             else:

@@ -12,6 +12,7 @@ from fairlead.engine.validation.bodies import RawBody, RawGraph, as_dict
 from fairlead.engine.validation.callees import Known, check_calls
 from fairlead.engine.validation.computed import ComputedFields
 from fairlead.engine.validation.cycles import check_cycles
+from fairlead.engine.validation.endless import check_endless
 from fairlead.engine.validation.fallbacks import check_fallbacks
 from fairlead.engine.validation.fields import Fields
 from fairlead.engine.validation.formulas import Formulas
@@ -55,6 +56,7 @@ def _check_body(body: RawBody, graph: RawGraph, notes: Notes) -> BodyGraph:
     wires = wire(body, graph, notes)
     ordered = BodyGraph(wires)
     check_cycles(ordered, notes)
+    check_endless(ordered, graph, notes)
     check_reach(ordered, notes)
     check_fallbacks(wires, graph, notes)
     return ordered
