@@ -9,8 +9,6 @@ from tests.cluster.clusters import Cluster
 from tests.support.fences import fenced, set_epoch
 from tests.support.operators import Operator, Site, pod_node
 from tests.support.waiting import until
-    300, func_only=True
-)  # an operator starts twice, and waits for a Lease to expire
 
 slow = pytest.mark.timeout(300, func_only=True)
 """An operator starts, perhaps twice, and waits until a Lease has expired."""

@@ -54,7 +54,7 @@ class ListMetadata(msgspec.Struct, rename="camel", gc=False):
 
 
 class PartialList(msgspec.Struct, gc=False):
-    """Objects of which only the metadata matters."""
+    """Objects of which only the metadata matters. The server says null where there are none."""
 
     metadata: ListMetadata
     items: list[Partial] | None = None
