@@ -37,7 +37,7 @@ RUNGS: dict[str, tuple[str, ...]] = {
     "contracts": ("contracts",),
     "simulation": ("simulation",),
     "local": ("local", "cli"),
-    "cluster": ("cluster", "kube"),
+    "cluster": ("cluster", "kube", "home"),
     "e2e": ("e2e",),
 }
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")

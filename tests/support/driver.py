@@ -18,6 +18,7 @@ from fairlead.engine.effects import effects_of, unanswered_of
 from fairlead.engine.engine import Engine
 from fairlead.engine.evolve import evolve, fold
 from fairlead.engine.graph import Graph, compile_workflow
+from fairlead.engine.moving import born_anew
 from fairlead.engine.steering import standing
 from fairlead.model import commands as c
 from fairlead.model import events as e
@@ -262,6 +263,14 @@ class Driver:
             self._commit(self.engine.decide_more(self.now, self.limit))
         self._say_lost()
         return self if self.slow else self.answer()
+
+    def move(self, uid: str, name: str | None = None) -> Driver:
+        """The run goes on in another home, where it has another uid."""
+        birth = e.decode(self.log[0])
+        assert isinstance(birth, e.ExecutionCreated)
+        self.log[0] = e.encode(born_anew(birth, uid, name or birth.name))
+        self._shadow = fold(self.events)
+        return self.crash()
 
     def wait_for_timer(self) -> bool:
         """Go to the next due time; False if there is none."""

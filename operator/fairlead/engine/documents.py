@@ -35,7 +35,7 @@ def node_document(state: State, key: str, node: NodeDef, instance: NodeState) ->
         "node": name,
         "attempt": instance.attempt,
         "delivery": instance.delivery,
-        "idempotencyKey": idempotency_key(state.uid, name),
+        "idempotencyKey": idempotency_key(state.origin or state.uid, name),
         "inputs": values.get("with", {}),
     }
     if node.spec.run is not None:

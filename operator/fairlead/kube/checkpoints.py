@@ -8,6 +8,7 @@ fits.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -45,8 +46,12 @@ _decoder = msgspec.json.Decoder(list[_Kept])
 class KubernetesCheckpoints:
     """Checkpoints of the executions of `places`."""
 
-    def __init__(self, client: Client, places: Places, fence: Fence) -> None:
+    def __init__(
+        self, client: Client, places: Places, fence: Fence, worth: Callable[[str], bool] = lambda _uid: True
+    ) -> None:
+        """`worth` says whether a log is long enough for a checkpoint to save anything."""
         self._client = client
+        self._worth = worth
         self._records = Records(client)
         self._places = places
         self._fence = fence
@@ -70,7 +75,9 @@ class KubernetesCheckpoints:
                     await self._records.remove(place, one.name, one.parts)
 
     async def latest(self, uid: str) -> tuple[int, bytes] | None:
-        """The newest state that is whole. Raises Unavailable."""
+        """The newest state that is whole; none of a log that is read at once. Raises Unavailable."""
+        if not self._worth(uid):
+            return None
         place = self._places.of(uid)
         for one in sorted(await self._kept(place), key=lambda one: -one.seq):
             with contextlib.suppress(NotFound, Damaged):

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import msgspec
+import structlog
 
 from fairlead.kube import names
 from fairlead.kube.client import EXECUTIONS, Client, Expired, Metadata
@@ -20,11 +21,13 @@ from fairlead.model import state as s
 from fairlead.model.errors import Conflict, NotFound, Unavailable
 
 PAGE = 200
+_log = structlog.get_logger(__name__)
 _TRIES = 8
 
 
-class _Log(msgspec.Struct, gc=False):
+class _Log(msgspec.Struct, rename="camel", gc=False):
     sequence: int = 0
+    retired_at: str | None = None
 
 
 class _Status(msgspec.Struct, rename="camel", gc=False):
@@ -51,6 +54,11 @@ class Execution(msgspec.Struct, gc=False):
         return Place(about.namespace, about.name, about.uid, started=log is not None and log.sequence > 0)
 
     @property
+    def retired(self) -> bool:
+        """Whether retention has removed its log: its status is all that is left, and it never starts anew."""
+        return self.status.log is not None and self.status.log.retired_at is not None
+
+    @property
     def deleting(self) -> bool:
         return self.metadata.deletion_timestamp is not None
 
@@ -61,9 +69,14 @@ class Execution(msgspec.Struct, gc=False):
 
     @property
     def at_rest(self) -> bool:
-        """Whether there is nothing to look at: it has ended, we hold nothing of it, and its spec asks for nothing since."""
+        """Whether there is nothing to look at: it has ended, we hold nothing of it, and its spec asks for nothing since.
+
+        Nor is there of one whose log is just being written by `fairlead import`, or was removed by retention.
+        """
         if self.held:
             return False
+        if names.IMPORTING in self.metadata.annotations or self.retired:
+            return True
         ended = (
             self.status.phase in s.ENDED_RUN and self.status.observed_generation >= self.metadata.generation
         )
@@ -72,7 +85,7 @@ class Execution(msgspec.Struct, gc=False):
 
 class _Page(msgspec.Struct, gc=False):
     metadata: ListMetadata
-    items: list[Execution]
+    items: list[msgspec.Raw]
 
 
 _decoder = msgspec.json.Decoder(Execution)
@@ -85,7 +98,7 @@ def execution_of(body: Mapping[str, Any]) -> Execution:
 
 
 async def executions(client: Client, namespace: str | None) -> AsyncIterator[Execution]:
-    """All there are, each at least once. Raises Forbidden, Unavailable."""
+    """All there are that make sense, each at least once. Raises Forbidden, Unavailable."""
     place = ""
     while True:
         params = {"limit": str(PAGE)} | ({"continue": place} if place else {})
@@ -94,7 +107,12 @@ async def executions(client: Client, namespace: str | None) -> AsyncIterator[Exe
         except Expired:  # it took too long between two pages
             place = ""
             continue
-        for there in page.items:
+        for item in page.items:
+            try:
+                there = _decoder.decode(item)
+            except (msgspec.DecodeError, RecursionError) as wrong:  # one that makes no sense hides no other
+                _log.warning("an execution cannot be read", reason=str(wrong))
+                continue
             yield there
         place = page.metadata.continue_
         if not place:

@@ -17,7 +17,6 @@ FIELDS = {
     "concurrency.key": NODE + 'concurrency: {key: "${inputs.x}"}',
     "concurrency.whenFull": NODE + "concurrency: {whenFull: reject}",
     "compensation": NODE + "compensation: {trigger: never}",
-    "retention": NODE + "retention: {failed: 1h}",
     "triggers": NODE + 'triggers: [{name: t, schedule: {cron: "* * * * *"}}]',
     "runOnChange": NODE + "runOnChange: true",
     "notifications": NODE + 'notifications: [{"on": [failed], secret: s}]',
@@ -58,6 +57,7 @@ def test_all_of_this_release_is_run():
         failFast: false
         priority: 3
         concurrency: {maxNodes: 2}
+        retention: {failed: 1h, pods: 5m}
         checkpoint: {every: 10}
         outputs: {o: "${vars.v}"}
         finally: [{name: f, log: {message: x}}]

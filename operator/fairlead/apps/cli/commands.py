@@ -51,6 +51,11 @@ COMMANDS: dict[str, Entry] = {
     "replay": Entry(
         f"{_HERE}.replay:replay", "fold a log again and name the first difference to what was recorded"
     ),
+    "release": Entry(
+        f"{_HERE}.releasing:release", "free what an operator holds in the cluster that is not there any more"
+    ),
+    "export": Entry(f"{_HERE}.moving:export", "write an execution with its log into a file"),
+    "import": Entry(f"{_HERE}.moving:import_", "take in an execution from such a file"),
     "operator": Entry(f"{_HERE}.operator:operator", "be the operator of a cluster"),
     "crds": Entry(f"{_HERE}.crds:crds", "print the Kubernetes CRDs"),
 }

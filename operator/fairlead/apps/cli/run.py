@@ -65,6 +65,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument per option
         _demand_alone(file, name, inputs, inputs_file)
         with open_store(store) as opened:
             opened.get(resume)
+            _clean_up(opened, [resume])
             return _drive(opened, resume, store, output, wait=not no_wait, host_commands=host_commands)
     if file is None:
         raise InvalidInput("neither FILE nor --resume is given; see `fairlead run --help`")
@@ -77,6 +78,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument per option
     given = checked_inputs(source, inputs or [], inputs_file, "started")[1]
     names = names_of(source, name)
     with open_store(store, create=True) as opened:
+        _clean_up(opened, names)
         created = _create(opened, source, given, file, names)
         return _drive(opened, created, store, output, wait=not no_wait, host_commands=host_commands)
 
@@ -86,6 +88,18 @@ def _demand_alone(*others: object) -> None:
         raise InvalidInput(
             "--resume goes on with what was started; expected neither FILE, NAME nor inputs with it"
         )
+
+
+def _clean_up(store: Store, but: Sequence[str]) -> None:
+    """Remove what retention keeps no longer. A store that refuses is no reason not to run: the run will say so itself."""
+    from fairlead.apps.cli import executions
+    from fairlead.apps.views.words import count
+    from fairlead.local.retention import remove_old
+
+    with suppress(Unavailable):
+        removed = remove_old(store, executions.now(), but)
+        if removed:
+            say(f"removed {count(removed, 'execution')} that ended longer ago than their retention says")
 
 
 def _create(store: Store, source: Source, inputs: dict[str, Any], file: Path, names: Sequence[str]) -> str:

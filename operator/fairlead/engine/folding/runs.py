@@ -16,7 +16,7 @@ def created(state: State, event: e.ExecutionCreated) -> None:
     state.generation, state.digest, state.runtime = event.generation, event.digest, event.runtime
     state.inputs, state.priority, state.redrive = event.inputs, event.priority, event.redrive
     state.timeout = event.timeout
-    state.parent = event.parent
+    state.parent, state.origin = event.parent, event.origin
     state.created_at = event.at
 
 

@@ -14,7 +14,6 @@ from fairlead.model.manifests import (
     CompensationPolicy,
     ExecutionSpec,
     Node,
-    Retention,
     Workflow,
     WorkflowExecution,
     WorkflowSpec,
@@ -43,7 +42,6 @@ SPEC_FIELDS: dict[str, Callable[[WorkflowSpec], bool]] = {
         spec.concurrency is not None and spec.concurrency.when_full != "queue"
     ),
     "compensation": lambda spec: spec.compensation != CompensationPolicy(),
-    "retention": lambda spec: spec.retention != Retention(),
     "triggers": lambda spec: bool(spec.triggers),
     "runOnChange": lambda spec: spec.run_on_change,
     "notifications": lambda spec: bool(spec.notifications),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Self
 
 import structlog
@@ -31,8 +32,10 @@ _log = structlog.get_logger(__name__)
 class StatusQueue:
     """The port StatusSink; `amend` changes single keys of what is shown. Use it as an async context manager."""
 
-    def __init__(self, statuses: KubernetesStatus) -> None:
+    def __init__(self, statuses: KubernetesStatus, segments: Callable[[str], int]) -> None:
+        """`segments` gives how many closed segments a log has, which the engine does not know."""
         self._statuses = statuses
+        self._segments = segments
         self._latest: dict[str, tuple[dict[str, Any], bool]] = {}
         self._queue: deque[str] = deque()
         self._waiting: set[str] = set()
@@ -56,6 +59,8 @@ class StatusQueue:
 
     async def publish(self, uid: str, status: dict[str, Any]) -> None:
         """Have a status shown; returns at once."""
+        if "log" in status:
+            status = {**status, "log": {**status["log"], "segments": self._segments(uid)}}
         self._put(uid, status, whole=True)
 
     def amend(self, uid: str, changes: dict[str, Any]) -> None:

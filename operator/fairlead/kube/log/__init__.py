@@ -9,6 +9,6 @@ finding    the heads of all live runs
 
 from fairlead.kube.log.finding import Found, heads
 from fairlead.kube.log.log import KubernetesLog
-from fairlead.kube.log.reading import ExecutionGone, LogMissing, head_name
+from fairlead.kube.log.reading import ExecutionGone, LogMissing, LogRetired, head_name
 
-__all__ = ["ExecutionGone", "Found", "KubernetesLog", "LogMissing", "head_name", "heads"]
+__all__ = ["ExecutionGone", "Found", "KubernetesLog", "LogMissing", "LogRetired", "head_name", "heads"]

@@ -64,6 +64,8 @@ class _Writer:
     stored: Stored | None = None
     seen: bool = False
     appends: int = 0
+    listed: bool = False  # `stored` comes from a list of all heads: a claim is the proof that it still holds
+    claimed: bool = False  # `stored` is what a claim has just made of it: nobody else can have written since
 
 
 class KubernetesLog:
@@ -101,7 +103,8 @@ class KubernetesLog:
         """The events after a sequence number; empty for one that never started. Raises LogDamaged, LogMissing, ExecutionGone."""
         writer, place = self._writer(uid), self._places.of(uid)
         async with writer.lock:
-            stored, found = await reading.events(self._client, self._records, uid, place, after)
+            known, writer.claimed = writer.stored if writer.claimed else None, False
+            stored, found = await reading.events(self._client, self._records, uid, place, after, known)
             await self._keep(uid, place, writer, stored)
             return list(found)
 
@@ -115,9 +118,12 @@ class KubernetesLog:
         writer, place = self._writer(uid), self._places.of(uid)
         async with writer.lock:
             for _ in range(_TRIES):
-                await self._look(uid, place, writer)
+                if not (writer.listed and writer.stored is not None):
+                    await self._look(uid, place, writer)
+                writer.listed = False
                 stored, epoch = writer.stored, self._epoch(uid, writer)
                 if stored is None or stored.head.epoch == epoch:
+                    writer.claimed = stored is not None
                     return
                 head = Head(
                     uid,
@@ -128,7 +134,9 @@ class KubernetesLog:
                     "",
                     stored.head.phase,
                 )
-                await self._write(uid, place, writer, head, stored.index, None, ())
+                if await self._write(uid, place, writer, head, stored.index, None, ()):
+                    writer.claimed = True
+                    return
             raise Unavailable(
                 f"the log of {uid} could not be claimed: others wrote to its head {_TRIES} times"
             )
@@ -152,6 +160,17 @@ class KubernetesLog:
                 with contextlib.suppress(NotFound, Conflict):
                     await self._client.delete(CONFIG_MAPS, place.namespace, one.name, uid=one.uid)
             return len(void)
+
+    def adopt(self, uid: str, stored: Stored) -> None:
+        """The head of a log as a list has just shown it: `claim` need not read it once more."""
+        writer = self._writer(uid)
+        writer.stored, writer.listed, writer.seen = stored, True, True
+
+    def segments(self, uid: str) -> int:
+        """How many closed segments a log has, as far as it is known here."""
+        writer = self._writers.get(uid)
+        stored = writer.stored if writer is not None else None
+        return len(stored.index) if stored is not None else 0
 
     def wrote(self, uid: str, resource_version: str) -> bool:
         """Whether a head is as we left it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from fairlead.kube.client import CONFIG_MAPS, EXECUTIONS, Client
-from fairlead.kube.client.replies import metadata_of
+from fairlead.kube.client.replies import Metadata
 from fairlead.kube.log.forms import Checker, Entry, Stored, read_head, root, texts_of
 from fairlead.kube.names import Place, record_name
 from fairlead.kube.objects import config_map_decoder
@@ -24,6 +24,10 @@ _TRIES = 20
 
 class ExecutionGone(NotFound):
     """The execution, or its namespace, is deleted or being deleted: no more log and no verdicts, only cleaning up."""
+
+
+class LogRetired(ExecutionGone):
+    """The execution has ended and retention has removed its log; its status is all that is left. It never starts anew."""
 
 
 class LogMissing(LogDamaged):
@@ -48,27 +52,50 @@ async def look(client: Client, uid: str, place: Place) -> Stored | None:
     return read_head(uid, place.uid, there)
 
 
+class _Log(msgspec.Struct, rename="camel", gc=False):
+    retired_at: str | None = None
+
+
+class _Status(msgspec.Struct, gc=False):
+    log: _Log | None = None
+
+
+class _Execution(msgspec.Struct, gc=False):
+    metadata: Metadata
+    status: _Status | None = None
+
+
+_execution_decoder = msgspec.json.Decoder(_Execution)
+
+
 async def why_missing(client: Client, uid: str, place: Place) -> FairleadError:
-    """Why an execution that had a log has none: ExecutionGone, or LogMissing if it lives. Raises Unavailable."""
+    """Why an execution that had a log has none: ExecutionGone, LogRetired, or LogMissing if it lives. Raises Unavailable."""
     who = f"the execution {place.namespace}/{place.name}"
     try:
-        there = metadata_of(await client.get(EXECUTIONS, place.namespace, place.name))
+        there = _execution_decoder.decode(await client.get(EXECUTIONS, place.namespace, place.name))
     except NotFound:
         return ExecutionGone(f"{who} is deleted")
-    if there.uid != place.uid:
+    if there.metadata.uid != place.uid:
         return ExecutionGone(f"{who} is deleted, and another of its name is there")
-    if there.deletion_timestamp is not None:
+    if there.metadata.deletion_timestamp is not None:
         return ExecutionGone(f"{who} is being deleted")
+    if there.status is not None and there.status.log is not None and there.status.log.retired_at:
+        return LogRetired(
+            f"the log of {who} was removed by its retention on {there.status.log.retired_at}; its status is all that is left"
+        )
     return LogMissing(
         f"{who} lives, but the head of its log ({head_name(place)}) is not there: somebody deleted it", 1
     )
 
 
 async def events(
-    client: Client, records: Records, uid: str, place: Place, after: int
+    client: Client, records: Records, uid: str, place: Place, after: int, known: Stored | None = None
 ) -> tuple[Stored | None, list[AnyEvent]]:
-    """The head and the events after a sequence number. Raises LogDamaged naming the first bad one, Unavailable."""
-    stored = await look(client, uid, place)
+    """The head and the events after a sequence number. Raises LogDamaged naming the first bad one, Unavailable.
+
+    `known` is a head that was read just now.
+    """
+    stored = known or await look(client, uid, place)
     for _ in range(_TRIES):
         if stored is None:
             return None, []
@@ -77,6 +104,9 @@ async def events(
         except NotFound as missing:
             fresh = await look(client, uid, place)
             if fresh is not None and fresh.resource_version == stored.resource_version:
+                why = await why_missing(client, uid, place)
+                if isinstance(why, ExecutionGone):  # it is being cleaned up, record by record
+                    raise why from missing
                 seq = next((one.first for one in stored.index if one.last > after), 1)
                 raise LogDamaged(
                     f"event {seq} of the log of {uid}, or one that follows, is missing: {missing}", seq

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import zlib
 from collections.abc import Collection, Mapping
 
@@ -12,9 +13,21 @@ _LEVEL = 1
 
 def keep(database: Database, uid: str, blobs: Mapping[str, bytes]) -> None:
     """Keep blobs; one that is kept already stays as it is. The events that refer to them are flushed with or after them."""
-    rows = [(uid, digest, zlib.compress(data, _LEVEL)) for digest, data in blobs.items()]
+    rows = _rows(uid, blobs)
     with database.write() as connection:
-        connection.executemany("INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)", rows)
+        connection.executemany(_INSERT, rows)
+
+
+def put(connection: sqlite3.Connection, uid: str, blobs: Mapping[str, bytes]) -> None:
+    """The same within a transaction."""
+    connection.executemany(_INSERT, _rows(uid, blobs))
+
+
+_INSERT = "INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)"
+
+
+def _rows(uid: str, blobs: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:
+    return [(uid, digest, zlib.compress(data, _LEVEL)) for digest, data in blobs.items()]
 
 
 def fetch(database: Database, uid: str, digests: Collection[str]) -> dict[str, bytes]:

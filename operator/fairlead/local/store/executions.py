@@ -28,22 +28,28 @@ def create(
     database: Database, record: ExecutionRecord, definition: bytes, wish: Wish, bundle: bytes = b""
 ) -> None:
     """Take in an execution with the canonical form of its definition, kept once for all that share it, as its bundle is."""
+    with database.write() as connection:
+        insert(connection, record, definition, wish, bundle)
+
+
+def insert(
+    connection: sqlite3.Connection,
+    record: ExecutionRecord,
+    definition: bytes,
+    wish: Wish,
+    bundle: bytes = b"",
+) -> None:
+    """The rows of an execution, within a transaction. Raises InvalidInput (NameTaken)."""
     if record.digest != digest_of(definition):
         raise Bug(
             f"the definition of {record.name} has digest {digest_of(definition)}; expected {record.digest}"
         )
-    with database.write() as connection:
-        if connection.execute("SELECT 1 FROM executions WHERE name = ?", (record.name,)).fetchone():
-            raise InvalidInput(
-                f"an execution named {record.name} exists already; expected another name", "NameTaken"
-            )
-        if bundle:
-            _pin(connection, record.bundle, bundle)
-        insert(connection, record, definition, wish)
-
-
-def insert(connection: sqlite3.Connection, record: ExecutionRecord, definition: bytes, wish: Wish) -> None:
-    """The rows of an execution, within a transaction."""
+    if connection.execute("SELECT 1 FROM executions WHERE name = ?", (record.name,)).fetchone():
+        raise InvalidInput(
+            f"an execution named {record.name} exists already; expected another name", "NameTaken"
+        )
+    if bundle:
+        _pin(connection, record.bundle, bundle)
     _pin(connection, record.digest, definition)
     parent = record.parent
     connection.execute(
@@ -113,7 +119,13 @@ def listed(database: Database) -> list[ExecutionRow]:
 
 
 def definition(database: Database, digest: str) -> dict[str, Any]:
-    """The definition of a digest. Raises LogDamaged if it is not what it was when it was pinned."""
+    """The definition of a digest as plain JSON. Raises NotFound, LogDamaged."""
+    spec: dict[str, Any] = msgspec.json.decode(definition_form(database, digest))
+    return spec
+
+
+def definition_form(database: Database, digest: str) -> bytes:
+    """The canonical form of a definition. Raises NotFound, LogDamaged if it is not what it was when it was pinned."""
     row = database.row("SELECT CAST(spec AS BLOB) FROM definitions WHERE digest = ?", digest)
     if row is None:
         raise NotFound(
@@ -121,8 +133,7 @@ def definition(database: Database, digest: str) -> dict[str, Any]:
         )
     if digest_of(row[0]) != digest:
         raise LogDamaged(f"the definition was changed: its digest is {digest_of(row[0])}, expected {digest}")
-    spec: dict[str, Any] = msgspec.json.decode(row[0])
-    return spec
+    return bytes(row[0])
 
 
 def digest_of(form: bytes) -> str:

@@ -6,14 +6,14 @@ the root's lock is that of all. What an execution may start (its *bundle*) is pi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
 from fairlead.local.store import executions
 from fairlead.local.store.database import Database
 from fairlead.local.store.logs import ENDED
-from fairlead.local.store.records import ExecutionRecord
+from fairlead.local.store.records import EndedRun, ExecutionRecord
 from fairlead.model.commands import Wish
 from fairlead.model.errors import NotFound
 from fairlead.model.state import PENDING
@@ -60,6 +60,30 @@ def tree_size(database: Database, root: str) -> int:
     """How many executions a tree has, the first one included."""
     row = database.row("SELECT count(*) FROM executions WHERE root = ?", root)
     return 1 + (int(row[0]) if row else 0)
+
+
+def roots_of(database: Database, names: Collection[str]) -> set[str]:
+    """The uids of the executions that the trees of some executions began with; unknown names are passed over."""
+    found = set()
+    for name in names:
+        row = database.row("SELECT coalesce(root, uid) FROM executions WHERE name = ?", name)
+        if row is not None:
+            found.add(str(row[0]))
+    return found
+
+
+_ENDED = """
+SELECT e.name, e.digest, l.phase, max(l.finished_at, e.created_at), coalesce(e.root, e.uid)
+FROM logs l JOIN executions e ON e.uid = l.uid
+WHERE l.finished_at IS NOT NULL
+AND (e.parent IS NULL OR CASE WHEN json_valid(e.record) THEN json_extract(e.record, '$.parent.wait') END = 0)
+ORDER BY l.finished_at
+"""
+
+
+def ended_runs(database: Database) -> list[EndedRun]:
+    """Executions that have ended and that no other one has waited for, the longest ago first."""
+    return [EndedRun(*row) for row in database.rows(_ENDED)]
 
 
 def children_by_phase(database: Database, uid: str) -> dict[str, int]:

@@ -35,32 +35,41 @@ def append(database: Database, uid: str, after: int, events: Sequence[Event]) ->
     forms = _forms(after, events)
     names = {type(event).__name__ for event in events}
     with database.write(flush=not names.isdisjoint(_SEEN_OUTSIDE)) as connection:
-        last, chain, phase, started, finished = _end_of(connection, uid)
-        if last != after:
-            raise Conflict(
-                f"the log of {uid} ends at event {last}; expected {after}: somebody else wrote first"
-            )
-        if not forms:
-            return
-        entries: list[tuple[str, int, bytes, bytes]] = []
-        for seq, form in enumerate(forms, after + 1):
-            chain = _link(chain, form)
-            entries.append((uid, seq, form, chain))
-        if not names.isdisjoint(_MOVES):
-            phase, started, finished = _moved(events, phase, started, finished)
-        try:
-            connection.executemany("INSERT INTO events VALUES (?, ?, CAST(? AS TEXT), ?)", entries)
-        except sqlite3.IntegrityError as error:
-            raise _damaged(
-                uid, after + 1, f"is there already, but the log was recorded as ending at {after}"
-            ) from error
-        connection.execute(
-            "INSERT INTO logs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (uid) DO UPDATE SET last_seq = excluded.last_seq,"
-            " chain = excluded.chain, phase = excluded.phase, started_at = excluded.started_at,"
-            " finished_at = excluded.finished_at",
-            (uid, entries[-1][1], chain, phase, started, finished),
-        )
-        segments.pack(connection, uid, after, entries[-1][1])
+        _append(connection, uid, after, events, forms)
+
+
+def put(connection: sqlite3.Connection, uid: str, events: Sequence[Event]) -> None:
+    """The whole log of an execution that has none, within a transaction."""
+    _append(connection, uid, 0, events, _forms(0, events))
+
+
+def _append(
+    connection: sqlite3.Connection, uid: str, after: int, events: Sequence[Event], forms: Sequence[bytes]
+) -> None:
+    last, chain, phase, started, finished = _end_of(connection, uid)
+    if last != after:
+        raise Conflict(f"the log of {uid} ends at event {last}; expected {after}: somebody else wrote first")
+    if not forms:
+        return
+    entries: list[tuple[str, int, bytes, bytes]] = []
+    for seq, form in enumerate(forms, after + 1):
+        chain = _link(chain, form)
+        entries.append((uid, seq, form, chain))
+    if not _MOVES.isdisjoint(type(event).__name__ for event in events):
+        phase, started, finished = _moved(events, phase, started, finished)
+    try:
+        connection.executemany("INSERT INTO events VALUES (?, ?, CAST(? AS TEXT), ?)", entries)
+    except sqlite3.IntegrityError as error:
+        raise _damaged(
+            uid, after + 1, f"is there already, but the log was recorded as ending at {after}"
+        ) from error
+    connection.execute(
+        "INSERT INTO logs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (uid) DO UPDATE SET last_seq = excluded.last_seq,"
+        " chain = excluded.chain, phase = excluded.phase, started_at = excluded.started_at,"
+        " finished_at = excluded.finished_at",
+        (uid, entries[-1][1], chain, phase, started, finished),
+    )
+    segments.pack(connection, uid, after, entries[-1][1])
 
 
 def read(database: Database, uid: str, after: int = 0) -> list[Event]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import msgspec
 
@@ -51,6 +51,19 @@ class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
         """`status.progress`, empty before the first status."""
         progress: dict[str, Any] = self.status.get("progress") or {}
         return progress
+
+
+class EndedRun(NamedTuple):
+    """A run that has ended, as retention looks at it; `root` is the uid of the execution that its tree began with.
+
+    One that came from another home has ended when it came.
+    """
+
+    name: str
+    digest: str
+    phase: str
+    finished_at: int
+    root: str
 
 
 class WishChanges(TypedDict, total=False):

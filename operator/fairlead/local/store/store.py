@@ -18,7 +18,7 @@ from fairlead.local.store.database import PATIENCE, Database
 from fairlead.local.store.failures import explained
 from fairlead.local.store.locations import folder_of
 from fairlead.local.store.ownership import Ownership
-from fairlead.local.store.records import ExecutionRecord, ExecutionRow, WishChanges
+from fairlead.local.store.records import EndedRun, ExecutionRecord, ExecutionRow, WishChanges
 from fairlead.model.commands import Wish
 from fairlead.model.errors import Bug, InvalidInput, LogDamaged, NotFound
 from fairlead.model.events import Event
@@ -94,6 +94,24 @@ class Store:
         """
         executions.create(self._database, record, definition, wish, bundle)
 
+    def take_in(
+        self,
+        record: ExecutionRecord,
+        definition: bytes,
+        wish: Wish,
+        events: Sequence[Event],
+        values: Mapping[str, bytes],
+        bundle: bytes = b"",
+    ) -> None:
+        """Take in an execution with its whole log and large values, all or nothing.
+
+        Raises InvalidInput with reason NameTaken.
+        """
+        with self._database.write(flush=True) as connection:
+            executions.insert(connection, record, definition, wish, bundle)
+            large_values.put(connection, record.uid, values)
+            logs.put(connection, record.uid, events)
+
     def get(self, name: str) -> ExecutionRecord:
         """The record of an execution. Raises NotFound with the nearest known name."""
         return executions.get(self._database, name)
@@ -105,6 +123,10 @@ class Store:
     def definition(self, digest: str) -> dict[str, Any]:
         """The definition of a digest as plain JSON."""
         return executions.definition(self._database, digest)
+
+    def definition_form(self, digest: str) -> bytes:
+        """The canonical form of a definition, or of a bundle of them."""
+        return executions.definition_form(self._database, digest)
 
     def status(self, uid: str) -> dict[str, Any] | None:
         """The last status published."""
@@ -164,6 +186,14 @@ class Store:
     def children_by_phase(self, uid: str) -> dict[str, int]:
         """How many executions the nodes of one have started, by phase."""
         return families.children_by_phase(self._database, uid)
+
+    def roots_of(self, names: Collection[str]) -> set[str]:
+        """The uids of the executions that the trees of some executions began with; unknown names are passed over."""
+        return families.roots_of(self._database, names)
+
+    def ended_runs(self) -> Sequence[EndedRun]:
+        """Executions that have ended and that no other one has waited for, the longest ago first."""
+        return families.ended_runs(self._database)
 
     def change_wish(self, uid: str, change: Callable[[Wish], Wish]) -> None:
         """Change what is wished for by a function, in one transaction."""

@@ -12,7 +12,10 @@ SCHEMA_VERSION = 1
 
 
 class ExecutionCreated(Event, frozen=True, kw_only=True, gc=False):
-    """Birth of a run. `inputs` are validated and normalised; `digest` pins the definition; `redrive` is the baseline."""
+    """Birth of a run. `inputs` are validated and normalised; `digest` pins the definition; `redrive` is the baseline.
+
+    `origin` is the uid that it was born with, if it was moved here from another home.
+    """
 
     schema: int = SCHEMA_VERSION
     name: str
@@ -26,6 +29,7 @@ class ExecutionCreated(Event, frozen=True, kw_only=True, gc=False):
     redrive: int = 0
     timeout: int | None = None
     parent: Parent | None = None
+    origin: str = ""
 
 
 class ExecutionStarted(Event, frozen=True, kw_only=True, gc=False):

@@ -84,6 +84,9 @@ class LogStatus:
     sequence: Count = Field(default=0, description="Sequence number of the last event.")
     segments: Count = Field(default=0, description="Closed segments.")
     checkpoint: Count | None = Field(default=None, description="Sequence number of the last checkpoint.")
+    retired_at: Time | None = Field(
+        default=None, description="When retention removed the log; this status is all that is left."
+    )
 
 
 @reported

@@ -1,0 +1,97 @@
+"""Runs that come into a cluster from elsewhere, and the operator that goes on with them."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.cli import Cli, manifest
+from tests.support.operators import Operator, execution_of, pod_node
+
+from fairlead.kube import names
+
+pytestmark = pytest.mark.cluster
+LONG = pytest.mark.timeout(300, func_only=True)
+"""For those that take a dozen commands, each a process."""
+
+
+@pytest.fixture
+def operator(cluster, site, tmp_path):
+    """An operator on the test's namespace."""
+    started = Operator(cluster.kubeconfig, site.namespace, tmp_path / "operator.log")
+    started.start()
+    started.until_leading()
+    yield started
+    started.stop()
+
+
+@LONG
+def test_an_operator_goes_on_with_imported_runs(cluster, site, operator, tmp_path):
+    """A suspended one when it is resumed, a failed one when it is redriven; what succeeded elsewhere is not done again."""
+    cli = Cli(tmp_path)
+    cli.env |= {"KUBECONFIG": str(cluster.kubeconfig)}
+    held = {"nodes": [{"name": "one", "set": {"x": 1}}], "outputs": {"x": "${vars.x}"}}
+    cli.write(
+        "held.yaml",
+        manifest("WorkflowExecution", "held", {"workflow": {"name": "held"}, "suspend": True}),
+        manifest("Workflow", "held", held),
+    )
+    nodes = [{"name": "one", "set": {"x": 1}}, pod_node("two", "one", outputs={"y": 2}, run={"sh": "exit 1"})]
+    failing = cli.workflow(*nodes, outputs={"sum": "${vars.x + int(nodes.two.outputs.y)}"})
+    assert 4 == cli("run", "held.yaml", "--no-wait", "--store", "s.db").returncode
+    assert 1 == cli("run", failing, "failed", "--store", "s.db").returncode
+
+    for name in ("held", "failed"):
+        cli.ok("export", name, "--store", "s.db")
+        cli.ok("import", f"{name}.fairlead.gz", "-n", site.namespace)
+    site.until("held", lambda status: status["phase"] == "Suspended", "it is held")
+    site.patch("held", {"suspend": False})
+    site.patch("failed", {"redrive": 1})
+
+    assert {"x": 1} == site.ended("held", "Succeeded")["outputs"]
+    assert {"sum": 3} == site.ended("failed", "Succeeded")["outputs"]
+    events = site.log("failed")
+    assert [1] == [one["seq"] for one in events if one["type"] == "ExecutionCreated"]
+    assert 1 == sum(one["type"] == "NodeCompleted" and one["node"] == "one" for one in events)
+
+
+@LONG
+def test_what_is_being_imported_is_left_alone(site, operator):
+    """No status, no log, no finalizer, while another one beside it runs to its end; let go, it begins."""
+    site.workflow("flow", [{"name": "one", "set": {"x": 1}}])
+    body = execution_of("held", "flow")
+    body["metadata"]["annotations"] = {names.IMPORTING: "somebody"}
+    site.apply(body)
+    site.execution("free", "flow")
+    site.ended("free", "Succeeded")
+
+    there = site.object("wfe", "held")
+    assert ({}, []) == (there.get("status", {}), there["metadata"].get("finalizers", []))
+
+    site.kubectl("annotate", "wfe", "held", f"{names.IMPORTING}-")
+    site.ended("held", "Succeeded")
+
+
+@LONG
+def test_a_tombstone_is_left_alone(site, operator):
+    """Whatever is wished for: its log is gone, and nothing begins anew."""
+    site.workflow("flow", [{"name": "one", "set": {"x": 1}}])
+    site.execution("old", "flow")
+    site.ended("old", "Succeeded")
+    at = "2026-01-01T00:00:00Z"
+    site.kubectl(
+        "patch",
+        "wfe",
+        "old",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        f'{{"status": {{"log": {{"retiredAt": "{at}"}}}}}}',
+    )
+    uid = site.object("wfe", "old")["metadata"]["uid"]
+    site.kubectl("delete", "configmap", "-l", f"{names.EXECUTION_UID}={uid}")
+
+    site.patch("old", {"redrive": 1})
+    site.execution("next", "flow")
+    site.ended("next", "Succeeded")
+
+    assert ("Succeeded", at) == (site.status("old")["phase"], site.status("old")["log"]["retiredAt"])
+    assert [] == site.objects("configmaps", f"{names.EXECUTION_UID}={uid}")
