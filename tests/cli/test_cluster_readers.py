@@ -170,7 +170,7 @@ def test_a_list_believes_no_status_blindly(cli, runs):
     """What somebody wrote into a status that is none is passed over; the fold of the log is what get shows."""
     runs.ran(cli, "odd", GATED)
     uid = runs.created("strange")
-    runs.publish(uid, {"phase": "Running", "startedAt": "yesterday"})
+    runs.publish(uid, {"phase": "Running", "progress": {"total": 3}})
 
     assert [line.split()[:5] for line in cli.ok("list").splitlines()][2] == [
         "strange",
