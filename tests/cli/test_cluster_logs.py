@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from tests.cluster.clusters import Cluster
 from tests.runner.reach_support import Reply, Request, certified, serving
-from tests.support.cli import sh
+from tests.support.cli import LONGEST, sh
 from tests.support.driver import Driver
 from tests.support.waiting import until
 
@@ -135,9 +135,9 @@ def test_logs_are_followed_until_the_run_has_ended(cli, runs, kubelet):
     with cli.started("logs", "f", "--follow") as process:
         reader = threading.Thread(target=lambda: out.extend(process.stdout or ()))
         reader.start()
-        until(lambda: out == ["a | one\n"], "the first whole line")
+        until(lambda: out == ["a | one\n"], "the first whole line", LONGEST)
         kubelet.logs[pod] += [("2026-01-01T00:00:05.3Z", "three"), ("2026-01-01T00:00:07Z", "four")]
-        until(lambda: len(out) == 3, "all but the last line")
+        until(lambda: len(out) == 3, "all but the last line", LONGEST)
         driver.end("a")
         runs.append(uid, driver.events[told:])
         assert process.wait() == 0

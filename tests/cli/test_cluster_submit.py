@@ -25,9 +25,7 @@ INPUTS = {
 def test_a_workflow_of_a_file_is_submitted_once_the_cluster_has_it(cli, runs, cluster):
     """Not there, another of that name: refused with what to do; --apply puts it there; then its name alone is enough."""
     file = cli.workflow(sh("a"), inputs=INPUTS)
-    lacking = (
-        f"namespace {runs.namespace} does not have the Workflow flow of {file}, or has another of that name"
-    )
+    lacking = f"namespace {runs.namespace} does not have what {file} says: Workflow flow is not there"
 
     refused = cli("submit", file, "-i", "count=1")
     assert (refused.returncode, refused.stdout) == (2, "")
@@ -130,7 +128,7 @@ def test_submit_stays_until_the_end_and_exits_as_the_run_did(cli, runs):
 
     def at_work(name, *words):
         with cli.started("submit", file, name, "--apply", *words) as process:
-            until(lambda: cli("get", name).returncode == 0, "the execution")
+            until(lambda: cli("get", name).returncode == 0, "the execution", LONGEST)
             uid = cli.json("get", name)["metadata"]["uid"]
             runs.know(uid, name)
             driver = Driver({"nodes": [sh("a")]}, name=name).create()

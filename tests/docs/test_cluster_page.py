@@ -9,7 +9,7 @@ import yaml
 from tests.cluster import binaries
 from tests.docs.doc_pages import DOCS, OF_A_CLUSTER, Page, agrees
 from tests.support.cli import Cli
-from tests.support.waiting import until
+from tests.support.operators import Operator
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
 
@@ -24,10 +24,13 @@ def test_a_page_of_a_cluster_works(name, cluster, namespace, tmp_path):
     kubectl = binaries.programs("kubectl")["kubectl"]
     cli.env["KUBECONFIG"] = str(cli.write("kubeconfig.yaml", config))
     cli.env["PATH"] = f"{kubectl.parent}{os.pathsep}{cli.env['PATH']}"
-    lease = ["get", "lease", "fairlead", "-n", namespace, "--ignore-not-found", "-o", "name"]
-    with cli.started("operator", "--runner-image", "runner"):
-        until(lambda: cluster.kubectl(*lease), "the operator's Lease")
+    operator = Operator(cluster.kubeconfig, namespace, cli.folder / "operator.log")
+    operator.start()
+    try:
+        operator.until_leading()
         for command, code, output in page.run(cli):
             assert (command.code, True) == (code, agrees(command.output, output)), (
                 f"$ {command.line}\n{output}"
             )
+    finally:
+        operator.stop()

@@ -65,7 +65,7 @@ def of_execution(name: str, home: Home) -> Verdict:
             if kept is not None and kept.seq == event.seq:
                 _compare_checkpoint(kept, state)
                 compared.append(f"the checkpoint at event {kept.seq}")
-        compared.append(_compare_record(home, known, state))
+        compared += filter(None, [_compare_record(home, known, state)])
     except _Different as found:
         return Verdict(name, len(events), state.phase, tuple(compared), str(found), found.seq)
     return Verdict(name, len(events), state.phase or "Pending", tuple(compared))
@@ -134,7 +134,7 @@ def _compare_checkpoint(kept: State, state: State) -> None:
 
 
 def _compare_record(home: Home, known: Known, state: State) -> str:
-    """Compare with what was recorded beside the log; what that is."""
+    """Compare with what was recorded beside the log; what that is, empty if there is nothing to compare with."""
     recorded = home.recorded(known, state)
     for what, folded, there in recorded.pairs:
         if folded != there:
