@@ -94,8 +94,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         rung = rung_of(item)
         item.add_marker(rung)
         item.user_properties.append(("rung", rung))
-        if CLUSTERS.intersection(getattr(item, "fixturenames", ())):
-            # Building and starting a cluster has deadlines of its own; the test keeps the usual one.
+        if CLUSTERS.intersection(getattr(item, "fixturenames", ())) and not item.get_closest_marker(
+            "timeout"
+        ):
+            # Building and starting a cluster has deadlines of its own; the test keeps the usual one, or the one it names.
             item.add_marker(pytest.mark.timeout(item.config.getini("timeout"), func_only=True))
 
 

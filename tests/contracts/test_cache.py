@@ -114,6 +114,7 @@ def test_of_many_that_fill_one_key_one_wins(adapter):
     assert [get(adapter, "k")] == [entry for entry in entries if kept[entry]]
 
 
+Step = tuple[str, str, bytes, int | None, int]
 STEPS = st.tuples(
     st.sampled_from(["put", "drop"]),
     st.sampled_from("ab"),
@@ -132,15 +133,20 @@ def test_every_adapter_caches_what_memory_caches(steps):
     assert dict.fromkeys(ADAPTERS, stories["memory"]) == stories
 
 
-def _story(adapter: Adapter, steps: list[tuple[str, str, bytes, int | None, int]]) -> list[object]:
-    answers: list[object] = []
-    now = 0
+def _story(adapter: Adapter, steps: list[Step]) -> list[object]:
     with closing(adapter):
-        for step, key, entry, expires, later in steps:
-            now += later
-            if step == "put":
-                answers.append(put(adapter, key, entry, None if expires is None else now + expires, now))
-            else:
-                drop(adapter, key, entry)
-            answers.append([get(adapter, "a", now), get(adapter, "b", now)])
-    return answers
+        return asyncio.run(answers(adapter.cache, steps))
+
+
+async def answers(cache: Cache, steps: list[Step], prefix: str = "") -> list[object]:
+    """What a cache says to some steps, under keys that begin with `prefix`."""
+    said: list[object] = []
+    now = 0
+    for step, name, entry, expires, later in steps:
+        now, key = now + later, f"{prefix}{name}"
+        if step == "put":
+            said.append(await cache.put(key, entry, None if expires is None else now + expires, now))
+        else:
+            await cache.drop(key, entry)
+        said.append([await cache.get(f"{prefix}{each}", now) for each in "ab"])
+    return said

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.support.kube_home import KubernetesHome
+from tests.support.workflows import Flows
 
 
 @pytest.fixture
@@ -14,3 +15,11 @@ def home(cluster, namespace) -> Iterator[KubernetesHome]:
     opened = KubernetesHome(cluster.kubeconfig, namespace)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def flows(home) -> Iterator[Flows]:
+    """Workflows that somebody looks after."""
+    made = Flows(home)
+    yield made
+    made.close()

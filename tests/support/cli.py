@@ -19,7 +19,7 @@ LONGEST = 50.0
 
 
 class Cli:
-    """Runs `fairlead` in `folder`, with `folder/store.db` as the usual store."""
+    """Runs `fairlead` in `folder`, with `folder/store.db` as the usual store, and no kube context unless a test sets one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -27,6 +27,7 @@ class Cli:
         self.env = {
             **{name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "FORCE_COLOR"}},
             "FAIRLEAD_STORE": str(self.store),
+            "KUBECONFIG": str(folder / "no-kubeconfig"),
             "PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}",
         }
 

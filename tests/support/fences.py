@@ -19,12 +19,14 @@ LEASE = "fairlead"
 
 
 @contextmanager
-def fenced(cluster: Cluster, namespace: str, lease: str = LEASE) -> Iterator[None]:
-    """From when it is in force until the end of the block, what has our label needs the epoch of that Lease."""
+def fenced(cluster: Cluster, namespace: str, epoch: int | None = None, lease: str = LEASE) -> Iterator[None]:
+    """Inside, what has our label needs the epoch of that Lease, which is made with `epoch` if one is given."""
     binding = binding_for(namespace, lease)
     cluster.kubectl("apply", "--server-side", "-f", "-", text=json.dumps(binding))
     try:
         until(lambda: _denies(cluster, namespace), f"the fence of {namespace} is in force")
+        if epoch is not None:
+            set_epoch(cluster, namespace, epoch, lease)
         yield
     finally:
         cluster.kubectl("delete", "validatingadmissionpolicybinding", binding["metadata"]["name"])
@@ -42,7 +44,7 @@ def binding_for(namespace: str, lease: str) -> dict[str, Any]:
 
 
 def set_epoch(cluster: Cluster, namespace: str, epoch: int, lease: str = LEASE) -> None:
-    """Another operator leads, in that epoch."""
+    """Another operator leads, in that epoch; the fence knows it when this returns."""
     body = {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
@@ -50,6 +52,7 @@ def set_epoch(cluster: Cluster, namespace: str, epoch: int, lease: str = LEASE) 
         "spec": {"leaseTransitions": epoch, "holderIdentity": f"operator-{epoch}"},
     }
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", text=json.dumps(body))
+    until(lambda: _passes(cluster, namespace, epoch), f"epoch {epoch} passes the fence of {namespace}")
 
 
 def managed(name: str, epoch: int | str) -> dict[str, Any]:
@@ -62,20 +65,16 @@ def _denies(cluster: Cluster, namespace: str) -> bool:
     """Whether an epoch that nobody has is denied."""
     words = ("-n", namespace, "create", "--dry-run=server", "-f", "-")
     try:
-        cluster.kubectl(*words, text=json.dumps(managed("tried", "nobody's")))
+        cluster.kubectl(*words, text=json.dumps(managed("tried", "none")))
     except subprocess.CalledProcessError as error:
         return "ValidatingAdmissionPolicy 'fence." in "".join(error.__notes__)
     return False
 
 
-def knows_epoch(cluster: Cluster, namespace: str, epoch: int) -> None:
-    """Wait until the API server's own view of the Lease has an epoch."""
+def _passes(cluster: Cluster, namespace: str, epoch: int) -> bool:
+    """Whether the API server's own view of the Lease has an epoch."""
     words = ("-n", namespace, "create", "--dry-run=server", "-f", "-")
-
-    def passes() -> bool:
-        try:
-            return bool(cluster.kubectl(*words, text=json.dumps(managed("tried", epoch))))
-        except subprocess.CalledProcessError:
-            return False
-
-    until(passes, f"epoch {epoch} passes the fence of {namespace}")
+    try:
+        return bool(cluster.kubectl(*words, text=json.dumps(managed("tried", epoch))))
+    except subprocess.CalledProcessError:
+        return False

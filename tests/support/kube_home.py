@@ -63,7 +63,8 @@ class KubernetesHome:
         self.checkpoints = OnItsLoop(self, self.raw_checkpoints)
         self.raw_blobs = KubernetesBlobs(self.client, self.places, self.reign)
         self.blobs = OnItsLoop(self, self.raw_blobs)
-        self.cache = self.another_cache()
+        self.raw_cache = KubernetesCache(self.client, namespace, self.reign)
+        self.cache = CacheOnItsLoop(self, self.raw_cache)
         self.definitions = PinnedDefinitions(self.client, self.places, self.reign)
         self.statuses = KubernetesStatus(self.client, self.places, self.reign)
 

@@ -209,20 +209,6 @@ def lost(turn: Turn, command: c.ChildLost) -> None:
         ending.attempt_failed(turn, key, state.path, error)
 
 
-def timed_out(turn: Turn, key: str) -> None:
-    """The node's timeout has passed: the child is being ended."""
-    node, state = turn.node(key)
-    if state.status == s.RUNNING:
-        turn.emit(
-            e.NodeTimedOut,
-            node=turn.state.instance(key),
-            path=state.path,
-            attempt=state.attempt,
-            reason=reasons.TIMEOUT,
-            limit=node.timeout or 0,
-        )
-
-
 def drain(turn: Turn, reason: str) -> None:
     """The run is ending: its children are ended, once; what nobody has heard of yet is Cancelled at once."""
     unsaid = {key_of(event.node) for event in turn.events if isinstance(event, e.ChildScheduled)}
@@ -233,10 +219,4 @@ def drain(turn: Turn, reason: str) -> None:
         if state.status == s.SCHEDULED and key in unsaid:
             ending.cancel(turn, key, reason)
         elif state.child is not None and state.child.wait and state.stop != reason:
-            turn.emit(
-                e.NodeStopping,
-                node=turn.state.instance(key),
-                path=state.path,
-                attempt=state.attempt,
-                reason=reason,
-            )
+            ending.tell_to_stop(turn, key, state, reason)

@@ -27,7 +27,7 @@ from fairlead.engine.turn import Turn
 from fairlead.model import events as e
 from fairlead.model import reasons
 from fairlead.model import state as s
-from fairlead.model.ids import delivery_id, key_of
+from fairlead.model.ids import delivery_id, key_of, prefix_of
 from fairlead.model.state import NodeState
 from fairlead.model.times import format_duration
 
@@ -72,7 +72,7 @@ def complete(
     variables = dict(variables or {})
     try:
         variables.update(_stored(turn, node, key, outputs))
-        needs_scope = any(edge.when_source for edge in node.outgoing)
+        needs_scope = bool(node.outgoing) and any(edge.when_source for edge in node.outgoing)
         scope = (
             turn.scope(node, key, outputs=outputs, variables=variables, status=s.SUCCEEDED)
             if needs_scope
@@ -109,7 +109,7 @@ def complete(
         **said,
     )
     turn.checkpoint_wanted |= node.spec.checkpoint
-    if said.get("result") is not None and (home := turn.state.home_of(key)):
+    if said.get("result") is not None and (home := turn.state.home_of(prefix_of(key))):
         turn.work.extend(turn.state.loops[home].open)  # it ends the inlined workflow that it belongs to
     if state.stands_for:
         # A fallback that is a `finish` has no port, and then the node that it stood for takes none.
@@ -328,6 +328,23 @@ def cancel(turn: Turn, key: str, reason: str) -> None:
         turn.emit(e.PathCancelled, path=path, reason=reason)
 
 
+def timed_out(turn: Turn, key: str) -> None:
+    """The timeout of a container has passed, or of a node that waits for a child: what it has started is being ended."""
+    node, state = turn.node(key)
+    if state.status != s.RUNNING:
+        return
+    turn.emit(
+        e.NodeTimedOut,
+        node=turn.state.instance(key),
+        path=state.path,
+        attempt=state.attempt,
+        reason=reasons.TIMEOUT,
+        limit=node.timeout or 0,
+    )
+    if key in turn.state.loops:
+        turn.work.append(key)
+
+
 def stop(turn: Turn, key: str, reason: str) -> None:
     """End an instance from elsewhere: what runs is told to stop, once; what is held or waits is Cancelled at once."""
     state = turn.state
@@ -340,12 +357,17 @@ def stop(turn: Turn, key: str, reason: str) -> None:
             cancel(turn, node.stands_for, reason)
             return
     if node.status in s.HOLDS_SLOT and node.stop != reason:
-        instance = state.instance(key)
-        turn.emit(e.NodeStopping, node=instance, path=node.path, attempt=node.attempt, reason=reason)
+        tell_to_stop(turn, key, node, reason)
         if key in state.loops:
             turn.work.append(key)
     elif node.status in (s.READY, s.RETRYING, s.LOST, s.WAITING, s.LOOKING_UP):
         cancel(turn, key, reason)
+
+
+def tell_to_stop(turn: Turn, key: str, state: NodeState, reason: str) -> None:
+    """What runs is to end; it ends itself once it has."""
+    instance = turn.state.instance(key)
+    turn.emit(e.NodeStopping, node=instance, path=state.path, attempt=state.attempt, reason=reason)
 
 
 def evaluate_entries(templates: dict[str, Any], scope: Scope, seed: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from fairlead.engine import attempts, caching, children, inlining, lifecycle, loops, starting, waits
+from fairlead.engine import attempts, caching, children, ending, inlining, lifecycle, starting, waits
 from fairlead.engine.graph import Graph
 from fairlead.engine.scope import Computed
 from fairlead.engine.turn import Turn, priority
@@ -143,9 +143,7 @@ def _tick(turn: Turn, command: c.Tick) -> None:
         elif name.startswith("finally/"):
             inlining.finally_timed_out(turn, name.partition("/")[2])
         elif name.startswith("body/"):
-            key = name.partition("/")[2]
-            module = children if key in state.children else loops
-            module.timed_out(turn, key)
+            ending.timed_out(turn, name.partition("/")[2])
         else:
             starting.again(turn, name.partition("/")[2])
 

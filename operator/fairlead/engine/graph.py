@@ -116,6 +116,7 @@ class NodeDef:
     """One node of a body: its manifest, its connections and the policies that apply to it.
 
     `incoming` has no loopbacks: joins do not count them. `regions` are the loops that the node is in, innermost first.
+    `in_pod`: its work is done by a runner; `in_body`: by bodies, it is a container.
     """
 
     __slots__ = (
@@ -123,6 +124,8 @@ class NodeDef:
         "_templates",
         "body",
         "default_port",
+        "in_body",
+        "in_pod",
         "incoming",
         "index",
         "kind",
@@ -139,6 +142,8 @@ class NodeDef:
         self.spec = spec
         self.name = spec.name
         self.kind = spec.kind
+        self.in_pod = self.kind in POD_KINDS
+        self.in_body = spec.in_body
         self.incoming: list[Edge] = []
         self.outgoing: list[Edge] = []
         self.regions: tuple[Region, ...] = ()
@@ -153,16 +158,6 @@ class NodeDef:
         if not self._digest:
             self._digest = node_digest(self.spec)
         return self._digest
-
-    @property
-    def in_pod(self) -> bool:
-        """Whether the node's work is done by a runner."""
-        return self.kind in POD_KINDS
-
-    @property
-    def in_body(self) -> bool:
-        """Whether the node is a container: its work is done by bodies."""
-        return self.spec.in_body
 
     @property
     def inlines(self) -> Flow | None:
@@ -209,7 +204,10 @@ class NodeDef:
 
 
 class Body:
-    """A graph of nodes: a workflow's own, its `finally`, or one of a container; `flow` is the workflow that it is part of."""
+    """A graph of nodes: a workflow's own, its `finally`, or one of a container; `flow` is the workflow that it is part of.
+
+    `entry`: the name of its only entry point, empty if there are several.
+    """
 
     def __init__(
         self,
@@ -239,6 +237,7 @@ class Body:
         self._connect(connections)
         self.regions = {region.id: region for region in find_regions(self.nodes)}
         self.entries = [node for node in self.nodes.values() if not node.incoming]
+        self.entry = self.entries[0].name if len(self.entries) == 1 else ""
         for node in (*self.nodes.values(), *self.fallbacks.values()):
             _add_bodies(graph, node, prefix)
 
@@ -289,32 +288,41 @@ class Graph(Flow):
         ] = {}  # of stand-ins and what is inside of them, once they have been asked for
         self.root = Body(self, spec.nodes, spec.connections or ())
         self.finally_ = Body(self, spec.finally_ or (), ())
-        self._known: dict[str, Body] = {}  # bodies by the prefixes asked for of late: questions come in runs
+        self._known: dict[str, Body] = {}  # bodies by the stems asked for of late: questions come in runs
+        self._found: tuple[str, NodeDef | None] = (
+            "",
+            None,
+        )  # the last: a turn asks for one instance several times
         concurrency = spec.concurrency
         self.max_nodes: int | None = concurrency.max_nodes if concurrency is not None else None
 
     def find(self, instance: str) -> NodeDef:
         """The definition of an instance. Raises KeyError for one that the graph does not have."""
-        key = key_of(instance)
-        slash = key.rfind("/")
-        name = key[slash + 1 :]
+        last, found = self._found
+        if last == instance and found is not None:
+            return found
+        slash = instance.rfind("/")
+        name = key_of(instance[slash + 1 :])
         if slash < 0:
             found = self.root.nodes.get(name) or self.finally_.nodes.get(name)
         else:
-            body = self.body_of(key[: slash + 1])
+            body = self.body_of(instance[: slash + 1])
             found = body.nodes.get(name) or body.fallbacks.get(name)
             if found is None and body.owner is not None and body.owner.spec.inlined:
                 found = body.owner.body.fallbacks.get(name)  # it stands in for the node
         if found is None:
             raise KeyError(instance)
+        self._found = (instance, found)
         return found
 
     def body_of(self, prefix: str) -> Body:
         """The body that a scope's prefix belongs to; that of a stand-in's prefix is the body of the node it stands for.
 
-        Raises KeyError for a prefix that the graph does not have.
+        All items and passes of a container have the same, so it is kept by what they have in common, the stem. Raises
+        KeyError for a prefix that the graph does not have.
         """
-        found = self._known.get(prefix)
+        stem = prefix[: prefix.rfind("[")] if prefix.endswith("]/") else prefix
+        found = self._known.get(stem)
         if found is None:
             place = _INDEX.sub("[]", prefix)
             if "#" in place:
@@ -324,9 +332,9 @@ class Graph(Flow):
                 found = self._places.get(place)
             if found is None:
                 found = self._places[place] = self._find_place(place)
-            if len(self._known) >= KNOWN_PREFIXES:
+            if len(self._known) >= KNOWN_STEMS:
                 self._known.clear()
-            self._known[prefix] = found
+            self._known[stem] = found
         return found
 
     def _find_place(self, place: str) -> Body:
@@ -369,8 +377,8 @@ def compile_workflow(spec: WorkflowSpec, name: str = "") -> Graph:
     return Graph(spec, name)
 
 
-KNOWN_PREFIXES = 1_024
-"""How many prefixes are kept with their bodies; the items of a forEach come in parts of far fewer."""
+KNOWN_STEMS = 1_024
+"""How many stems of prefixes are kept with their bodies: of so many containers at work side by side."""
 
 _INDEX = re.compile(r"\[\d+\]")
 _PASS = re.compile(r"#\d+")

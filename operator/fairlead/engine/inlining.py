@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fairlead.engine import ending, joins, loops, redriving
+from fairlead.engine import ending, loops, redriving
 from fairlead.engine.graph import NodeDef
 from fairlead.engine.scope import Scope
 from fairlead.engine.turn import Turn
@@ -98,8 +98,7 @@ def look(turn: Turn, key: str) -> None:
         elif not turn.state.suspended_at:
             _open_finally(turn, node, key, state, loop)
     elif reason := turn.draining_at(key):
-        instance = turn.state.instance(key)
-        turn.emit(e.NodeStopping, node=instance, path=state.path, attempt=state.attempt, reason=reason)
+        ending.tell_to_stop(turn, key, state, reason)
         look(turn, key)
     elif not turn.state.suspended_at and not loop.open:
         _advance(turn, node, key, state, loop)
@@ -149,19 +148,8 @@ def _open_finally(turn: Turn, node: NodeDef, key: str, state: NodeState, loop: L
 
 
 def _open(turn: Turn, key: str, state: NodeState, prefix: str, **how: Any) -> None:
-    body = turn.graph.body_of(prefix)
-    path = joins.next_child(turn.state, state.path)
-    entry = prefix + body.entries[0].name if len(body.entries) == 1 else ""
-    turn.emit(
-        e.BodyStarted,
-        node=turn.state.instance(key),
-        path=path,
-        scope=prefix,
-        nodes=len(body.nodes),
-        entry=entry,
-        **how,
-    )
-    loops.enter(turn, key, body, prefix, path)
+    instance, body = turn.state.instance(key), turn.graph.body_of(prefix)
+    loops.open_body(turn, e.BodyStarted, instance, state.path, body, prefix, **how)
 
 
 def finally_timed_out(turn: Turn, key: str) -> None:

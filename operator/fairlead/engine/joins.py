@@ -75,13 +75,13 @@ def carry_on(turn: Turn, key: str, path: str, chosen: Choice, *, port_has_edges:
     """After an instance ended: open child paths, end the path; the pass that a loopback begins has a path of its own."""
     state, taken = turn.state, chosen.taken
     instance = state.instance(key)
-    prefix = prefix_of(key)
     if not taken:
         reason = "NoConnectionTaken" if port_has_edges else "GraphEnd"
         if chosen.loopback:
             reason = reasons.LOOPED
         turn.emit(e.PathCompleted, path=path, node=instance, reason=reason)
         return
+    prefix = prefix_of(key)
     targets = [prefix + connection_target(connection) for connection in taken]
     late = [
         connection in chosen.late or started(turn, target)

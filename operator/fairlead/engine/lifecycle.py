@@ -194,9 +194,7 @@ def _drain(turn: Turn, reason: str) -> None:
         if node.status == s.SCHEDULED and key in unsaid:
             ending.cancel(turn, key, reason)  # no runner has been told of it yet
         elif node.stop != reason:
-            turn.emit(
-                e.NodeStopping, node=state.instance(key), path=node.path, attempt=node.attempt, reason=reason
-            )
+            ending.tell_to_stop(turn, key, node, reason)
     children.drain(turn, reason)
     for key in [*state.ready, *state.waiting]:
         if turn.draining_at(key):

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from fairlead.engine.graph import Body, Edge, NodeDef
-from fairlead.engine.regions import Region
+from fairlead.engine.regions import Region, waits_for_pass
 from fairlead.engine.turn import Turn
 from fairlead.model import events as e
 from fairlead.model import reasons
@@ -150,10 +150,7 @@ def over(turn: Turn, body: Body, prefix: str, region: Region) -> bool:
     """Whether no pass of a region can follow."""
     if turn.state.node(prefix + region.last).status not in s.ENDED_NODE:
         return False
-    known = turn.state.regions_at(prefix)
-    return not any(
-        around.id in known and known[around.id].wanted for around in body.nodes[region.last].regions
-    )
+    return not waits_for_pass(body.nodes[region.last].regions, turn.state.regions_at(prefix))
 
 
 def completed(turn: Turn, node: NodeDef, key: str) -> None:

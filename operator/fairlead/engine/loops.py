@@ -92,8 +92,7 @@ def look(turn: Turn, key: str) -> None:
         else:
             stopped(turn, key, node, state, loop)
     elif reason := turn.draining_at(key):
-        instance = turn.state.instance(key)
-        turn.emit(e.NodeStopping, node=instance, path=state.path, attempt=state.attempt, reason=reason)
+        ending.tell_to_stop(turn, key, state, reason)
         look(turn, key)
     elif not turn.state.suspended_at:
         try:
@@ -126,7 +125,8 @@ def _advance_while(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
     if loop.again:
         redriving.reopen(turn, key, next(iter(loop.again)))
         return
-    body = turn.graph.body_of(f"{key}[0]/")
+    instance = turn.state.instance(key)
+    body = turn.graph.body_of(f"{instance}[0]/")
     holds = bool(body_condition(turn, key, node, body, loop, loop_spec.condition))
     if not holds:
         _loop_completed(turn, key, state, loop, condition=False)
@@ -139,9 +139,8 @@ def _advance_while(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         error = e.Error(reason=reasons.MAX_ITERATIONS_EXCEEDED, message=message)
         ending.attempt_failed(turn, key, state.path, error)
     else:
-        _open(
-            turn, key, state, body, f"{turn.state.instance(key)}[{loop.opened}]/", loop.opened, condition=True
-        )
+        prefix, how = f"{instance}[{loop.opened}]/", {"index": loop.opened, "condition": True}
+        open_body(turn, e.LoopIteration, instance, state.path, body, prefix, **how)
 
 
 def body_condition(turn: Turn, key: str, node: NodeDef, body: Body, loop: LoopState, source: str) -> Any:
@@ -167,6 +166,8 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         _stop(turn, key, state, reasons.BODY_FAILED)
         return
     total = len(loop.items)
+    instance = turn.state.instance(key)
+    body: Body | None = None
     opened = 0
     again = list(islice(loop.again, AT_ONCE)) if loop.again else []
     while (loop.again or loop.opened < total) and (
@@ -179,8 +180,9 @@ def _advance_items(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: 
         if again:
             redriving.reopen(turn, key, again.pop(0))
             continue
-        prefix = f"{turn.state.instance(key)}[{loop.opened}]/"
-        _open(turn, key, state, turn.graph.body_of(prefix), prefix, loop.opened)
+        prefix = f"{instance}[{loop.opened}]/"
+        body = body or turn.graph.body_of(prefix)
+        open_body(turn, e.LoopIteration, instance, state.path, body, prefix, index=loop.opened)
     if loop.opened == total and not loop.open and not loop.again:
         _loop_completed(turn, key, state, loop)
         ending.complete(turn, key, state.path, port="done", collected=[])
@@ -197,9 +199,11 @@ def _advance_branches(turn: Turn, key: str, node: NodeDef, state: NodeState, loo
     if verdict == "open":  # what goes on may be decided already: losers stay
         for prefix in list(loop.again):
             redriving.reopen(turn, key, prefix)
+        instance = turn.state.instance(key)
         for index in range(loop.opened, len(branches)):
-            prefix = f"{turn.state.instance(key)}.{branches[index].name}/"
-            _open(turn, key, state, turn.graph.body_of(prefix), prefix, index, branch=branches[index].name)
+            prefix = f"{instance}.{branches[index].name}/"
+            body, how = turn.graph.body_of(prefix), {"index": index, "branch": branches[index].name}
+            open_body(turn, e.BranchStarted, instance, state.path, body, prefix, **how)
         return
     if loop.open:
         _stop(turn, key, state, reasons.DECIDED if verdict == "done" else reasons.BODY_FAILED)
@@ -236,43 +240,24 @@ def _branches_done(turn: Turn, key: str, state: NodeState, node: NodeDef, loop: 
 # --- bodies ----------------------------------------------------------------------------------------------------------
 
 
-def _open(
-    turn: Turn,
-    key: str,
-    state: NodeState,
-    body: Body,
-    prefix: str,
-    index: int,
-    *,
-    branch: str = "",
-    condition: bool | None = None,
+def open_body(
+    turn: Turn, kind: type[e.Event], instance: str, path: str, body: Body, prefix: str, **how: Any
 ) -> None:
-    """Begin a pass, an item or a branch: a child path, and one more child for each entry point if there are several."""
-    path = joins.next_child(turn.state, state.path)
-    entry = prefix + body.entries[0].name if len(body.entries) == 1 else ""
-    common: dict[str, Any] = {
-        "node": turn.state.instance(key),
-        "path": path,
-        "scope": prefix,
-        "index": index,
-        "nodes": len(body.nodes),
-        "entry": entry,
-    }
-    if branch:
-        turn.emit(e.BranchStarted, branch=branch, **common)
-    else:
-        turn.emit(e.LoopIteration, condition=condition, **common)
-    enter(turn, key, body, prefix, path)
+    """Begin a body of the container `instance`, which is on `path`: a child path, and one more for each of several entry points.
 
-
-def enter(turn: Turn, key: str, body: Body, prefix: str, path: str) -> None:
-    """Look at the entry points of a body that has begun as `path`; several have a child path each."""
-    if len(body.entries) > 1:
-        for node in body.entries:
-            child = joins.next_child(turn.state, path)
-            turn.emit(e.PathStarted, path=child, parent=path, node=prefix + node.name)
-        turn.emit(e.PathCompleted, path=path, node=turn.state.instance(key), reason=reasons.FORKED)
-    turn.work.extend(prefix + node.name for node in body.entries)
+    `kind` is the event that says so, with what only that has (`how`).
+    """
+    child = joins.next_child(turn.state, path)
+    entry = body.entry and prefix + body.entry
+    turn.emit(kind, node=instance, path=child, scope=prefix, nodes=len(body.nodes), entry=entry, **how)
+    if entry:
+        turn.work.append(entry)
+        return
+    for node in body.entries:
+        own = joins.next_child(turn.state, child)
+        turn.emit(e.PathStarted, path=own, parent=child, node=prefix + node.name)
+        turn.work.append(prefix + node.name)
+    turn.emit(e.PathCompleted, path=child, node=instance, reason=reasons.FORKED)
 
 
 def close(turn: Turn, prefix: str) -> None:
@@ -280,47 +265,51 @@ def close(turn: Turn, prefix: str) -> None:
     scope = turn.state.scopes.get(prefix)
     if scope is None:
         return
-    reason = turn.draining_at(prefix)
+    reason = turn.draining_in(prefix, scope, prefix)
+    if not reason and (scope.ended < scope.total or scope.looping):
+        return
+    body = turn.graph.body_of(prefix)
     if reason:
         _drain(turn, prefix, reason)
         if scope.running:
             return
-        _sweep(turn, prefix, scope, reason)
+        _sweep(turn, body, prefix, scope, reason)
         if scope.failure is not None:
-            _body_ended(turn, prefix, scope, error=scope.failure.error, failed=True)
+            _body_ended(turn, body, prefix, scope, error=scope.failure.error, failed=True)
         elif scope.inlined and turn.state.loops[scope.container].finish is not None and not scope.phase:
-            _succeeded(turn, prefix, scope)  # a finish in it ended it
+            _succeeded(turn, body, prefix, scope)  # a finish in it ended it
         else:
             why = "it took longer than its finallyTimeout" if scope.overdue else "it was ended from outside"
-            _body_ended(turn, prefix, scope, error=e.Error(reason=reason, message=why))
-    elif scope.ended >= scope.total and not scope.looping:
-        if scope.failure is not None:  # its other paths were let end
-            _body_ended(turn, prefix, scope, error=scope.failure.error, failed=True)
-        else:
-            _succeeded(turn, prefix, scope)
+            _body_ended(turn, body, prefix, scope, error=e.Error(reason=reason, message=why))
+    elif scope.failure is not None:  # its other paths were let end
+        _body_ended(turn, body, prefix, scope, error=scope.failure.error, failed=True)
+    else:
+        _succeeded(turn, body, prefix, scope)
 
 
-def _succeeded(turn: Turn, prefix: str, scope: ScopeState) -> None:
+def _succeeded(turn: Turn, body: Body, prefix: str, scope: ScopeState) -> None:
     try:
-        outputs = body_outputs(turn, prefix, scope)
+        outputs = body_outputs(turn, body, prefix, scope)
         stored = turn.sizes.items(outputs, turn.state.counters.stored)
     except ExpressionError as wrong:
-        _body_ended(turn, prefix, scope, error=ending.expression_failure(wrong), failed=True)
+        _body_ended(turn, body, prefix, scope, error=ending.expression_failure(wrong), failed=True)
     except TooLarge as large:
-        _body_ended(turn, prefix, scope, error=large.error, failed=True)
+        _body_ended(turn, body, prefix, scope, error=large.error, failed=True)
     else:
-        _body_ended(turn, prefix, scope, outputs=outputs, stored=stored)
+        _body_ended(turn, body, prefix, scope, outputs=outputs, stored=stored)
 
 
-def _body_ended(turn: Turn, prefix: str, scope: ScopeState, *, failed: bool = False, **how: Any) -> None:
+def _body_ended(
+    turn: Turn, body: Body, prefix: str, scope: ScopeState, *, failed: bool = False, **how: Any
+) -> None:
     """`failed`: by itself; else it was ended from outside, or succeeded."""
     key = scope.container
     instance = turn.state.instance(key)
-    owner = turn.graph.body_of(prefix).owner
-    assert owner is not None
+    assert body.owner is not None
+    spec = body.owner.spec
     branch = ""
-    handled = failed and owner.spec.for_each is not None and owner.spec.for_each.on_item_error == "continue"
-    if owner.spec.parallel is not None:
+    handled = failed and spec.for_each is not None and spec.for_each.on_item_error == "continue"
+    if spec.parallel is not None:
         branch = prefix[len(instance) + 1 : -1]
         handled = turn.state.nodes[key].stop == reasons.DECIDED and "error" in how
     turn.emit(
@@ -343,10 +332,10 @@ def _drain(turn: Turn, prefix: str, reason: str) -> None:
         ending.stop(turn, key, reason)
 
 
-def _sweep(turn: Turn, prefix: str, scope: ScopeState, reason: str) -> None:
+def _sweep(turn: Turn, body: Body, prefix: str, scope: ScopeState, reason: str) -> None:
     """Nothing runs in the body any more: what never started is Skipped, its open paths are Cancelled."""
     state = turn.state
-    for name in turn.graph.body_of(prefix).nodes:
+    for name in body.nodes:
         if state.node(prefix + name).status not in s.ENDED_NODE:
             ending.skip(turn, prefix + name, reason)
     below = [scope.path]
@@ -360,25 +349,8 @@ def _sweep(turn: Turn, prefix: str, scope: ScopeState, reason: str) -> None:
 
 def _stop(turn: Turn, key: str, state: NodeState, reason: str) -> None:
     """End what the container has started; it ends itself once that has."""
-    turn.emit(
-        e.NodeStopping, node=turn.state.instance(key), path=state.path, attempt=state.attempt, reason=reason
-    )
+    ending.tell_to_stop(turn, key, state, reason)
     turn.work.append(key)
-
-
-def timed_out(turn: Turn, key: str) -> None:
-    """The container's own timeout has passed."""
-    node, state = turn.node(key)
-    if state.status == s.RUNNING:
-        turn.emit(
-            e.NodeTimedOut,
-            node=turn.state.instance(key),
-            path=state.path,
-            attempt=state.attempt,
-            reason=reasons.TIMEOUT,
-            limit=node.timeout or 0,
-        )
-        turn.work.append(key)
 
 
 def stopped(turn: Turn, key: str, node: NodeDef, state: NodeState, loop: LoopState) -> None:

@@ -17,9 +17,8 @@ from fairlead.model import state as s
 from fairlead.model.state import ScopeState, State
 
 
-def body_outputs(turn: Turn, prefix: str, place: ScopeState) -> dict[str, Any]:
+def body_outputs(turn: Turn, body: Body, prefix: str, place: ScopeState) -> dict[str, Any]:
     """The outputs of a body of a container. Raises ExpressionError."""
-    body = turn.graph.body_of(prefix)
     if place.inlined:
         scope, seed = turn.scope(key=prefix), turn.seed(prefix, "")
         variables = turn.closed_at(place.container).variables
@@ -29,8 +28,7 @@ def body_outputs(turn: Turn, prefix: str, place: ScopeState) -> dict[str, Any]:
     scope = turn.scope(key=prefix)
     outputs: dict[str, Any] = {}
     for name, template in body.outputs.items():
-        real = [body.names.get(path[1]) for path in template.reads if len(path) > 1 and path[0] == "nodes"]
-        if all(node is None or turn.state.node(prefix + node).status == s.SUCCEEDED for node in real):
+        if not any(_unsuccessful(turn.state, body, prefix, path) for path in template.reads):
             outputs[name] = template.evaluate(scope, turn.seed(prefix, name))
     return outputs
 
@@ -55,10 +53,14 @@ def _absent(
     state: State, body: Body, prefix: str, variables: Mapping[str, Any], reads: Iterable[tuple[str, ...]]
 ) -> bool:
     """Whether a node that did not succeed, or a variable never written, is among what is read."""
-    for path in reads:
-        if len(path) > 1 and path[0] == "nodes" and path[1] in body.names:
-            if state.node(prefix + body.names[path[1]]).status != s.SUCCEEDED:
-                return True
-        elif len(path) > 1 and path[0] == "vars" and path[1] not in variables:
-            return True
-    return False
+    return any(
+        _unsuccessful(state, body, prefix, path)
+        or (len(path) > 1 and path[0] == "vars" and path[1] not in variables)
+        for path in reads
+    )
+
+
+def _unsuccessful(state: State, body: Body, prefix: str, path: tuple[str, ...]) -> bool:
+    """Whether a node of the body is read that did not succeed."""
+    name = body.names.get(path[1]) if len(path) > 1 and path[0] == "nodes" else None
+    return name is not None and state.node(prefix + name).status != s.SUCCEEDED

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from fairlead.engine import ending, joins
 from fairlead.engine.graph import Body
-from fairlead.engine.regions import Region
+from fairlead.engine.regions import Region, waits_for_pass
 from fairlead.engine.turn import Turn
 from fairlead.model import events as e
 from fairlead.model import reasons
@@ -45,12 +45,8 @@ def look(turn: Turn, key: str) -> None:
 
 
 def _left_around(turn: Turn, body: Body, prefix: str, region: Region) -> bool:
-    known = turn.state.regions_at(prefix)
-    return any(
-        around is not region and around.id in known and known[around.id].wanted
-        for around in body.nodes[region.last].regions
-        if len(around.names) > len(region.names)
-    )
+    around = (each for each in body.nodes[region.last].regions if len(each.names) > len(region.names))
+    return waits_for_pass(around, turn.state.regions_at(prefix))
 
 
 def _sweep(turn: Turn, key: str) -> None:

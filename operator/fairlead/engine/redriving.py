@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from fairlead.engine import loopbacks
 from fairlead.engine.graph import Body, NodeDef
+from fairlead.engine.regions import waits_for_pass
 from fairlead.engine.turn import Turn
 from fairlead.model import events as e
 from fairlead.model import reasons
@@ -80,7 +81,8 @@ def _to_run_again(turn: Turn, body: Body, prefix: str) -> set[str]:
     work = [
         name
         for name in body.nodes
-        if _ends_open(state, state.node(prefix + name)) and not _left(turn, body, prefix, name)
+        if _ends_open(state, state.node(prefix + name))
+        and not waits_for_pass(body.nodes[name].regions, state.regions_at(prefix))
     ]
     while work:
         name = work.pop()
@@ -92,12 +94,6 @@ def _to_run_again(turn: Turn, body: Body, prefix: str) -> set[str]:
             if target.status == s.SKIPPED and target.handled == reasons.DEAD_PATH:
                 work.append(edge.target)
     return again
-
-
-def _left(turn: Turn, body: Body, prefix: str, name: str) -> bool:
-    """Whether a loop that a node is in waits for its next pass."""
-    known = turn.state.regions_at(prefix)
-    return any(region.id in known and known[region.id].wanted for region in body.nodes[name].regions)
 
 
 def _ends_open(state: State, node: NodeState) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fairlead.engine.graph import Edge, NodeDef
+    from fairlead.model.state import RegionState
 
 
 class Region:
@@ -30,6 +31,11 @@ class Region:
 def region_id(last: str, first: str) -> str:
     """The name of a region within its body: `last>first`."""
     return f"{last}>{first}"
+
+
+def waits_for_pass(regions: Iterable[Region], known: Mapping[str, RegionState]) -> bool:
+    """Whether one of these loops waits for its next pass; `known` are those of the body of which a loopback was taken."""
+    return any(region.id in known and known[region.id].wanted for region in regions)
 
 
 def find_regions(nodes: Mapping[str, NodeDef]) -> list[Region]:

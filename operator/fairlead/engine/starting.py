@@ -24,21 +24,23 @@ from fairlead.model.state import NodeState
 
 def look(turn: Turn, key: str) -> None:
     """Look at an instance whose connections may have been settled, at a container at work, a body (by its prefix) or a loop."""
+    state = turn.state
     if key.endswith("/"):
         loops.close(turn, key)
-    elif (loop := turn.state.loops.get(key)) is not None:
+    elif (loop := state.loops.get(key)) is not None:
         module = loops if loop.variables is None else inlining  # they are those of an inlined workflow
         module.look(turn, key)
     elif ">" in key:
         passes.look(turn, key)
-    elif not turn.state.forgotten(key):
+    elif not state.forgotten(key):
         _look_at_instance(turn, key)
 
 
 def _look_at_instance(turn: Turn, key: str) -> None:
-    node, state = turn.node(key)
-    if turn.draining_at(key):
+    state = turn.state.node(key)
+    if state.status not in (s.PENDING, s.READY) or turn.draining_at(key):
         return
+    node = turn.graph.find(key)
     if state.status == s.READY and state.held == reasons.SUSPENDED and not turn.state.suspended_at:
         if state.lost or state.cache_key or state.attempt > state.attempts_before:
             turn.queue.push(key, priority(turn, node))
@@ -70,7 +72,7 @@ def start(turn: Turn, node: NodeDef, key: str, state: NodeState, path: str) -> N
         return
     try:
         if node.when is not None and not node.when.evaluate(
-            fallback_scope(turn, node, key, state), turn.seed(key, "when")
+            fallback_scope(turn, node, key), turn.seed(key, "when")
         ):
             ending.skip(turn, key, reasons.WHEN_FALSE, path)
             return
@@ -79,11 +81,11 @@ def start(turn: Turn, node: NodeDef, key: str, state: NodeState, path: str) -> N
         elif node.spec.wait is not None:
             waits.begin(turn, node, key, path)
         elif node.spec.cache is not None and node.in_pod:
-            caching.ask(turn, node, key, path, fallback_scope(turn, node, key, state))
+            caching.ask(turn, node, key, path, fallback_scope(turn, node, key))
         elif node.in_pod:
             turn.queue.push(key, priority(turn, node))
         elif node.spec.workflow is not None:
-            children.begin(turn, node, key, path, fallback_scope(turn, node, key, state))
+            children.begin(turn, node, key, path, fallback_scope(turn, node, key))
         else:
             _do(turn, node, key, path)
     except ExpressionError as error:
@@ -111,7 +113,7 @@ def again(turn: Turn, key: str) -> None:
         _begin(turn, node, key, state.path)
 
 
-def fallback_scope(turn: Turn, node: NodeDef, key: str, state: NodeState) -> Any:
+def fallback_scope(turn: Turn, node: NodeDef, key: str) -> Any:
     """The scope of a node that is about to start; a fallback also sees the `error` it stands in for."""
     return turn.scope(node, key, error=turn.stood_for(key))
 
@@ -119,8 +121,7 @@ def fallback_scope(turn: Turn, node: NodeDef, key: str, state: NodeState) -> Any
 def _do(turn: Turn, node: NodeDef, key: str, path: str) -> None:
     """Carry out an engine node. Raises ExpressionError."""
     spec = node.spec
-    state = turn.state.node(key)
-    scope = fallback_scope(turn, node, key, state)
+    scope = fallback_scope(turn, node, key)
     if spec.set_ is not None:
         values = node.template("set", spec.set_).evaluate(scope, turn.seed(key, "set"))
         ending.complete(turn, key, path, port="done", variables=values)
@@ -220,7 +221,7 @@ def schedule(turn: Turn, node: NodeDef, key: str, state: NodeState) -> None:
     values, stored = None, 0
     if state.values is None:
         try:
-            values = evaluate_document(turn, node, key, state)
+            values = evaluate_document(turn, node, key)
             stored = turn.sizes.inputs(values, turn.state.counters.stored)
         except ExpressionResultTooLarge as error:
             failure = e.Error(reason=reasons.INPUT_TOO_LARGE, message=str(error))
@@ -246,9 +247,9 @@ def schedule(turn: Turn, node: NodeDef, key: str, state: NodeState) -> None:
     )
 
 
-def evaluate_document(turn: Turn, node: NodeDef, key: str, state: NodeState) -> dict[str, Any]:
+def evaluate_document(turn: Turn, node: NodeDef, key: str) -> dict[str, Any]:
     """The templates of a pod node that hold expressions, evaluated; what is constant is taken from the definition."""
-    scope = fallback_scope(turn, node, key, state)
+    scope = fallback_scope(turn, node, key)
     values: dict[str, Any] = {}
     for field, value, constant in templates_of(node):
         if not constant:

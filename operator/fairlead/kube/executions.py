@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import msgspec
+import structlog
 
 from fairlead.kube import names
 from fairlead.kube.client import EXECUTIONS, Client, Expired, Metadata
@@ -20,6 +21,7 @@ from fairlead.model import state as s
 from fairlead.model.errors import Conflict, NotFound, Unavailable
 
 PAGE = 200
+_log = structlog.get_logger(__name__)
 _TRIES = 8
 
 
@@ -83,7 +85,7 @@ class Execution(msgspec.Struct, gc=False):
 
 class _Page(msgspec.Struct, gc=False):
     metadata: ListMetadata
-    items: list[Execution]
+    items: list[msgspec.Raw]
 
 
 _decoder = msgspec.json.Decoder(Execution)
@@ -96,7 +98,7 @@ def execution_of(body: Mapping[str, Any]) -> Execution:
 
 
 async def executions(client: Client, namespace: str | None) -> AsyncIterator[Execution]:
-    """All there are, each at least once. Raises Forbidden, Unavailable."""
+    """All there are that make sense, each at least once. Raises Forbidden, Unavailable."""
     place = ""
     while True:
         params = {"limit": str(PAGE)} | ({"continue": place} if place else {})
@@ -105,7 +107,12 @@ async def executions(client: Client, namespace: str | None) -> AsyncIterator[Exe
         except Expired:  # it took too long between two pages
             place = ""
             continue
-        for there in page.items:
+        for item in page.items:
+            try:
+                there = _decoder.decode(item)
+            except (msgspec.DecodeError, RecursionError) as wrong:  # one that makes no sense hides no other
+                _log.warning("an execution cannot be read", reason=str(wrong))
+                continue
             yield there
         place = page.metadata.continue_
         if not place:

@@ -389,9 +389,8 @@ class State(msgspec.Struct):
         times = [t for t in (wall, paused) if t is not None]
         return min(times) if times else None
 
-    def home_of(self, key: str) -> str:
-        """The key of the node whose inlined workflow an instance belongs to; empty for the run's own."""
-        prefix = prefix_of(key)
+    def home_of(self, prefix: str) -> str:
+        """The key of the node whose inlined workflow a body belongs to; empty for the run's own."""
         while prefix:
             scope = self.scopes.get(prefix)
             if scope is None:  # the place of a stand-in

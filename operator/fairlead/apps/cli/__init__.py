@@ -2,8 +2,9 @@
 
     commands    the table of commands, loaded one at a time      failures    errors as one sentence and an exit code
     options     what several commands take                       terminal    colours, documents, pipes
-    sources     FILE to what runs                                 values      `-i key=value` and `--inputs`
-    executions  what is in a store                               progress    what is shown while a run goes on
+    homes       where executions are: `store_home`, `cluster`    contexts    whether a kube context is set
+    sources     FILE to what runs                                values      `-i key=value` and `--inputs`
+    executions  one execution as it is shown                     progress    what is shown while a run goes on
 
 Rules of this package
 - One command does one thing; a module per command or small group of them. Commands wire and print: what they know is in views.
@@ -11,7 +12,7 @@ Rules of this package
 - Stdout holds results and nothing else; with `-o json|yaml` exactly one document. Errors are one sentence on stderr, with what
   to do.
 - Exit codes: 0 done, 1 the workflow (or the check) failed, 2 the input is wrong and nothing was started, 3 cancelled, 4 not
-  finished, 5 the store cannot be reached; 70 is an error of our own, 130 an interrupted command.
+  finished, 5 the store or the cluster cannot be reached; 70 is an error of our own, 130 an interrupted command.
 """
 
 from __future__ import annotations

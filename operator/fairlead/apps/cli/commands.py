@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from fairlead.apps.cli.options import Context, Kubeconfig, Namespace, Where
 from fairlead.apps.cli.terminal import BrokenOutput
 
 
@@ -34,8 +35,10 @@ COMMANDS: dict[str, Entry] = {
     ),
     "graph": Entry(f"{_HERE}.graph:graph", "draw a workflow, or what a run of it has come to"),
     "test": Entry(f"{_HERE}.test_command:test", "run test cases of a workflow in virtual time"),
+    "submit": Entry(f"{_HERE}.submit:submit", "create an execution in the cluster"),
     "list": Entry(f"{_HERE}.listing:list_", "list executions"),
     "get": Entry(f"{_HERE}.listing:get", "show one execution"),
+    "watch": Entry(f"{_HERE}.watch:watch", "show how an execution goes on, until it has ended"),
     "events": Entry(f"{_HERE}.events:events", "show what happened in an execution, from the start or live"),
     "logs": Entry(f"{_HERE}.logs:logs", "show what nodes printed"),
     "suspend": Entry(f"{_HERE}.wishes:suspend", "pause an execution: what runs ends, nothing new starts"),
@@ -130,17 +133,23 @@ def _version(wanted: bool) -> None:
 
 
 def _options(
+    invocation: typer.Context,
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
     debug: bool = typer.Option(
         False, "--debug", help="Show where an error came from (anywhere on the line)."
     ),
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
 ) -> None:
     """Fairlead, a durable workflow engine: graphs of nodes as manifests, run here or on Kubernetes.
 
-    Try `fairlead run FILE`, and `fairlead COMMAND --help` for examples.
+    Try `fairlead run FILE`, and `fairlead COMMAND --help` for examples. Commands that act on an execution look in the cluster if
+    a kube context is set, else in the local store; `--local` or `--store` behind the command's name says that the store is meant.
     """
+    invocation.obj = Where(namespace=namespace, context=context, kubeconfig=kubeconfig)
 
 
 def invoke(arguments: list[str]) -> int:

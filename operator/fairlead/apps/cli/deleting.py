@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from fairlead.apps.cli.options import Local, Name, StorePath
+from fairlead.apps.cli.options import Name, Where, looks
 from fairlead.apps.cli.terminal import out
 
 
-def delete(name: Name, store: StorePath = None, local: Local = False) -> None:
-    """Remove an execution that has ended from the store, with its log and what its nodes printed.
+@looks
+def delete(name: Name, where: Where) -> None:
+    """Remove an execution that has ended, with its log and what its nodes printed.
 
-    Executions that its nodes have started and waited for go with it; those that were let go stay.
+    Executions that its nodes have started and waited for go with it; those that were let go stay. In a cluster the operator lets
+    go of it first, so that it may be there for a moment yet.
 
     Example:
       fairlead delete order-qwxyz
     """
-    from fairlead.apps.cli import executions
+    from fairlead.apps.cli.homes import home_at
 
-    with executions.open_store(store) as opened:
-        opened.delete(name)
-    out(f"{name} is deleted")
+    with home_at(where) as home:
+        out(f"{name} {home.delete(home.find(name))}")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fairlead.apps.cli.options import AsDocument, Local, Name, StorePath
+from fairlead.apps.cli.options import AsDocument, Name, Where, looks
 from fairlead.apps.cli.terminal import document, flush, lines, out
 
 Types = Annotated[
@@ -30,23 +30,21 @@ Follow = Annotated[
     bool, typer.Option("--follow", "-f", help="Go on with what happens, until the run has ended.")
 ]
 
-PAUSE = 0.1
-"""Seconds between two looks at the store."""
-
 WHOLE = 64 * 1024
 """Bytes of JSON up to which a value is shown; a larger one is shown as its digest and size."""
 
 Json = dict[str, Any]
 
 
+@looks
 def events(
     name: Name,
     types: Types = None,
     nodes: Nodes = None,
     follow: Follow = False,
     output: AsDocument = None,
-    store: StorePath = None,
-    local: Local = False,
+    *,
+    where: Where,
 ) -> None:
     """Show what happened in an execution: its event log, from the start, and live with --follow.
 
@@ -59,29 +57,29 @@ def events(
       fairlead events order-qwxyz --node charge --follow
       fairlead events order-qwxyz -o json > order.json && fairlead replay order.json
     """
-    from fairlead.apps.cli import executions
+    from fairlead.apps.cli.executions import node_of
+    from fairlead.apps.cli.following import batches
+    from fairlead.apps.cli.homes import home_at
     from fairlead.apps.views.events import line
 
     wanted = selection(types or [], nodes or [])
-    with executions.open_store(store) as opened:
-        record = opened.get(name)
-        uid = record.uid
+    with home_at(where) as home:
+        known = home.find(name)
         for node in nodes or ():
-            executions.node_of(opened, record, node)
+            node_of(home, known, node)
         if not follow:
-            read = executions.journal_of(opened, uid).read(up_to=WHOLE)
-            found = [form for form in _forms(executions.inline(read)) if wanted(form)]
+            found = [form for form in _forms(home.events(known, up_to=WHOLE)) if wanted(form)]
             if output is not None:
                 document(found, output)
             else:
                 lines(map(line, found))
             return
         show = line if output is None else _one_line if output == "json" else _one_document
-        for live in _live(opened, uid):
-            if live is None:
-                flush()
-            elif wanted(live):
-                out(show(live))
+        for batch in batches(home, known, up_to=WHOLE):
+            for form in _forms(batch):
+                if wanted(form):
+                    out(show(form))
+            flush()
 
 
 def selection(types: list[str], nodes: list[str]) -> Callable[[Json], bool]:
@@ -122,30 +120,6 @@ def _forms(found: Any) -> Iterator[Json]:
     for event in found:
         yield readable(event)
         yield from derived_of(event)
-
-
-def _live(store: Any, uid: str) -> Iterator[Json | None]:
-    """The forms of all events until the run has ended; None after each batch."""
-    import time
-
-    from fairlead.apps.cli.executions import inline, journal_of
-    from fairlead.model.events import Redriven
-
-    ends = {"ExecutionCompleted", "ExecutionFailed", "ExecutionCancelled"}
-    seq, seen, ended = 0, -1, False
-    while not ended:
-        version = store.data_version()
-        if version != seen:
-            seen = version
-            batch = inline(journal_of(store, uid).read(seq, up_to=WHOLE))
-            for event in batch:
-                seq = event.seq
-                kind = type(event).__name__
-                ended = (ended or kind in ends) and not isinstance(event, Redriven)
-            yield from _forms(batch)
-            yield None
-        if not ended:
-            time.sleep(PAUSE)
 
 
 def _one_line(form: Json) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairlead.apps.cli.options import Local, StorePath
+from fairlead.apps.cli.options import Where, looks
 from fairlead.apps.cli.terminal import write
 
 if TYPE_CHECKING:
@@ -30,15 +30,16 @@ Subject = Annotated[
 ]
 
 
+@looks
 def graph(
     subject: Subject,
     form: Annotated[Format, typer.Option("--format", "-f", help="What to draw it as.")] = Format.TEXT,
-    store: StorePath = None,
-    local: Local = False,
+    *,
+    where: Where,
 ) -> None:
     """Draw a workflow; of an execution, with the states of its nodes and connections.
 
-    What is a file is taken as one, unless --local or --store says that an execution is meant.
+    What is a file is taken as one, unless an option says where to look for an execution.
 
     Examples:
       fairlead graph order.yaml
@@ -49,8 +50,9 @@ def graph(
 
     from fairlead.apps.views import graphs
 
-    meant = local or store is not None or not (Path(subject).exists() or _like_a_file(subject))
-    view = _of_execution(subject, store) if meant else view_of_file(Path(subject))
+    named = where.names_store or where.names_cluster
+    meant = named or not (Path(subject).exists() or _like_a_file(subject))
+    view = _of_execution(subject, where) if meant else view_of_file(Path(subject))
     draw = {
         Format.TEXT: graphs.to_text,
         Format.SVG: graphs.to_svg,
@@ -76,12 +78,13 @@ def view_of_file(file: Path) -> GraphView:
     return graph_view(compile_workflow(source.workflow, source.name), source.name or file.stem)
 
 
-def _of_execution(name: str, store: Path | None) -> GraphView:
-    from fairlead.apps.cli import executions
+def _of_execution(name: str, where: Where) -> GraphView:
+    from fairlead.apps.cli.executions import graph_of
+    from fairlead.apps.cli.homes import home_at
     from fairlead.apps.views.workflow_graph import ended_by, graph_view, settled_by
 
-    with executions.open_store(store) as opened:
-        found = executions.load(opened, name)
-        events = executions.inline(opened.read(found.record.uid))
+    with home_at(where) as home:
+        found = home.load(name)
+        events = home.events(found.known, up_to=0)
     title = f"{name} ({found.state.phase or 'Pending'})"
-    return graph_view(found.graph, title, found.state, settled_by(events), ended_by(events))
+    return graph_view(graph_of(found), title, found.state, settled_by(events), ended_by(events))

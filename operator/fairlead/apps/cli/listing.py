@@ -2,44 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Annotated
 
-from fairlead.apps.cli.options import AsListing, Listing, Local, Name, StorePath
+import typer
+
+from fairlead.apps.cli.options import AsListing, Listing, Name, Where, looks
 from fairlead.apps.cli.terminal import document, lines, paint_heading, paint_status, say
 
+if TYPE_CHECKING:
+    from fairlead.apps.cli.homes import Execution, Fact, Home
 
-def list_(output: AsListing = None, store: StorePath = None, local: Local = False) -> None:
+AllNamespaces = Annotated[
+    bool, typer.Option("--all-namespaces", "-A", help="Of all namespaces of the cluster.")
+]
+
+
+@looks
+def list_(output: AsListing = None, everywhere: AllNamespaces = False, *, where: Where) -> None:
     """List executions, the newest last; PARENT is the one whose node has started it.
 
     Examples:
       fairlead list
-      fairlead list -o wide
+      fairlead list -A -o wide
       fairlead list -o json | jq -r '.[] | select(.status.phase == "Failed") | .metadata.name'
     """
-    from fairlead.apps.cli import executions
+    from fairlead.apps.cli.executions import now
+    from fairlead.apps.cli.homes import home_at
     from fairlead.apps.views import executions as views
     from fairlead.apps.views.tables import table
 
-    if executions.usual_store_is_missing(store):
+    with home_at(where) as home:
+        rows = home.rows(everywhere=everywhere)
         if output in (Listing.JSON, Listing.YAML):
-            document([], output)
-        else:
-            say("no executions: nothing was ever run here")
-        return
-    with executions.open_store(store) as opened:
-        rows, now = opened.list(), executions.now()
-        if output in (Listing.JSON, Listing.YAML):
-            document([executions.listed_object(opened, row) for row in rows], output)
-        elif output is Listing.WIDE:
-            owners = {row.uid: opened.owner(row.uid) for row in rows}
-            lines(table(views.WIDE_HEADER, views.wide_rows(rows, now, owners), paint_status))
+            document(home.objects(rows), output)
+            return
+        if not rows:
+            say(f"no executions: {home.nothing()}")
+            return
+        if output is Listing.WIDE:
+            header, cells = views.wide(rows, now(), home.owners(rows))
         elif any(row.parent for row in rows):
-            lines(table(views.WITH_PARENTS, views.rows_with_parents(rows, now), paint_status))
+            header, cells = views.WITH_PARENTS, views.rows_with_parents(rows, now())
         else:
-            lines(table(views.HEADER, views.rows(rows, now), paint_status))
+            header, cells = views.HEADER, views.rows(rows, now())
+    if everywhere:
+        header, cells = views.with_namespaces(header, cells, [getattr(row, "namespace", "-") for row in rows])
+    lines(table(header, cells, paint_status))
 
 
-def get(name: Name, output: AsListing = None, store: StorePath = None, local: Local = False) -> None:
+@looks
+def get(name: Name, output: AsListing = None, *, where: Where) -> None:
     """Show one execution: phase, progress, times, the states of its nodes, what it waits for, what came out.
 
     With -o json it is the WorkflowExecution object, its outputs and variables whole however large; `metrics` beside its status
@@ -50,38 +62,32 @@ def get(name: Name, output: AsListing = None, store: StorePath = None, local: Lo
       fairlead get order-qwxyz -o json | jq .status.outputs
     """
     from fairlead.apps.cli import executions
+    from fairlead.apps.cli.homes import home_at
     from fairlead.apps.views import details, nodes
     from fairlead.apps.views.tables import table
     from fairlead.engine.summary import metrics
 
-    with executions.open_store(store) as opened:
-        found = executions.load(opened, name)
-        owner = opened.owner(found.record.uid)
-        children = opened.children_by_phase(found.record.uid)
-    now = executions.now()
-    status, figures = executions.status_of(found), metrics(found.state, now)
-    if output in (Listing.JSON, Listing.YAML):
-        status = executions.whole_status_of(found)
-        whole = executions.object_of(found.record, found.wish, found.generation, status)
-        whole["metrics"] = {**details.figures(figures), "nodes": nodes.data(found.graph, found.state)}
-        document(whole, output)
-        return
-    facts = [("Name", name), ("Workflow", found.record.workflow or "-"), ("Phase", status["phase"])]
-    parent = found.record.parent
-    if parent is not None:
-        facts.append(
-            ("Started by", f"{parent.node} of {parent.name}{'' if parent.wait else ', which does not wait'}")
-        )
-    if children:
-        phases = ", ".join(f"{count} {phase}" for phase, count in children.items())
-        facts.append(("Children", f"{phases}; `fairlead list` names them"))
-    if not found.state.ended:
-        go_on = f"fairlead run --resume {name}{executions.store_option(store)}"
-        facts.append(("Run by", f"process {owner}" if owner else f"no process: `{go_on}` goes on"))
-    if output is Listing.WIDE:
-        facts += _more(found)
-    states = table(nodes.HEADER, nodes.rows(found.graph, found.state, now), paint_status)
-    lines(details.described(facts, status, figures, states, now, paint_heading))
+    with home_at(where) as home:
+        found = home.load(name)
+        if output in (Listing.JSON, Listing.YAML):
+            whole = {**found.object, "status": executions.whole_status_of(found)}
+            if found.graph is not None:
+                figures = details.figures(metrics(found.state, executions.now()))
+                whole["metrics"] = {**figures, "nodes": nodes.data(found.graph, found.state)}
+            document(whole, output)
+            return
+        status, now = executions.status_of(found), executions.now()
+        facts = [("Name", name), ("Workflow", found.workflow or "-"), ("Phase", status["phase"])]
+        facts += _family(home, found)
+        facts += home.facts(found)
+        if output is Listing.WIDE:
+            facts += [("UID", found.known.uid), ("Digest", found.state.digest or "-")]
+            facts += home.more_facts(found)
+            facts += [("Events", str(found.state.seq)), ("Checkpoint", str(found.state.checkpoint or "-"))]
+    states: list[str] = []
+    if found.graph is not None:
+        states = table(nodes.HEADER, nodes.rows(found.graph, found.state, now), paint_status)
+    lines(details.described(facts, status, metrics(found.state, now), states, now, paint_heading))
     if output is Listing.WIDE and status.get("paths"):
         lines(
             [
@@ -92,12 +98,16 @@ def get(name: Name, output: AsListing = None, store: StorePath = None, local: Lo
         )
 
 
-def _more(found: Any) -> list[tuple[str, str]]:
-    """What only `-o wide` tells."""
-    return [
-        ("UID", found.record.uid),
-        ("Digest", found.record.digest),
-        ("Source", found.record.source or "-"),
-        ("Events", str(found.state.seq)),
-        ("Checkpoint", str(found.state.checkpoint or "-")),
-    ]
+def _family(home: Home, found: Execution) -> list[Fact]:
+    """The execution whose node has started it, and those that its own nodes have started."""
+    facts = []
+    parent = found.parent
+    if parent is not None:
+        facts.append(
+            ("Started by", f"{parent.node} of {parent.name}{'' if parent.wait else ', which does not wait'}")
+        )
+    children = home.children_by_phase(found)
+    if children:
+        phases = ", ".join(f"{count} {phase}" for phase, count in children.items())
+        facts.append(("Children", f"{phases}; `fairlead list{home.option}` names them"))
+    return facts

@@ -123,23 +123,23 @@ def import_(
 
 def _from_store(name: str, path: Path | None, at: str, *, force: bool) -> Bundle:
     from fairlead.apps.cli import executions
+    from fairlead.apps.cli.store_home import StoreHome, inline
     from fairlead.local.moving import export_run
 
-    with executions.open_store(path) as opened:
-        found = executions.load(opened, name)
-        execution = executions.object_of(
-            found.record, found.wish, found.generation, executions.status_of(found)
-        )
-        return executions.inline(export_run(opened, name, execution, at, force=force))
+    with StoreHome(path) as home:
+        found = home.load(name)
+        execution = {**found.object, "status": executions.status_of(found)}
+        return inline(export_run(home.store, name, execution, at, force=force))
 
 
 def _into_store(bundle: Bundle, state: State, name: str, path: Path | None, where: str) -> str:
     from fairlead.apps.cli import executions
+    from fairlead.apps.cli.store_home import inline, open_store, run_option
     from fairlead.local.moving import import_run
 
-    with executions.open_store(path, create=True) as opened:
-        executions.inline(import_run(opened, bundle, state, name, executions.now(), where))
-    return executions.store_option(path) or " --local"
+    with open_store(path, create=True) as opened:
+        inline(import_run(opened, bundle, state, name, executions.now(), where))
+    return run_option(path) or " --local"
 
 
 def _contents(bundle: Bundle) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fairlead.apps.cli.failures import DONE, FAILED
-from fairlead.apps.cli.options import AsDocument, Local, StorePath
+from fairlead.apps.cli.options import AsDocument, Where, looks
 from fairlead.apps.cli.terminal import GREEN, document, out, painted
 
 if TYPE_CHECKING:
@@ -22,11 +22,13 @@ Subject = Annotated[
 ]
 
 
-def replay(subject: Subject, output: AsDocument = None, store: StorePath = None, local: Local = False) -> int:
+@looks
+def replay(subject: Subject, output: AsDocument = None, *, where: Where) -> int:
     """Fold the log of an execution again, and compare with all that was recorded.
 
     Each event must be there, unchanged and a legal move; the state must be, byte for byte, that of the checkpoints; phase and
-    times must be those of the store. A FILE is folded alike, and compared with the execution in the store if that is there.
+    times must be those that were recorded beside it. A FILE is folded alike, and compared with the execution that it came from if
+    that is at hand.
     The first difference is named and the exit code is 1.
 
     Examples:
@@ -36,9 +38,11 @@ def replay(subject: Subject, output: AsDocument = None, store: StorePath = None,
     import sys
 
     from fairlead.apps.cli import replaying
+    from fairlead.apps.cli.homes import home_at
 
     is_file = subject == "-" or "/" in subject or Path(subject).is_file()
-    verdict = replaying.of_file(Path(subject), store) if is_file else replaying.of_execution(subject, store)
+    with home_at(where) as home:
+        verdict = replaying.of_file(Path(subject), home) if is_file else replaying.of_execution(subject, home)
     if output is not None:
         document(_document(verdict), output)
     elif verdict.difference:

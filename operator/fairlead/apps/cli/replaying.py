@@ -10,15 +10,15 @@ from typing import Any
 
 import msgspec
 
-from fairlead.apps.cli import executions
 from fairlead.apps.cli.events import WHOLE
+from fairlead.apps.cli.homes import Home, Known
 from fairlead.apps.cli.sources import read_text
+from fairlead.apps.cli.terminal import say
 from fairlead.apps.views.words import count
 from fairlead.engine.derived import DERIVED, event_of, readable
 from fairlead.engine.evolve import evolve
-from fairlead.local.store import Store
 from fairlead.model import state as states
-from fairlead.model.errors import Bug, InvalidInput, LogDamaged, NotFound
+from fairlead.model.errors import Bug, InvalidInput, LogDamaged, NotFound, Unavailable
 from fairlead.model.events import Event, ExecutionCreated
 from fairlead.model.state import State
 
@@ -51,72 +51,67 @@ class _Different(Exception):
         self.seq = seq
 
 
-def of_execution(name: str, path: Path | None) -> Verdict:
-    """Replay an execution of a store. Raises NotFound and Unavailable."""
-    with executions.open_store(path) as store:
-        record = store.get(name)
-        damage = store.damage(record.uid)
-        if damage is not None:
-            return Verdict(name, store.last_seq(record.uid), "", difference=str(damage), seq=damage.seq or 0)
-        journal = executions.journal_of(store, record.uid)
-        state = State()
-        try:
-            events = executions.inline(journal.read())
-        except LogDamaged as found:
-            return Verdict(name, store.last_seq(record.uid), "", difference=str(found), seq=found.seq or 0)
-        kept = executions.inline(journal.checkpoint())
-        compared = ["the hashes of the log"]
-        try:
-            for event in events:
-                _fold(state, event)
-                if kept is not None and kept.seq == event.seq:
-                    _compare_checkpoint(kept, state)
-                    compared.append(f"the checkpoint at event {kept.seq}")
-            _compare_record(store, name, state)
-            compared.append("the recorded phase and times")
-        except _Different as found:
-            return Verdict(name, len(events), state.phase, tuple(compared), str(found), found.seq)
-        return Verdict(name, len(events), state.phase or "Pending", tuple(compared))
+def of_execution(name: str, home: Home) -> Verdict:
+    """Replay an execution. Raises NotFound and Unavailable."""
+    known, state = home.find(name), State()
+    try:
+        home.verify(known)
+        events = home.events(known)
+    except LogDamaged as found:
+        return Verdict(name, home.last_seq(known), "", difference=str(found), seq=found.seq or 0)
+    kept = home.checkpoint(known)
+    compared = ["the hashes of the log"]
+    try:
+        for event in events:
+            _fold(state, event)
+            if kept is not None and kept.seq == event.seq:
+                _compare_checkpoint(kept, state)
+                compared.append(f"the checkpoint at event {kept.seq}")
+        compared.append(_compare_record(home, known, state))
+    except _Different as found:
+        return Verdict(name, len(events), state.phase, tuple(compared), str(found), found.seq)
+    return Verdict(name, len(events), state.phase or "Pending", tuple(compared))
 
 
-def of_file(file: Path, path: Path | None) -> Verdict:
-    """Replay exported events, and compare them with the log in the store if it has that execution. Raises InvalidInput."""
+def of_file(file: Path, home: Home) -> Verdict:
+    """Replay exported events, and compare them with the log that they came from if it is in the home. Raises InvalidInput."""
     state = State()
     found: list[Event] = []
     try:
-        whole = _Whole(path)
+        whole = _Whole(home)
         for event in _exported(file):
             if event.seq != state.seq + 1:
                 seq = state.seq + 1
                 raise _Different(f"event {seq} is missing: {event.seq} follows {state.seq} in {file}", seq)
-            _fold(state, whole.of(event, state.uid))
+            _fold(state, whole.of(event, state))
             found.append(event)
         if not found:
             raise InvalidInput(f"{file} has no events; expected what `fairlead events ID -o json` prints")
-        compared = _compare_store(found, path)
+        compared = _compare_log(found, home)
     except _Different as difference:
         return Verdict(state.name or str(file), len(found), state.phase, (), str(difference), difference.seq)
     return Verdict(state.name, len(found), state.phase, compared)
 
 
 class _Whole:
-    """Events with the values that an export leaves out because they are large; the store that has them gives them."""
+    """Events with the values that an export leaves out because they are large; the home that has them gives them."""
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, home: Home) -> None:
+        self._home = home
         self._events: list[Event] | None = None
 
-    def of(self, event: Event, uid: str) -> Event:
-        """The event itself if it is whole. Raises InvalidInput where the store does not have it."""
+    def of(self, event: Event, state: State) -> Event:
+        """The event itself if it is whole. Raises InvalidInput where the home does not have it."""
         if not event.large:
             return event
         if self._events is None:
-            with executions.open_store(self._path) as store:
-                self._events = executions.inline(executions.journal_of(store, uid).read())
+            born = event if isinstance(event, ExecutionCreated) else state
+            known = self._home.find(born.name)
+            self._events = self._home.events(known) if known.uid == born.uid else []
         if event.seq > len(self._events):
             raise InvalidInput(
-                f"event {event.seq} leaves out a value of {event.large[0].size} bytes; expected the store that has it,"
-                " see --store"
+                f"event {event.seq} leaves out a value of {event.large[0].size} bytes; expected the store or cluster that has it,"
+                " see `fairlead replay --help`"
             )
         return self._events[event.seq - 1]
 
@@ -140,42 +135,39 @@ def _compare_checkpoint(kept: State, state: State) -> None:
         raise _Different(f"after event {kept.seq} the fold differs from the checkpoint: {place}", kept.seq)
 
 
-def _compare_record(store: Store, name: str, state: State) -> None:
-    row = executions.row_of(store, name)
-    digest = store.get(name).digest
-    pairs: list[tuple[str, Any, Any]] = [
-        ("the phase", state.phase or "Pending", row.phase),
-        ("the start", state.started_at or None, row.started_at),
-        ("the end", state.finished_at or None, row.finished_at),
-        ("the last event", state.seq, row.last_seq),
-        ("the definition's digest", state.digest or digest, digest),
-    ]
-    for what, folded, recorded in pairs:
-        if folded != recorded:
-            raise _Different(f"{what} is {folded} by the log and {recorded} as recorded", state.seq)
+def _compare_record(home: Home, known: Known, state: State) -> str:
+    """Compare with what was recorded beside the log; what that is."""
+    recorded = home.recorded(known, state)
+    for what, folded, there in recorded.pairs:
+        if folded != there:
+            raise _Different(f"{what} is {folded} by the log and {there} as recorded", state.seq)
+    return recorded.what
 
 
-def _compare_store(events: Sequence[Event], path: Path | None) -> tuple[str, ...]:
+def _compare_log(events: Sequence[Event], home: Home) -> tuple[str, ...]:
     """Compare exported events with the log that they came from, where it is at hand."""
     created = events[0]
     if not isinstance(created, ExecutionCreated):
         raise _Different("the first event is no ExecutionCreated", 1)
     try:
-        with executions.open_store(path) as store:
-            if store.get(created.name).uid != created.uid:
-                return ("the legal moves",)
-            stored = executions.inline(executions.journal_of(store, created.uid).read(up_to=WHOLE))
+        known = home.find(created.name)
+        if known.uid != created.uid:
+            return ("the legal moves",)
+        stored = home.events(known, up_to=WHOLE)
     except NotFound:
+        return ("the legal moves",)
+    except Unavailable as away:
+        say(f"not compared with the log that it came from: {away}")
         return ("the legal moves",)
     for event, recorded in zip(events, stored, strict=False):
         if event != recorded:
             place = _first_difference(readable(event), readable(recorded))
-            raise _Different(f"event {event.seq} differs from the log in the store: {place}", event.seq)
+            raise _Different(f"event {event.seq} differs from the log {home.place}: {place}", event.seq)
     if len(events) > len(stored):
         raise _Different(
-            f"event {len(stored) + 1} is not in the store, whose log ends before it", len(stored) + 1
+            f"event {len(stored) + 1} is not {home.place}, where the log ends before it", len(stored) + 1
         )
-    return ("the legal moves", f"the log of {created.name} in the store")
+    return ("the legal moves", f"the log of {created.name} {home.place}")
 
 
 def _exported(file: Path) -> Iterator[Event]:

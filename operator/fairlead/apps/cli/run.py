@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fairlead.apps.cli.failures import CANCELLED, DONE, FAILED, UNFINISHED
-from fairlead.apps.cli.options import AsDocument, Document, StorePath
-from fairlead.apps.cli.terminal import BrokenOutput, document, out, painted, say
+from fairlead.apps.cli.failures import UNFINISHED
+from fairlead.apps.cli.options import AsDocument, Document, InputsFile, Pairs, Runnable, RunName, StorePath
+from fairlead.apps.cli.terminal import BrokenOutput, document, say
 from fairlead.model.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
@@ -21,28 +20,6 @@ if TYPE_CHECKING:
     from fairlead.local.home import LocalHome
     from fairlead.local.store import Store
 
-File = Annotated[
-    Path | None,
-    typer.Argument(metavar="FILE", help="A Workflow or a WorkflowExecution; - is stdin.", show_default=False),
-]
-RunName = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="NAME",
-        help="The execution's name. Default: the workflow's and five letters.",
-        show_default=False,
-    ),
-]
-Pairs = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--input", "-i", metavar="KEY=VALUE", help="An input, as the schema wants it.", show_default=False
-    ),
-]
-InputsFile = Annotated[
-    Path | None,
-    typer.Option("--inputs", metavar="FILE", help="A file with inputs, YAML or JSON.", show_default=False),
-]
 Resume = Annotated[
     str | None,
     typer.Option("--resume", metavar="ID", help="Go on with an execution of the store.", show_default=False),
@@ -57,14 +34,9 @@ HostCommands = Annotated[
     ),
 ]
 
-EXIT_CODES = {"Succeeded": DONE, "Failed": FAILED, "Cancelled": CANCELLED}
-"""Exit codes by final phase."""
-
-_LETTERS = "bcdfghjklmnpqrstvwxz"
-
 
 def run(  # noqa: PLR0913, PLR0917 - one argument per option
-    file: File = None,
+    file: Runnable = None,
     name: RunName = None,
     inputs: Pairs = None,
     inputs_file: InputsFile = None,
@@ -87,24 +59,25 @@ def run(  # noqa: PLR0913, PLR0917 - one argument per option
       fairlead run order.yaml order-17 --inputs order-17.json -o json | jq .outputs
       fairlead run --resume order-17
     """
-    from fairlead.apps.cli import executions
+    from fairlead.apps.cli.store_home import open_store
 
     if resume is not None:
         _demand_alone(file, name, inputs, inputs_file)
-        with executions.open_store(store) as opened:
+        with open_store(store) as opened:
             opened.get(resume)
             _clean_up(opened, [resume])
             return _drive(opened, resume, store, output, wait=not no_wait, host_commands=host_commands)
     if file is None:
         raise InvalidInput("neither FILE nor --resume is given; see `fairlead run --help`")
+    from fairlead.apps.cli.asking import checked_inputs, names_of
     from fairlead.apps.cli.failures import tell
     from fairlead.apps.cli.sources import read_source
 
     source = read_source(file)
     tell(source.warnings)
-    given = _inputs(source, inputs or [], inputs_file)
-    names = _names(source, name)
-    with executions.open_store(store, create=True) as opened:
+    given = checked_inputs(source, inputs or [], inputs_file, "started")[1]
+    names = names_of(source, name)
+    with open_store(store, create=True) as opened:
         _clean_up(opened, names)
         created = _create(opened, source, given, file, names)
         return _drive(opened, created, store, output, wait=not no_wait, host_commands=host_commands)
@@ -115,22 +88,6 @@ def _demand_alone(*others: object) -> None:
         raise InvalidInput(
             "--resume goes on with what was started; expected neither FILE, NAME nor inputs with it"
         )
-
-
-def _inputs(source: Source, pairs: list[str], file: Path | None) -> dict[str, Any]:
-    """The inputs, checked and normalised. Raises Refused."""
-    from fairlead.apps.cli.failures import Refused
-    from fairlead.apps.cli.values import gathered
-    from fairlead.engine.validation import check_inputs
-
-    brought = dict(source.asked.inputs) if source.asked is not None else {}
-    schema = source.workflow.inputs
-    found, wrong = check_inputs(schema, gathered(pairs, file, brought, schema))
-    if len(wrong) > 1:
-        raise Refused(wrong, f"the inputs have {len(wrong)} errors; nothing was started")
-    if wrong:
-        raise Refused((), f"{wrong[0].path}: {wrong[0].message}; nothing was started")
-    return found
 
 
 def _clean_up(store: Store, but: Sequence[str]) -> None:
@@ -174,76 +131,46 @@ def _create(store: Store, source: Source, inputs: dict[str, Any], file: Path, na
     raise InvalidInput(f"{taken}: {how}", "NameTaken")
 
 
-def _names(source: Source, name: str | None) -> list[str]:
-    """What the execution may be called: one name that was given, or several that were drawn. Raises InvalidInput."""
-    from fairlead.model.manifests.base import shown
-    from fairlead.model.manifests.scalars import OBJECT_NAME, OBJECT_NAME_RULE
-
-    if name is not None:
-        if len(name) > 253 or not OBJECT_NAME.match(name):
-            raise InvalidInput(
-                f"{shown(name)} cannot name an execution; expected {OBJECT_NAME_RULE}", "BadName"
-            )
-        return [name]
-    base = source.name
-    if source.execution is not None:
-        metadata = source.execution.metadata
-        if metadata.name is not None:
-            return [metadata.name]
-        base = metadata.generate_name or source.name
-    letters = ("".join(secrets.choice(_LETTERS) for _ in range(5)) for _ in range(3))
-    return [f"{base.rstrip('-.')[:240]}-{drawn}" for drawn in letters]
-
-
 def _drive(
     store: Store, name: str, place: Path | None, output: Document | None, *, wait: bool, host_commands: bool
 ) -> int:
     """Own the execution, show how it goes, print what it came to; the exit code."""
     from fairlead.apps.cli import executions
     from fairlead.apps.cli.driving import drive
-    from fairlead.apps.cli.progress import progress_on
+    from fairlead.apps.cli.ending import EXIT_CODES, print_end
+    from fairlead.apps.cli.progress import progress_on, tail_in
+    from fairlead.apps.cli.store_home import StoreHome, run_option
     from fairlead.local.home import LocalHome
 
-    progress = progress_on(sys.stdout if output is None else sys.stderr, store.folder)
+    progress = progress_on(sys.stdout if output is None else sys.stderr, tail_in(store.folder))
     home: LocalHome = LocalHome(store, host_commands=host_commands, listener=progress.heard)
     try:
         interrupted = drive(home, name, progress, wait=wait)
     except Unavailable as error:
         if not str(error).endswith("then try again"):
             raise
-        again = f"`fairlead run --resume {name}{executions.store_option(place)}`"
+        again = f"`fairlead run --resume {name}{run_option(place)}`"
         raise Unavailable(f"{error} with {again}") from error
-    found = executions.load(store, name)
+    reader = StoreHome(place, store)
+    found = reader.load(name)
     status = executions.status_of(found)
     with suppress(BrokenOutput):  # whoever has stopped reading still gets the exit code
         if output is not None:
             document(executions.whole_status_of(found), output)
         else:
-            _print(name, {**status, "waitingFor": ()} if interrupted else status)
-        _hint(name, status["phase"], executions.store_option(place), interrupted=interrupted)
+            print_end(name, {**status, "waitingFor": ()} if interrupted else status)
+        _hint(name, status["phase"], reader.option, run_option(place), interrupted=interrupted)
     return EXIT_CODES.get(status["phase"], UNFINISHED)
 
 
-def _print(name: str, status: dict[str, Any]) -> None:
-    """The end of a run for a person."""
-    from fairlead.apps.cli.terminal import COLOURS
-    from fairlead.apps.views import details
-
-    out(painted(details.headline(name, status), COLOURS.get(status["phase"], ""), sys.stdout))
-    for heading, lines in details.sections({**status, "variables": {}}):
-        out(f"{heading}:")
-        for line in lines:
-            out(f"  {line}")
-
-
-def _hint(name: str, phase: str, option: str, *, interrupted: bool) -> None:
+def _hint(name: str, phase: str, option: str, run_option: str, *, interrupted: bool) -> None:
     """What to do next, where that is a question."""
+    from fairlead.apps.cli.ending import EXIT_CODES, hint_failed
+
     if interrupted:
-        say(f"stopped; nothing is lost, `fairlead run --resume {name}{option}` goes on")
+        say(f"stopped; nothing is lost, `fairlead run --resume {name}{run_option}` goes on")
     elif phase == "Failed":
-        say(
-            f"`fairlead logs {name}{option}` shows what its nodes printed, `fairlead redrive {name}{option}` runs it again"
-        )
+        hint_failed(name, option)
     elif phase not in EXIT_CODES:
         release = f"`fairlead resume {name}{option}` and then " if phase == "Suspended" else ""
-        say(f"not finished; {release}`fairlead run --resume {name}{option}` goes on")
+        say(f"not finished; {release}`fairlead run --resume {name}{run_option}` goes on")

@@ -1,17 +1,19 @@
-"""`fairlead suspend`, `resume`, `cancel` and `redrive`: they record what is wished for.
+"""`fairlead suspend`, `resume`, `cancel` and `redrive`: they record what is wished for, and say who takes it up.
 
-The process that runs the execution takes it up within 200 ms; if there is none, the next `run --resume` does.
+In the local store that is the process that runs the execution, or the next `run --resume`; in a cluster it is the operator.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairlead.apps.cli.options import Local, Name, StorePath
+from fairlead.apps.cli.options import Name, Where, looks
 from fairlead.apps.cli.terminal import out
+
+if TYPE_CHECKING:
+    from fairlead.apps.cli.homes import Changes, Wished
 
 Timeout = Annotated[
     str | None,
@@ -25,7 +27,8 @@ Reason = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Skip compensation and `finally`.")]
 
 
-def suspend(name: Name, timeout: Timeout = None, store: StorePath = None, local: Local = False) -> None:
+@looks
+def suspend(name: Name, timeout: Timeout = None, *, where: Where) -> None:
     """Pause an execution: running nodes end and their results are kept, nothing new starts.
 
     Examples:
@@ -39,66 +42,55 @@ def suspend(name: Name, timeout: Timeout = None, store: StorePath = None, local:
         limit = None if timeout is None else parse_duration(timeout)
     except ValueError as error:
         raise InvalidInput(f"--timeout: {error}") from None
-    _wish(name, store, "suspend", suspend=True, suspend_timeout=limit)
+    _wish(name, where, "suspend", {"suspend_timeout": limit})
 
 
-def resume(name: Name, store: StorePath = None, local: Local = False) -> None:
+@looks
+def resume(name: Name, where: Where) -> None:
     """Let a suspended execution go on.
 
     Example:
       fairlead resume order-qwxyz
     """
-    _wish(name, store, "resume", suspend=False, suspend_timeout=None)
+    _wish(name, where, "resume", {})
 
 
-def cancel(
-    name: Name, reason: Reason = "", force: Force = False, store: StorePath = None, local: Local = False
-) -> None:
+@looks
+def cancel(name: Name, reason: Reason = "", force: Force = False, *, where: Where) -> None:
     """End an execution: running nodes are stopped, then `finally` runs. It cannot be taken back.
 
     Examples:
       fairlead cancel order-qwxyz --reason "wrong order"
       fairlead cancel order-qwxyz --force
     """
-    if force:
-        _wish(name, store, "cancel", cancel=True, cancel_reason=reason, force=True)
-    else:
-        _wish(name, store, "cancel", cancel=True, cancel_reason=reason)
+    _wish(name, where, "cancel", {"cancel_reason": reason, "force": force})
 
 
-def redrive(name: Name, store: StorePath = None, local: Local = False) -> None:
+@looks
+def redrive(name: Name, where: Where) -> None:
     """Run the failed nodes of a Failed or Cancelled execution again, and what follows from them.
 
     Nodes that succeeded keep their results, earlier attempts stay in the log.
 
-    Example:
-      fairlead redrive order-qwxyz && fairlead run --resume order-qwxyz
+    Examples:
+      fairlead redrive order-qwxyz
+      fairlead redrive order-qwxyz --local && fairlead run --resume order-qwxyz
     """
-    _wish(name, store, "redrive")
+    _wish(name, where, "redrive", {})
 
 
-def _wish(name: str, store: Path | None, what: str, **changes: object) -> None:
-    from fairlead.apps.cli import executions
+def _wish(name: str, where: Where, what: Wished, changes: Changes) -> None:
+    from fairlead.apps.cli.homes import home_at
     from fairlead.model import state as s
 
-    with executions.open_store(store) as opened:
-        row = executions.row_of(opened, name)
+    with home_at(where) as home:
+        known = home.find(name)
         if what == "redrive":
-            _demand(name, what, row.phase, (s.FAILED, s.CANCELLED), "Failed or Cancelled")
-            opened.redrive(name)
+            _demand(name, what, known.phase, (s.FAILED, s.CANCELLED), "Failed or Cancelled")
         else:
             unended = (s.PENDING, s.RUNNING, s.SUSPENDED, "Compensating")
-            _demand(name, what, row.phase, unended, "one that has not ended")
-            wish = opened.set_wish(name, **changes)  # type: ignore[arg-type]
-            if what == "resume" and wish.held:
-                out(f"{name}: its parent is suspended, and it goes on when that is resumed")
-                return
-        owner = opened.owner(row.uid)
-    if owner:
-        out(f"{name}: {what} asked for; process {owner} takes it up")
-    else:
-        resume_it = f"`fairlead run --resume {name}{executions.store_option(store)}`"
-        out(f"{name}: {what} asked for; no process runs it now, {resume_it} takes it up")
+            _demand(name, what, known.phase, unended, "one that has not ended")
+        out(f"{name}: {home.wish(known, what, changes)}")
 
 
 def _demand(name: str, what: str, phase: str, allowed: tuple[str, ...], expected: str) -> None:

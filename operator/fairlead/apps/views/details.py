@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from fairlead.apps.views import words
+from fairlead.apps.views.executions import blocked
 from fairlead.apps.views.graphs import texts
 from fairlead.engine.summary import Metrics
 from fairlead.model.times import format_duration, parse_time
@@ -44,7 +45,8 @@ def described(
     width = max(len(name) for name, _ in all_facts) + 2
     for name, value in all_facts:
         yield f"{heading(name + ':')}{' ' * (width - len(name))}{texts.clean(value)}"
-    yield ""
+    if nodes:
+        yield ""
     yield from nodes
     for name, lines in sections(status):
         yield ""
@@ -53,9 +55,11 @@ def described(
 
 
 def sections(status: Json) -> Iterator[tuple[str, list[str]]]:
-    """What it waits for, what failed, what came out: those that there are."""
+    """Why it has not begun, or what it waits for, what failed, what came out: those that there are."""
+    why = blocked(status)
     for name, found in (
-        ("Waiting for", waiting_lines(status)),
+        ("Not begun", [why] if why else []),
+        ("Waiting for", [] if why else waiting_lines(status)),
         ("Error", error_lines(status)),
         ("Variables", value_lines(status.get("variables", {}))),
         ("Outputs", value_lines(status.get("outputs", {}))),

@@ -6,13 +6,14 @@ from fairlead.engine.folding import loopbacks
 from fairlead.engine.folding.moves import node_at
 from fairlead.model import events as e
 from fairlead.model import state as s
-from fairlead.model.ids import connection_target, prefix_of
+from fairlead.model.ids import connection_target
 from fairlead.model.state import NodeState, State
 
 
-def settle(state: State, key: str, event: e.NodeCompleted | e.NodeFailed | e.NodeSkipped) -> None:
+def settle(
+    state: State, key: str, prefix: str, event: e.NodeCompleted | e.NodeFailed | e.NodeSkipped
+) -> None:
     """Count the connections of an ended node at their targets; the only taken one carries its path along."""
-    prefix = prefix_of(key) if "/" in key else ""
     single = len(event.taken) == 1 and not event.loopback
     exits = set(event.exits) if event.exits else ()
     for connection in event.taken:

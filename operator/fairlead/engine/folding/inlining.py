@@ -11,7 +11,7 @@ from typing import Any
 from fairlead.engine.folding.moves import node_at, open_path, pausable
 from fairlead.model import events as e
 from fairlead.model import state as s
-from fairlead.model.ids import key_of
+from fairlead.model.ids import key_of, prefix_of
 from fairlead.model.reasons import FINISHED_FAILED
 from fairlead.model.state import ScopeState, State
 
@@ -55,9 +55,9 @@ def body_timed_out(state: State, event: e.BodyTimedOut) -> None:
     state.paused_timers.clear(f"finally/{key_of(event.node)}")
 
 
-def variables_at(state: State, key: str) -> dict[str, Any]:
-    """The variables that an instance writes: those of the workflow that it belongs to."""
-    home = state.home_of(key) if "/" in key else ""
+def variables_at(state: State, prefix: str) -> dict[str, Any]:
+    """The variables that the instances of a body write: those of the workflow that it belongs to."""
+    home = state.home_of(prefix) if prefix else ""
     own = state.loops[home].variables if home else state.variables
     assert own is not None, f"{home} has begun"
     return own
@@ -67,7 +67,7 @@ def finished(state: State, event: e.NodeCompleted, result: str) -> None:
     """The first finish ends the workflow that it belongs to: an inlined one with its node, else the run."""
     key = key_of(event.node)
     finish = s.Finish(node=event.node, result=result, reason=event.reason or "")
-    home = state.home_of(key)
+    home = state.home_of(prefix_of(key))
     what = "workflow" if home else "run"
     message = event.reason or f"node {event.node!r} finished the {what} with result failed"
     failure = s.Failure(

@@ -193,6 +193,7 @@ def fallback(state: State, event: e.NodeFallback) -> None:
 
 def node_completed(state: State, event: e.NodeCompleted) -> None:
     key = key_of(event.node)
+    prefix = prefix_of(key)
     node = node_at(state, key)
     given = event.outputs
     if event.collected is not None:
@@ -206,12 +207,12 @@ def node_completed(state: State, event: e.NodeCompleted) -> None:
     if event.cached_from:
         node.cached = s.Cached(execution=event.cached_from, at=event.cached_at)
     if event.variables:
-        variables_at(state, key).update(event.variables)
+        variables_at(state, prefix).update(event.variables)
     if event.result == "failed":
         node.handled = FINISHED_FAILED
     if event.result is not None:
         finished(state, event, event.result)
-    settle(state, key, event)
+    settle(state, key, prefix, event)
 
 
 def node_failed(state: State, event: e.NodeFailed) -> None:
@@ -228,7 +229,7 @@ def node_failed(state: State, event: e.NodeFailed) -> None:
             state.failure = failure
         elif state.stage == s.FINALLY and state.finally_failure is None:
             state.finally_failure = failure
-    settle(state, key, event)
+    settle(state, key, prefix_of(key), event)
 
 
 def node_skipped(state: State, event: e.NodeSkipped) -> None:
@@ -236,7 +237,7 @@ def node_skipped(state: State, event: e.NodeSkipped) -> None:
     node = node_at(state, key)
     end_node(state, key, node, event)
     node.path, node.handled = event.path, event.reason
-    settle(state, key, event)
+    settle(state, key, prefix_of(key), event)
 
 
 def node_cancelled(state: State, event: e.NodeCancelled) -> None:

@@ -6,8 +6,9 @@ Rules of this file
   (whose Retry-After is obeyed) or 401 (the token is asked for anew, once). Reads are also sent again after a cut, a time-out,
   a 5xx.
 - Everything else that has no verdict is raised as Ambiguous, and the caller reads before it goes on.
-- Every request has an end: `seconds` in all, retries included, and each try tells the server how long it may take. Waiting for
-  a free connection is no part of a try: a crowd of requests takes longer, and none of them is cut for it.
+- Every request has an end: `seconds` in all, retries included. One try may take ten of them; whoever gives a request more time
+  than usual, because the server needs it, may spend all of it on one. Waiting for a free connection is no part of a try: a crowd
+  of requests takes longer, and none of them is cut for it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from yarl import URL
 
 from fairlead.kube.client.credentials import Credentials
 from fairlead.kube.client.errors import Ambiguous, Fenced, Request, TooManyRequests, error_of
-from fairlead.kube.client.replies import Metadata, metadata_of
+from fairlead.kube.client.replies import Metadata, allow_depth, metadata_of
 from fairlead.kube.client.resources import Resource
 from fairlead.model.errors import FairleadError, Unavailable
 
@@ -63,17 +64,20 @@ class Channel(Enum):
 class Client:
     """Use it as an async context manager; it belongs to the event loop in which it was entered.
 
-    `when_fenced` is called each time the fence in the API server denies a write: whoever leads should look at the Lease.
+    `patience` is for how many seconds what failed is tried again at most, where that is safe. `when_fenced` is called each time
+    the fence in the API server denies a write: whoever leads should look at the Lease.
     """
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, patience: float = PATIENCE) -> None:
         self.credentials = credentials
+        self._patience = patience
         self._server = URL(credentials.server)
         self._sessions: dict[Channel, aiohttp.ClientSession] = {}
         self._free: dict[Channel, asyncio.Semaphore] = {}
         self.when_fenced: Callable[[], None] = _nothing
 
     async def __aenter__(self) -> Self:
+        allow_depth()
         for channel in Channel:
             connector = aiohttp.TCPConnector(limit=channel.value, keepalive_timeout=60, ttl_dns_cache=300)
             session = aiohttp.ClientSession(
@@ -221,6 +225,7 @@ class Client:
         """The body of the answer. Raises what `errors` lists."""
         asked = Request(_VERBS[method], path)
         url = self._url(path, params)
+        one_try = TRY if seconds <= PATIENCE else seconds
         data = None if body is None else msgspec.json.encode(body)
         tried, anew, end = 0, False, None
         while True:
@@ -229,7 +234,7 @@ class Client:
                 headers = await self._headers(accept, content if data is not None else None, anew=anew)
                 async with self._free[channel]:
                     end = end or time.monotonic() + seconds
-                    left = min(TRY, max(0.001, end - time.monotonic()))
+                    left = min(one_try, max(0.001, end - time.monotonic()))
                     code, got, reply = await self._once(channel, method, url, data, headers, left)
                 if code < 300:
                     return reply
@@ -245,7 +250,8 @@ class Client:
                 error = Ambiguous(f"{asked} was sent and not answered ({type(cause).__name__}: {cause})")
                 error.__cause__, again = cause, method == "GET"
             delay = _pause(tried, error)
-            if not again or time.monotonic() + delay >= (end or 0.0):
+            spared = max(0.0, seconds - self._patience)
+            if not again or time.monotonic() + delay >= (end or 0.0) - spared:
                 raise error
             await asyncio.sleep(delay)
             tried += 1

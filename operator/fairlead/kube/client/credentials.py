@@ -14,7 +14,10 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
-from fairlead.model.errors import Unavailable
+from yaml import YAMLError
+
+from fairlead.model.errors import InvalidInput, Unavailable
+from fairlead.model.wording import nearest_name
 
 FRESH = 60.0
 
@@ -56,19 +59,35 @@ class Credentials:
 
 
 def from_kubeconfig(path: str | Path | None = None, context: str | None = None) -> Credentials:
-    """Those of a kubeconfig (None: KUBECONFIG, else the usual file). Raises Unavailable naming what is wrong with it."""
+    """Those of a kubeconfig (None: KUBECONFIG, else the usual file).
+
+    Raises Unavailable naming what is wrong with it, InvalidInput for a context that it does not have.
+    """
     from kubernetes.client.configuration import Configuration
     from kubernetes.config import ConfigException, list_kube_config_contexts, load_kube_config
 
     configuration = Configuration()
     try:
         file = str(path) if path else None
-        load_kube_config(file, context=context, client_configuration=configuration)  # type: ignore[no-untyped-call]
         contexts, current = list_kube_config_contexts(file)  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError) as error:
-        raise Unavailable(f"the kubeconfig {path or 'of this user'} cannot be used: {error}") from error
-    chosen = next((one for one in contexts if one["name"] == context), current)
-    return Credentials(configuration, chosen["context"].get("namespace") or "default")
+        chosen = current if context is None else _context(context, contexts)
+        load_kube_config(file, context=context, client_configuration=configuration)  # type: ignore[no-untyped-call]
+        return Credentials(configuration, chosen["context"].get("namespace") or "default")
+    except (ConfigException, OSError, ValueError, TypeError, KeyError, AttributeError, YAMLError) as error:
+        # the official loader takes a file of the wrong shape apart without looking, and raises whatever comes of it
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise Unavailable(
+            f"the kubeconfig {path or 'of this user'} cannot be used: {said}; expected one with a current context"
+        ) from error
+
+
+def _context(name: str, contexts: list[dict[str, Any]]) -> dict[str, Any]:
+    known = [str(one["name"]) for one in contexts]
+    if name not in known:
+        near = nearest_name(name, known)
+        hint = f"did you mean {near}?" if near else f"expected one of {', '.join(known[:12])}"
+        raise InvalidInput(f"the kubeconfig has no context {name}; {hint}")
+    return contexts[known.index(name)]
 
 
 def from_cluster() -> Credentials:

@@ -138,7 +138,9 @@ def error_of(request: Request, code: int, headers: Mapping[str, str], body: byte
             return Expired(said)
         case 403 if "NamespaceTerminating" in reasons:
             return NamespaceTerminating(said)
-        case 401 | 403:
+        case 401:
+            return Forbidden(f"{said}; expected credentials that are known and have not expired")
+        case 403:
             return Forbidden(f"{said}; expected a role that allows it")
         case 429:
             return TooManyRequests(said, _retry_after(headers, status))

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+
 import msgspec
+
+DEPTH = 12_000
+"""How deep decoders may go: the server takes objects that are nested 10,000 deep, and then their managedFields are so, too."""
+
+
+def allow_depth() -> None:
+    """Let decoders go as deep as the server lets anybody write: one poisoned object must not keep us from reading the others.
+
+    They count as calls. What is too deep for a manifest is refused when it is parsed.
+    """
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), DEPTH))
 
 
 class OwnerReference(msgspec.Struct, gc=False):

@@ -219,7 +219,7 @@ async def _looked_after(term: Term, run: Run) -> bool:
         else:
             actor = await _begun(term, run, journal)
     state = await actor.run(lambda state: run.is_over(state, actor))
-    return await _let_go(term, run, state)
+    return await _let_go(term, run, actor.graph, state)
 
 
 def _actor(term: Term, run: Run, journal: Journal, graph: Graph) -> Actor:
@@ -285,7 +285,7 @@ def _heard(term: Term, run: Run, events: list[Event], state: State) -> None:
     term.notices.notice(run.place, notes_of(events, state))
 
 
-async def _let_go(term: Term, run: Run, state: State) -> bool:
+async def _let_go(term: Term, run: Run, graph: Graph, state: State) -> bool:
     """The run has ended and its log is closed: let go of pods and of the execution. False if it was deleted before that."""
     if run.deleted:
         return False
@@ -297,7 +297,7 @@ async def _let_go(term: Term, run: Run, state: State) -> bool:
             term.unwanted(uid, pod)
     await term.runner.idle(uid)
     await term.statuses.flushed(uid)
-    await term.ended(run, state)
+    await term.ended(run, state, graph.spec.retention)
     return True
 
 

@@ -19,10 +19,12 @@ import structlog
 from fairlead.kube import executions as intake
 from fairlead.kube.blobs import KubernetesBlobs, PinnedDefinitions
 from fairlead.kube.caches import KubernetesCache
+from fairlead.kube.caches import sweep as sweep_caches
 from fairlead.kube.checkpoints import KubernetesCheckpoints
 from fairlead.kube.children import KubernetesChildren
 from fairlead.kube.client import Client
 from fairlead.kube.executions import Execution
+from fairlead.kube.fence import NotLeader
 from fairlead.kube.home.guarding import Guard
 from fairlead.kube.home.pods import PodIndex
 from fairlead.kube.home.shelf import GraphShelf
@@ -37,12 +39,14 @@ from fairlead.kube.places import Places
 from fairlead.kube.pods.manifests import PodSettings
 from fairlead.kube.pods.runner import PodRunner
 from fairlead.kube.pods.views import Pod
+from fairlead.kube.retention import Retention
 from fairlead.kube.statuses import KubernetesStatus
 from fairlead.kube.workflows import Workflows
 from fairlead.model import commands as c
 from fairlead.model.children import Parent
 from fairlead.model.errors import FairleadError, Unavailable
 from fairlead.model.ids import key_of
+from fairlead.model.manifests import Retention as Policy
 from fairlead.model.state import State
 from fairlead.runtime.children import Child, end_of
 from fairlead.runtime.journal import Journal
@@ -52,6 +56,8 @@ AT_ONCE = 32
 """Executions that are begun or taken up at once; the others wait their turn."""
 TOLD_AGAIN = 0.5
 """Seconds between two looks whether a parent has taken in the end of a child."""
+SWEEP = 60.0
+"""Seconds between two looks for what retention keeps no longer, on average."""
 AUDIT = 300.0
 """Seconds between two looks at everything there is, on average."""
 
@@ -93,6 +99,7 @@ class Term:
         self.children = KubernetesChildren(
             client, self.places, leadership, self._journal_of, self.tell, self.host
         )
+        self.retention = Retention(client, leadership, self._pods_stay, namespace=namespace)
         self.runs: dict[str, Run] = {}
         self.taking_up = asyncio.Semaphore(AT_ONCE)
         self._shards: Collection[int] = leadership.shards
@@ -106,6 +113,7 @@ class Term:
                 self._open = True
                 await self._take_over()
                 self._group.create_task(self.notices.run())
+                self._group.create_task(self._clean_up())
                 self._group.create_task(Guard(self, self.client, self.fence, self._namespace).run())
                 ready()
                 await self._look_around()
@@ -183,11 +191,20 @@ class Term:
         """Have a child at work, or see what its parent wants of it by now."""
         self._group.create_task(self._hosted(Place(namespace, child.name, child.uid)))
 
-    async def ended(self, run: Run, state: State) -> None:
+    async def ended(self, run: Run, state: State, policy: Policy) -> None:
         """A run has ended, and nothing is left of it that we hold: its parent hears of it, then the execution is let go."""
         parent = state.parent
         if parent is not None and parent.wait:
             await self._told(parent, end_of(parent, state))
+        await self.retention.ended(
+            run.place,
+            policy,
+            state.phase,
+            state.finished_at,
+            by_operator=parent is not None,
+            seq=state.seq,
+            parent=parent,
+        )
         await intake.release(self.client, run.place)
 
     def cache_of(self, namespace: str) -> KubernetesCache:
@@ -246,6 +263,25 @@ class Term:
             self.look_at(place)
         for uid, pod in self.pods.all():
             self.pod_seen(uid, pod)
+
+    def _pods_stay(self, uid: str) -> int | None:
+        """How long done pods of a run are kept that is at work."""
+        run = self.runs.get(uid)
+        return run.actor.graph.spec.retention.pods if run is not None and run.actor is not None else None
+
+    async def _clean_up(self) -> None:
+        """Take away what retention keeps no longer, from time to time; again at once while there is more."""
+        more = False
+        while True:
+            await asyncio.sleep(0 if more else SWEEP * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load
+            try:
+                more = (await self.retention.sweep(self.clock.now(), self._shards)).more
+                await sweep_caches(self.client, self.fence, self._namespace, self.clock.now())
+            except NotLeader:
+                raise
+            except Unavailable as error:
+                more = False
+                _log.warning("retention could not be kept", reason=str(error))
 
     async def _look_around(self) -> None:
         """List everything from time to time: no event that was missed is missed for ever."""

@@ -29,9 +29,8 @@ from fairlead.engine.validation import (
     spec_of,
 )
 from fairlead.kube.client import WORKFLOWS, Client
-from fairlead.kube.client.replies import metadata_decoder
 from fairlead.kube.parts import digest_of
-from fairlead.model.errors import NotFound
+from fairlead.model.errors import FairleadError, NotFound
 from fairlead.model.findings import Finding
 from fairlead.model.manifests import WorkflowSpec, canonical_json
 from fairlead.model.shape_limits import MAX_DEFINITION
@@ -107,6 +106,10 @@ class Surroundings:
         return known
 
 
+class Unreadable(FairleadError):
+    """An object that Python cannot read: the API server takes JSON that is nested deeper."""
+
+
 def version_of(uid: str, generation: int) -> str:
     """What changes when an object of a name does."""
     return f"{uid}/{generation}"
@@ -126,26 +129,32 @@ class Library:
         self._requests = asyncio.Semaphore(_AT_ONCE)
 
     async def fetch(self, namespace: str, name: str) -> tuple[Any, int] | None:
-        """The object of a name with its size in bytes; None if there is none. Raises Unavailable."""
+        """The object of a name with its size in bytes; None if there is none. Raises Unreadable, Unavailable."""
         try:
             async with self._requests:
                 body = await self._client.get(WORKFLOWS, namespace, name)
         except NotFound:
             return None
-        return await self.aside(len(body), msgspec.json.decode, body), len(body)
+        return await self.aside(len(body), _decoded, body), len(body)
 
     async def version(self, namespace: str, name: str) -> str:
-        """Which version of a Workflow there is; empty for none. Raises Unavailable."""
+        """Which version of a Workflow there is; empty for none. Raises Unreadable, Unavailable."""
         try:
             async with self._requests:
                 body = await self._client.get(WORKFLOWS, namespace, name, partial=True)
         except NotFound:
             return ""
-        about = metadata_decoder.decode(body).metadata
-        return version_of(about.uid, about.generation)
+        about = _decoded(body)["metadata"]
+        return version_of(about["uid"], about["generation"])
 
     async def find(self, namespace: str, name: str) -> Kept | None:
         """The Workflow of a name as it is now; None if there is none. Raises Unavailable."""
+        try:
+            return await self._find(namespace, name)
+        except Unreadable as unreadable:
+            return Kept("", 0, None, b"", References(), {}, str(unreadable))
+
+    async def _find(self, namespace: str, name: str) -> Kept | None:
         version = await self.version(namespace, name)
         if not version:
             return None
@@ -266,6 +275,15 @@ def _read(body: Json) -> tuple[Shaped, Kept]:
         "" if spec is not None else shaped.first_error or "its spec cannot be read",
     )
     return shaped, kept
+
+
+def _decoded(body: bytes) -> Json:
+    """An object. Raises Unreadable."""
+    try:
+        decoded: Json = msgspec.json.decode(body)
+    except (RecursionError, msgspec.DecodeError) as error:
+        raise Unreadable(f"the object cannot be read ({error}); expected JSON that is nested less") from error
+    return decoded
 
 
 def manifest_of(body: Json) -> Json:

@@ -28,7 +28,7 @@ from fairlead.engine.validation import References, examine_inlines, read_object,
 from fairlead.kube.client import EXECUTIONS, WORKFLOWS, Client
 from fairlead.kube.fence import Fence, NotLeader
 from fairlead.kube.parts import digest_of
-from fairlead.kube.workflows.library import KEPT, Json, Kept, Library, Surroundings, version_of
+from fairlead.kube.workflows.library import KEPT, Json, Kept, Library, Surroundings, Unreadable, version_of
 from fairlead.kube.workflows.verdicts import Verdict, says_already, status_of, verdict_of
 from fairlead.model import reasons
 from fairlead.model.errors import Conflict, FairleadError, NotFound
@@ -41,6 +41,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds between two tries of a status that could not be written."""
 AT_ONCE = 8
 """Workflows that are looked at anew at the same time."""
+PATIENCE = 60.0
+"""Seconds that a write of a status may take: the API server checks the whole object each time, 10,000 nodes in about 10 s."""
 _TRIES = 6
 _LARGE = 1 << 30
 """The size of what nobody has measured: it is looked at beside the event loop."""
@@ -77,7 +79,7 @@ class Bundle:
 
 @dataclass(slots=True)
 class _Memo:
-    """What is known of a Workflow. `written` is the version of the object that our last write of its status made."""
+    """What is known of a Workflow. `written` is the version of the object that was made by our write of this very verdict."""
 
     version: str
     generation: int
@@ -164,7 +166,15 @@ class Workflows:
 
     async def get(self, namespace: str, name: str) -> Found:
         """The Workflow of a name as it is now, fit to run. Raises Unusable, Unavailable."""
-        key = (namespace, name)
+        try:
+            return await self._found((namespace, name))
+        except Unreadable as unreadable:
+            raise Unusable(
+                reasons.WORKFLOW_INVALID, f"Workflow {name}: {unreadable}", (name,)
+            ) from unreadable
+
+    async def _found(self, key: Key) -> Found:
+        namespace, name = key
         for _ in range(_TRIES):
             version = await self._library.version(namespace, name)
             if not version:
@@ -240,7 +250,7 @@ class Workflows:
 
     def _unknown(self, namespace: str, name: str) -> Unusable:
         near = nearest_name(name, [other for place, other in self._memos if place == namespace])
-        hint = f"did you mean {near}?" if near and near != name else "it is waited for"
+        hint = f"did you mean {near}?" if near and near != name else "expected one of that name"
         message = f"there is no Workflow {name!r} in namespace {namespace}; {hint}"
         return Unusable(reasons.WORKFLOW_NOT_FOUND, message, (name,))
 
@@ -253,6 +263,8 @@ class Workflows:
                 await self._settle(key, body)
         except NotLeader:
             log.info("the status of a workflow is left to who leads now", workflow=key)
+        except Unreadable as unreadable:
+            log.warning("a workflow is passed over", workflow=key, reason=str(unreadable))
         except FairleadError as error:
             log.warning("a workflow is looked at again later", workflow=key, reason=str(error))
             self._ask(key, tries + 1)
@@ -314,7 +326,7 @@ class Workflows:
             return
         self._fence.epoch()
         patch = {"metadata": {"resourceVersion": about["resourceVersion"]}, "status": wanted}
-        reply = await self._client.patch(WORKFLOWS, *key, patch, subresource="status")
+        reply = await self._client.patch(WORKFLOWS, *key, patch, subresource="status", seconds=PATIENCE)
         memo.written = reply.resource_version
 
     # --- who names whom ---
@@ -325,7 +337,7 @@ class Workflows:
         self._memos[key] = memo
         for name in memo.names:
             self._named_by.setdefault((key[0], name), set()).add(key)
-        if before is not None:
+        if before is not None and (before.version, before.verdict) == (memo.version, memo.verdict):
             memo.written = before.written
         if memo.differs(before):
             self._tell(key, memo.version)

@@ -14,6 +14,9 @@ from fairlead.engine.graph import Graph
 from fairlead.model.events import Event
 from fairlead.model.state import State
 
+PAUSE = 0.1
+"""Seconds between two pictures."""
+
 Tail = Callable[[str, str, int, int], list[str]]
 """The last lines that an attempt printed: uid, instance, attempt, delivery."""
 
@@ -26,6 +29,9 @@ class Progress(Protocol):
 
     def tell(self, text: str) -> None:
         """Something that is no event, on stderr or above the picture."""
+
+    def refresh(self) -> None:
+        """The same once, for whoever has no event loop."""
 
     async def keep_fresh(self) -> None:
         """What moves without events (clocks, bars); runs until it is cancelled."""
@@ -49,17 +55,17 @@ class Places:
         return self._known[state.name]
 
 
-def progress_on(stream: TextIO, workspace: Path) -> Progress:
-    """The way of showing progress that fits a stream; `workspace` is where the output of attempts lies."""
+def progress_on(stream: TextIO, tail: Tail) -> Progress:
+    """The way of showing progress that fits a stream; `tail` knows what attempts printed last."""
     from fairlead.apps.cli.terminal import is_terminal
 
     if is_terminal(stream):
         from fairlead.apps.cli.progress.live import LiveProgress
 
-        return LiveProgress(stream, tail_in(workspace))
+        return LiveProgress(stream, tail)
     from fairlead.apps.cli.progress.plain import PlainProgress
 
-    return PlainProgress(stream, tail_in(workspace))
+    return PlainProgress(stream, tail)
 
 
 def tail_in(workspace: Path, count: int = 10) -> Tail:

@@ -20,7 +20,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fairlead.apps.cli.progress import Places, Tail
+from fairlead.apps.cli.progress import PAUSE, Places, Tail
 from fairlead.apps.cli.progress.lines import line_of
 from fairlead.apps.cli.progress.plain import failed_output
 from fairlead.apps.views import words
@@ -31,9 +31,6 @@ from fairlead.model import events as e
 from fairlead.model import state as s
 from fairlead.model.events import Event
 from fairlead.model.state import State
-
-PAUSE = 0.1
-"""Seconds between two pictures."""
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _BAR = 30
@@ -78,12 +75,16 @@ class LiveProgress:
         self._ended.append(Text(text, style="bold"))
         self._draw()
 
+    def refresh(self) -> None:
+        """Draw anew."""
+        self._frame += 1
+        self._draw()
+
     async def keep_fresh(self) -> None:
         """Draw anew, ten times a second."""
         while True:
             await asyncio.sleep(PAUSE)
-            self._frame += 1
-            self._draw()
+            self.refresh()
 
     def close(self) -> None:
         """Take the picture away; the lines stay."""

@@ -63,6 +63,9 @@ class PlainProgress:
         with suppress(BrokenOutput, Unavailable):
             say(text)
 
+    def refresh(self) -> None:
+        """Lines need nothing."""
+
     async def keep_fresh(self) -> None:
         """Lines need nothing."""
         await asyncio.get_running_loop().create_future()
