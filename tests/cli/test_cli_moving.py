@@ -102,7 +102,7 @@ def test_bad_files_and_names_are_refused(cli):
         (("import", "good.gz"), "an execution named mine exists already"),
         (
             ("import", "good.gz", "x", "--local", "-n", "y"),
-            "--local means the local store and -n the cluster",
+            "--local looks in the local store, and --namespace",
         ),
         (("export", "nobody"), "no execution is named nobody"),
     ):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.support.driver import Driver
 
+from fairlead.model import commands as c
 from fairlead.model.errors import InvalidInput
 from fairlead.model.events import encode
 from fairlead.model.large import Taker
@@ -21,9 +22,11 @@ from fairlead.runtime.bundles import KIND, VERSION, Bundle, Header, check, log_d
 FLOW = {"nodes": [{"name": "a", "run": {"sh": "true"}}], "outputs": {"x": "${nodes.a.outputs.x}"}}
 
 
-def bundle(**header):
-    """A run with a large value in a large value."""
-    run = Driver(FLOW).create().end("a", {"x": {"deep": "y" * 9000, "list": ["z" * 5000]}})
+def bundle(*, suspended=False, **header):
+    """A run with a large value in a large value, or one that was suspended before it had any."""
+    run = Driver(FLOW).create(wish=c.Wish(suspend=suspended))
+    if not suspended:
+        run.end("a", {"x": {"deep": "y" * 9000, "list": ["z" * 5000]}})
     taker = Taker()
     events: list[Any] = [taker.thin(event) for event in run.events]
     about = {

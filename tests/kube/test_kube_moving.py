@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 
 import pytest
 from tests.engine.test_bundles import bundle as small
 from tests.support.cli import Cli, sh
+from tests.support.kube import with_client
 from tests.support.kube_faults import Crash, Fault
 from tests.support.kube_runs import ended, execution, head, left
 
@@ -115,23 +115,18 @@ def test_a_run_moves_from_a_laptop_to_a_cluster_and_back(cli, home):
     assert 0 == cli("replay", "back", "--store", "second.db").returncode
 
 
-@LONG
-def test_a_suspended_run_stays_so_until_it_is_resumed(cli, home):
-    """In its new home nothing moves before that; one at work is not exported without --force."""
-    file = cli.workflow(sh("a"), {"name": "w", "after": ["a"], "wait": {"for": "1h"}})
-    assert 4 == cli("run", file, "long", "--no-wait", "--store", "s.db").returncode
-    refused = cli("export", "long", "--store", "s.db")
-    assert (2, True) == (refused.returncode, "long is Running; expected one that" in refused.stderr)
-    cli.ok("suspend", "long", "--store", "s.db")
-    assert 4 == cli("run", "--resume", "long", "--no-wait", "--store", "s.db").returncode
+def test_a_suspended_run_stays_so_until_it_is_resumed(home):
+    """In its new home the spec holds it, whatever it said before; a copy of it moves on from there."""
+    place = take_in(home, small(suspended=True))
 
-    cli.ok("export", "long", "--store", "s.db")
-    cli.ok("import", "long.fairlead.gz", *into(home))
-
-    there = execution(home, place_of(home, "long"))
+    there = execution(home, place)
     assert there is not None
     assert (True, "Suspended") == (there["spec"]["suspend"], there["status"]["phase"])
-    assert "head" == head(home, place_of(home, "long"))["metadata"]["labels"][names.LOG]
+    assert "head" == head(home, place)["metadata"]["labels"][names.LOG]
+    onwards = home.run(export_run(home.client, home.namespace, place.name, "2026-01-01T00:00:00Z"))
+    assert place.uid == onwards.created.uid
+    again = state_of(home, take_in(home, onwards, "further"))
+    assert ("Suspended", "uid-1", "further") == (again.phase, again.origin, again.name)
 
 
 def test_the_leader_goes_on_with_what_was_imported(home):
@@ -237,8 +232,7 @@ def test_a_name_that_is_taken_is_told(cli, home):
     assert "Succeeded" == state_of(home, place).phase
 
 
-@LONG
-def test_who_may_not_write_records_imports_nothing(cli, home, cluster):
+def test_who_may_not_write_records_imports_nothing(home, cluster, tmp_path):
     """The policy on records refuses, that is said, and no execution is left."""
     where = ("-n", home.namespace)
     role = (
@@ -253,15 +247,16 @@ def test_who_may_not_write_records_imports_nothing(cli, home, cluster):
     cluster.kubectl(*where, "create", "rolebinding", "someone", "--role=editor", who)
     config = json.loads(cluster.kubeconfig.read_text())
     config["users"][0]["user"] = {"token": cluster.kubectl(*where, "create", "token", "someone").strip()}
-    mine = cli.folder / "kubeconfig"
+    mine = tmp_path / "kubeconfig"
     mine.write_text(json.dumps(config))
     mine.chmod(0o600)
-    cli.ok("run", cli.workflow(sh("a")), "order", "--store", "s.db")
-    cli.ok("export", "order", "--store", "s.db")
+    given = small()
 
-    done = cli("import", "order.fairlead.gz", *into(home), KUBECONFIG=os.fspath(mine))
+    async def work(client):
+        await import_run(client, given, check(given, "FILE"), (home.namespace, "x"), NOW, "FILE", epoch=1)
 
-    assert (2, True) == (done.returncode, "only the operator of Fairlead writes its records" in done.stderr)
+    with pytest.raises(InvalidInput, match="only the operator of Fairlead writes its records"):
+        with_client(mine, work)
     assert [] == executions(home)
 
 

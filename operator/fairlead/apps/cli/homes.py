@@ -160,14 +160,19 @@ class Home(AbstractContextManager["Home"], Protocol):
         """Remove it with its log; what became of it, as the rest of a sentence. Raises InvalidInput if it has not ended."""
 
 
-def home_at(where: Where) -> Home:
-    """The home that is meant: the cluster where a kube context is set and the store is not named. Raises InvalidInput."""
+def means_cluster(where: Where) -> bool:
+    """Whether a cluster is meant: it is named, or a kube context is set and the store is not named. Raises InvalidInput."""
     if where.names_store and where.names_cluster:
         named = "--store" if where.store is not None else "--local"
         raise InvalidInput(
             f"{named} looks in the local store, and --namespace, --context and --kubeconfig in a cluster; expected one of both"
         )
-    if where.names_cluster or (not where.names_store and context_is_set(os.environ)):
+    return where.names_cluster or (not where.names_store and context_is_set(os.environ))
+
+
+def home_at(where: Where) -> Home:
+    """The home that is meant. Raises InvalidInput."""
+    if means_cluster(where):
         from fairlead.apps.cli.cluster import ClusterHome
 
         return ClusterHome(where)

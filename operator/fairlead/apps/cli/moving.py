@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairlead.apps.cli.kube_options import Context, LeaseName, Namespace, in_cluster, means_cluster
-from fairlead.apps.cli.options import Local, Name, StorePath
+from fairlead.apps.cli.options import (
+    Context,
+    Kubeconfig,
+    LeaseName,
+    Local,
+    Name,
+    Namespace,
+    StorePath,
+    Where,
+)
 from fairlead.apps.cli.terminal import out, say
 from fairlead.model.errors import InvalidInput, Unavailable
 
@@ -31,7 +39,7 @@ File = Annotated[
     typer.Argument(metavar="FILE", help="What `fairlead export` wrote; - is stdin.", show_default=False),
 ]
 NewName = Annotated[
-    str | None, typer.Argument(metavar="[NAME]", help="Another name than it had.", show_default=False)
+    str | None, typer.Argument(metavar="NAME", help="Another name than it had.", show_default=False)
 ]
 
 
@@ -41,6 +49,7 @@ def export(
     force: AnyPhase = False,
     namespace: Namespace = None,
     context: Context = None,
+    kubeconfig: Kubeconfig = None,
     store: StorePath = None,
     local: Local = False,
 ) -> None:
@@ -55,25 +64,28 @@ def export(
       fairlead export order-qwxyz --local -o order.fairlead.gz
     """
     from fairlead.apps.cli import executions
+    from fairlead.apps.cli.homes import means_cluster
     from fairlead.model.times import format_time
     from fairlead.runtime.bundles import packed
 
-    target = Path(f"{name}.fairlead.gz") if output is None else output
-    _demand_new(target)
+    file = Path(f"{name}.fairlead.gz") if output is None else output
+    _demand_new(file)
     at = format_time(executions.now())
-    if means_cluster(store, local=local, namespace=namespace, context=context):
+    where = Where(store, local, namespace, context, kubeconfig)
+    if means_cluster(where):
+        from fairlead.apps.cli.cluster.reaching import in_cluster
 
-        async def work(client: Client, usual: str) -> Bundle:
+        async def work(client: Client, place: str) -> Bundle:
             from fairlead.kube.moving import export_run
 
-            return await export_run(client, namespace or usual, name, at, force=force)
+            return await export_run(client, place, name, at, force=force)
 
-        bundle = in_cluster(context, work)
+        bundle = in_cluster(where, work)
     else:
         bundle = _from_store(name, store, at, force=force)
-    _write(target, packed(bundle))
-    if str(target) != "-":
-        out(f"{name} is exported to {target}: {_contents(bundle)}")
+    _write(file, packed(bundle))
+    if str(file) != "-":
+        out(f"{name} is exported to {file}: {_contents(bundle)}")
 
 
 def import_(
@@ -81,6 +93,7 @@ def import_(
     name: NewName = None,
     namespace: Namespace = None,
     context: Context = None,
+    kubeconfig: Kubeconfig = None,
     store: StorePath = None,
     local: Local = False,
     lease: LeaseName = None,
@@ -95,25 +108,27 @@ def import_(
       fairlead import order-qwxyz.fairlead.gz order-again --local
     """
     from fairlead.apps.cli import executions
+    from fairlead.apps.cli.homes import means_cluster
     from fairlead.runtime import bundles
 
+    target = Where(store, local, namespace, context, kubeconfig)
     where = "stdin" if str(file) == "-" else str(file)
     bundle = bundles.unpacked(_read(file), where)
     state = bundles.check(bundle, where)
     called = _named(name, state)
-    if means_cluster(store, local=local, namespace=namespace, context=context):
+    if means_cluster(target):
+        from fairlead.apps.cli.cluster.reaching import in_cluster
 
-        async def work(client: Client, usual: str) -> str:
+        async def work(client: Client, place: str) -> str:
             from fairlead.kube import names
             from fairlead.kube.leases import reign
             from fairlead.kube.moving import import_run
 
-            here, now = namespace or usual, executions.now()
-            epoch = await reign(client, here, lease or names.LEASE)
-            await import_run(client, bundle, state, (here, called), now, where, epoch=epoch)
-            return f" -n {here}"
+            now, epoch = executions.now(), await reign(client, place, lease or names.LEASE)
+            await import_run(client, bundle, state, (place, called), now, where, epoch=epoch)
+            return f" -n {place}"
 
-        option = in_cluster(context, work)
+        option = in_cluster(target, work)
     else:
         option = _into_store(bundle, state, called, store, where)
     out(f"{called} is imported: {state.phase} at event {state.seq}")

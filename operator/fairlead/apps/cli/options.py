@@ -107,6 +107,15 @@ Kubeconfig = Annotated[
         show_default=False,
     ),
 ]
+LeaseName = Annotated[
+    str | None,
+    typer.Option(
+        "--lease",
+        metavar="[NAMESPACE/]NAME",
+        help="The Lease by which operators agree on a leader. Default: fairlead.",
+        show_default=False,
+    ),
+]
 
 
 class Where(NamedTuple):

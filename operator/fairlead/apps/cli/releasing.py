@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairlead.apps.cli.kube_options import Context, LeaseName, Namespace, in_cluster
+from fairlead.apps.cli.options import Context, Kubeconfig, LeaseName, Namespace, Where
 from fairlead.apps.cli.terminal import out
 from fairlead.model.errors import InvalidInput, Unavailable
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fairlead.kube.releasing import Released
 
 Execution = Annotated[
-    str | None, typer.Argument(metavar="[ID]", help="One execution alone.", show_default=False)
+    str | None, typer.Argument(metavar="ID", help="One execution alone.", show_default=False)
 ]
 All = Annotated[bool, typer.Option("--all", help="All executions and pods of the namespace.")]
 Everywhere = Annotated[bool, typer.Option("--all-namespaces", "-A", help="In all namespaces.")]
@@ -28,6 +28,7 @@ def release(
     everywhere: Everywhere = False,
     namespace: Namespace = None,
     context: Context = None,
+    kubeconfig: Kubeconfig = None,
     force: Force = False,
     lease: LeaseName = None,
 ) -> int:
@@ -43,16 +44,18 @@ def release(
     """
     _demand_one_of(name, everything, everywhere, namespace)
 
-    async def work(client: Client, usual: str) -> Released:
+    from fairlead.apps.cli.cluster.reaching import in_cluster
+
+    async def work(client: Client, place: str) -> Released:
         from fairlead.kube.releasing import release_all, release_one
 
         if not force:
             await _demand_absence(client, lease)
         if name is not None:
-            return await release_one(client, namespace or usual, name)
-        return await release_all(client, None if everywhere else namespace or usual)
+            return await release_one(client, place, name)
+        return await release_all(client, None if everywhere else place)
 
-    return _say(in_cluster(context, work))
+    return _say(in_cluster(Where(namespace=namespace, context=context, kubeconfig=kubeconfig), work))
 
 
 def _demand_one_of(name: str | None, everything: bool, everywhere: bool, namespace: str | None) -> None:

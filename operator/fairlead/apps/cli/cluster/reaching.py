@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import aiohttp
@@ -61,6 +61,15 @@ class Reach:
         if self._entered:
             self._runner.run(self.client.__aexit__())
         self._runner.close()
+
+
+def in_cluster(where: Where, work: Callable[[Client, str], Coroutine[Any, Any, T]]) -> T:
+    """What some work with a client and a namespace gives, that which is meant. Raises what it raises."""
+    reach = Reach(where)
+    try:
+        return reach.run(work(reach.client, reach.namespace))
+    finally:
+        reach.close()
 
 
 def _why(cause: aiohttp.ClientConnectorError) -> str:
