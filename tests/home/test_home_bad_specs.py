@@ -116,7 +116,7 @@ def test_inputs_that_do_not_fit(served: Site):
     served.workflow("strict", [pod_node("one")], inputs=schema)
     served.execution("text", "strict", inputs={"n": "many"})
     served.execution("none", "strict")
-    conditions = _waits(served, "text", "InputsInvalid", "inputs.n", "many", "integer")
+    conditions = _waits(served, "text", "InputsInvalid", "inputs.n", "many", "whole number")
     assert conditions["Stalled"]["status"] == "True"
     _waits(served, "none", "InputsInvalid", "n")
     assert served.pods("text") == []
