@@ -23,6 +23,8 @@ from fairlead.runtime.clock import SystemClock
 
 patient = pytest.mark.timeout(240, func_only=True)
 
+LIVES = 6
+"""After so many lives nobody dies any more: the runs come to their end."""
 NAMES = ("line-0", "fan-0", "rounds-0", "stubborn-0", "parent-0")
 
 
