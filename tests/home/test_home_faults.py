@@ -144,9 +144,9 @@ def test_requests_that_get_lost_and_deaths_change_nothing(
         nonlocal lives, met
         over = asyncio.ensure_future(_all_over(site))
         while not over.done():
-            async with Way(
-                from_kubeconfig(site.kubeconfig), dice=dice, faults=faults, deaths=deaths
-            ) as client:
+            risk = deaths if lives < LIVES else 0.0
+            way = Way(from_kubeconfig(site.kubeconfig), dice=dice, faults=faults, deaths=risk)
+            async with way as client:
                 await _one_life(client, site.namespace, client.died, lambda: asyncio.shield(over))
             lives, met = lives + 1, met + client.met
         over.result()
