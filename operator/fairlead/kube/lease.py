@@ -164,10 +164,17 @@ class Leadership:
                 await asyncio.gather(task, return_exceptions=True)
 
     async def _acquire(self) -> None:
+        said = ""
         while True:
-            with contextlib.suppress(Unavailable, Conflict, NotFound):
+            try:
                 if await self._try(self._times.renew):
                     return
+            except (Conflict, NotFound):
+                pass
+            except Unavailable as error:
+                if str(error) != said:
+                    said = str(error)
+                    log.warning("waits for the Lease", lease=f"{self._namespace}/{self._name}", reason=said)
             await asyncio.sleep(self._times.retry * uniform(0.8, 1.2))  # noqa: S311 - spreads load
 
     async def _try(self, seconds: float) -> bool:
@@ -229,7 +236,7 @@ class Leadership:
             reply = await self._client.create(
                 LEASES, self._namespace, body, channel=Channel.LEASE, seconds=seconds
             )
-        except (AlreadyExists, Unavailable):
+        except AlreadyExists:
             return False
         return self._holds(_Lease(reply, spec), begun)
 

@@ -83,6 +83,7 @@ def home_of(client: Client, settings: Settings) -> KubernetesHome:
         settings.identity,
         exclusive=settings.exclusive,
     )
+    client.when_fenced = leadership.doubt
     return KubernetesHome(
         client,
         leadership,
