@@ -10,7 +10,7 @@ import pytest
 from tests.support.cli import Cli, manifest
 from tests.support.operators import Site
 
-OF_A_HOME = {"at", "uid", "handle", "name", "generation", "due", "delay", "idempotencyKey", "until", "batch"}
+OF_A_HOME = {"at", "uid", "handle", "name", "generation", "due", "delay", "idempotencyKey", "until", "deadline"}
 """Fields that tell of clocks, of identities, and of what is drawn from them."""
 
 
@@ -96,15 +96,14 @@ def test_the_log_is_the_same_in_both_homes(served: Site, tmp_path: Path, name: s
     served.execution(f"{name}-1", name)
     cli = Cli(tmp_path)
     cli("run", cli.write("flow.yaml", manifest("Workflow", name, FLOWS[name])), f"{name}-1")
-    here = cli.json("events", f"{name}-1")
-
     shown = served.ended(f"{name}-1")
-    there = served.log(f"{name}-1")
+    where = ("-n", served.namespace, "--kubeconfig", served.kubeconfig)
+    here, there = cli.json("events", f"{name}-1", "--local"), cli.json("events", f"{name}-1", *where)
     assert [(event["type"], event.get("node")) for event in there] == [
         (event["type"], event.get("node")) for event in here
     ]
     for one, other in zip(there, here, strict=True):
         assert _plain(one) == _plain(other)
-    status = cli.json("get", f"{name}-1")["status"]
+    status = cli.json("get", f"{name}-1", "--local")["status"]
     for key in ("phase", "outputs", "variables", "result", "error", "progress"):
         assert _plain(shown.get(key)) == _plain(status.get(key)), key

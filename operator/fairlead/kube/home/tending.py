@@ -74,12 +74,14 @@ class Run:
         self.shown: tuple[str, str] | None = None  # the trouble that the status tells of
         self.tries = 0  # how often it went wrong since something was last committed
         self._told: tuple[int, Wish | None] = (0, None)  # what the actor has heard, and of which generation
+        self._was_shown = False
         self._news = asyncio.Event()
         self._doubt: FairleadError | None = None
 
     def see(self, execution: Execution) -> None:
         """The execution as it is now."""
         before, self.execution = self.execution, execution
+        self._was_shown = self._was_shown or (before is not None and bool(before.status.phase))
         self.deleted = self.deleted or execution.deleting
         if self.deleted or before is None or self.has_news(before):
             self.tell_wish()
@@ -99,9 +101,11 @@ class Run:
     @property
     def is_misrepresented(self) -> bool:
         """Whether its status, as it was last seen, says what its log does not."""
-        if self.actor is None or self.execution is None or not self.execution.status.phase:
+        if self.actor is None or self.execution is None:
             return False
         shown, state = self.execution.status, self.actor.state
+        if not shown.phase:
+            return self._was_shown  # somebody emptied it; else nothing was written yet
         return shown.phase != state.phase or (shown.log is not None and shown.log.sequence > state.seq)
 
     def is_in_doubt(self, found: FairleadError) -> None:
