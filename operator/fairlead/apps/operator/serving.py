@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import sys
 from typing import Any
 
 import structlog
@@ -23,9 +22,6 @@ from fairlead.kube.lease import Leadership
 from fairlead.kube.pods.manifests import PodSettings
 from fairlead.runtime.clock import SystemClock
 from fairlead.runtime.collector import tune_collector
-
-NESTING = 12_000
-"""Levels that a value may have: the API server stores 10,000, and one such object must not keep Kopf from listing the others."""
 
 _log = structlog.get_logger(__name__)
 
@@ -64,7 +60,6 @@ async def serve(settings: Settings) -> None:
 
     listen()
     tune_collector()
-    sys.setrecursionlimit(NESTING)
     with contextlib.suppress(asyncio.CancelledError):
         async with Client(settings.credentials) as client:
             home = home_of(client, settings)
@@ -83,7 +78,6 @@ def home_of(client: Client, settings: Settings) -> KubernetesHome:
         settings.identity,
         exclusive=settings.exclusive,
     )
-    client.when_fenced = leadership.doubt
     return KubernetesHome(
         client,
         leadership,
