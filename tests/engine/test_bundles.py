@@ -96,6 +96,16 @@ def test_a_file_in_which_a_byte_changed_is_refused():
         (gzip.compress(b'{"kind":"FairleadBundle","version":2}\n'), r"newer Fairlead \(bundle version 2\)"),
         (gzip.compress(b'{"kind":"FairleadBundle","version":1}\n'), "cut or altered"),
     ],
+    ids=[
+        "empty",
+        "yaml",
+        "no gzip",
+        "no line",
+        "a list",
+        "another kind",
+        "newer",
+        "no end",
+    ],  # gzip tells the time
 )
 def test_what_is_no_bundle_is_told(data, said):
     """Or a bundle of a newer release."""

@@ -10,7 +10,18 @@ import pytest
 from tests.support.cli import Cli, manifest
 from tests.support.operators import Site
 
-OF_A_HOME = {"at", "uid", "handle", "name", "generation", "due", "delay", "idempotencyKey", "until", "deadline"}
+OF_A_HOME = {
+    "at",
+    "uid",
+    "handle",
+    "name",
+    "generation",
+    "due",
+    "delay",
+    "idempotencyKey",
+    "until",
+    "deadline",
+}
 """Fields that tell of clocks, of identities, and of what is drawn from them."""
 
 
