@@ -286,8 +286,11 @@ def taken_up(wish: Wish, state: State) -> bool:
         return False
     if wish.stop > state.redrive and not state.cancel:
         return False
-    wanted = wish.suspend or wish.held
-    return state.suspend_seen or bool(state.cancel) if wanted else not state.suspended_at
+    if not (wish.suspend or wish.held):
+        return not state.suspended_at
+    if state.cancel:
+        return True
+    return (state.suspend_seen or not wish.suspend) and (state.held or not wish.held)
 
 
 def spec_of(given: Json, wish: Wish) -> Json:

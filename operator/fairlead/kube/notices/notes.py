@@ -76,7 +76,7 @@ def _started(event: e.ExecutionStarted, _: State) -> Note:
 
 
 def _suspended(event: e.ExecutionSuspended, _: State) -> Note:
-    until = f" until {format_time(event.until)}" if event.until else ""
+    until = f" until {format_time(event.until)}" if event.until and not event.held else ""
     return _normal(event, f"the run is suspended{until}: what runs goes on, nothing new starts")
 
 
