@@ -29,6 +29,7 @@ from fairlead.model.manifests import WorkflowSpec, parse_spec
 from fairlead.runtime.collector import tune_collector
 
 ITEMS = 10_000
+ROUNDS = 7
 BODY = [{"name": "n", "set": {"x": "${1 + 1}"}}]
 
 
@@ -128,12 +129,14 @@ def grown(count: int) -> tuple[int, float]:
 def main() -> int:
     """Measure all shapes."""
     tune_collector()
-    base = 0.0
-    for shape in (plain, items, nested, passes, repeats):
-        spec = parse_spec(WorkflowSpec, shape(ITEMS))
-        cost = statistics.median(run(spec) for _ in range(3)) / ITEMS
-        base = base or cost
-        print(f"{shape.__name__:7} {cost * 1e6:6.1f} us each  x{cost / base:.2f} of a plain node")
+    shapes = (plain, items, nested, passes, repeats)
+    specs = [parse_spec(WorkflowSpec, shape(ITEMS)) for shape in shapes]
+    # In turn, and compared within a round: the machine is not the same from one minute to the next.
+    rounds = [[run(spec) / ITEMS for spec in specs] for _ in range(ROUNDS)]
+    for number, shape in enumerate(shapes):
+        cost = statistics.median(each[number] for each in rounds)
+        ratio = statistics.median(each[number] / each[0] for each in rounds)
+        print(f"{shape.__name__:7} {cost * 1e6:6.1f} us each  x{ratio:.2f} of a plain node")
     for shape, what in ((passes, "a pass"), (repeats, "a loopback's pass")):
         costs = [
             statistics.median(run(parse_spec(WorkflowSpec, shape(count))) for _ in range(3)) / count

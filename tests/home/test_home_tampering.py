@@ -9,6 +9,9 @@ import pytest
 from tests.support.operators import Site, pod_node
 from tests.support.waiting import until
 
+slow = pytest.mark.timeout(240, func_only=True)
+"""What is awaited has deadlines of its own."""
+
 
 @pytest.fixture
 def live(served: Site, request: pytest.FixtureRequest):
@@ -45,6 +48,7 @@ def _frozen(site: Site, name: str, reason: str) -> str:
     return str(status["conditions"][0]["message"])
 
 
+@slow
 def test_a_status_that_somebody_wrote(served: Site, live: str):
     """It is written over: nothing is decided by it."""
     words = ("patch", "wfe", live, "--subresource=status", "--type=merge", "-p")
@@ -58,6 +62,7 @@ def test_a_status_that_somebody_wrote(served: Site, live: str):
     served.ended(live, "Succeeded")
 
 
+@slow
 def test_an_editor_may_not_write_it(served: Site, live: str):
     """The policy keeps status and log to the operator, for everybody without the right to write records."""
     served.kubectl("create", "rolebinding", "editor", "--clusterrole=admin", "--user=somebody")
@@ -80,6 +85,7 @@ def test_an_editor_may_not_write_it(served: Site, live: str):
     served.ended(live, "Succeeded")
 
 
+@slow
 def test_a_log_that_was_changed(served: Site, live: str):
     """The run is frozen, and the status names the event."""
     head = _head(served, live)
@@ -91,6 +97,7 @@ def test_a_log_that_was_changed(served: Site, live: str):
     assert "event" in _frozen(served, live, "LogDamaged")
 
 
+@slow
 def test_a_head_that_makes_no_sense(served: Site, live: str):
     """The same where nothing of it can be read."""
     head = _head(served, live)
@@ -98,6 +105,7 @@ def test_a_head_that_makes_no_sense(served: Site, live: str):
     assert "unreadable" in _frozen(served, live, "LogDamaged")
 
 
+@slow
 def test_a_log_that_was_deleted(served: Site, live: str):
     """The run is frozen as LogMissing; no new log is begun."""
     head = _head(served, live)
@@ -106,6 +114,7 @@ def test_a_log_that_was_deleted(served: Site, live: str):
     assert served.object("configmap", head) == {}
 
 
+@slow
 def test_a_log_that_was_mended(served: Site, live: str):
     """Put back as it was, the run goes on by itself."""
     head = _head(served, live)

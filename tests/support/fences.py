@@ -15,6 +15,9 @@ from tests.support.waiting import until
 
 from fairlead.kube import names
 
+PATIENCE = 120.0
+"""Seconds: a policy is in force when the API server has compiled it, and the machine may be busy."""
+
 LEASE = "fairlead"
 
 
@@ -24,7 +27,7 @@ def fenced(cluster: Cluster, namespace: str, epoch: int | None = None, lease: st
     binding = binding_for(namespace, lease)
     cluster.kubectl("apply", "--server-side", "-f", "-", text=json.dumps(binding))
     try:
-        until(lambda: _denies(cluster, namespace), f"the fence of {namespace} is in force")
+        until(lambda: _denies(cluster, namespace), f"the fence of {namespace} is in force", PATIENCE)
         if epoch is not None:
             set_epoch(cluster, namespace, epoch, lease)
         yield
@@ -52,7 +55,9 @@ def set_epoch(cluster: Cluster, namespace: str, epoch: int, lease: str = LEASE) 
         "spec": {"leaseTransitions": epoch, "holderIdentity": f"operator-{epoch}"},
     }
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", text=json.dumps(body))
-    until(lambda: _passes(cluster, namespace, epoch), f"epoch {epoch} passes the fence of {namespace}")
+    until(
+        lambda: _passes(cluster, namespace, epoch), f"epoch {epoch} passes the fence of {namespace}", PATIENCE
+    )
 
 
 def managed(name: str, epoch: int | str) -> dict[str, Any]:

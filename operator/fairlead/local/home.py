@@ -13,6 +13,7 @@ from fairlead.local.children import Workflows, bundle_of
 from fairlead.local.hosting import GraphShelf, Hosting, Listener
 from fairlead.local.journals import journal_of
 from fairlead.local.store import ExecutionRecord, Store
+from fairlead.model import commands as c
 from fairlead.model.errors import Unavailable
 from fairlead.model.manifests import ExecutionSpec, WorkflowSpec, canonical_json, digest, parse_spec
 from fairlead.model.state import State
@@ -56,8 +57,10 @@ class LocalHome:
         """
         bundle, form = bundle_of(workflows or {})
         spec = execution_spec or {}
-        asked = {"workflow": {"name": workflow_name}, **{name: spec[name] for name in WISHES if name in spec}}
-        wish = wish_of(parse_spec(ExecutionSpec, asked))
+        asked = {name: spec[name] for name in WISHES if name in spec}
+        wish = c.Wish()
+        if asked:  # rare: the validator of a spec takes longer to build than a small run takes
+            wish = wish_of(parse_spec(ExecutionSpec, {"workflow": {"name": workflow_name}, **asked}))
         record = ExecutionRecord(
             uid=str(uuid.uuid4()),
             name=name,
