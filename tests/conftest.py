@@ -44,6 +44,8 @@ SHOWN_REASONS = 3
 
 CLUSTERS = frozenset({"cluster", "plane"})
 """Fixtures that start a cluster."""
+ON_A_CLUSTER = 4
+"""How many times the usual limit a test on a cluster may take."""
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 
@@ -96,8 +98,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if CLUSTERS.intersection(getattr(item, "fixturenames", ())) and not item.get_closest_marker(
             "timeout"
         ):
-            # Building and starting a cluster has deadlines of its own; the test keeps the usual one, or the one it names.
-            item.add_marker(pytest.mark.timeout(item.config.getini("timeout"), func_only=True))
+            # Building and starting a cluster has deadlines of its own. What a test of it waits for passes through several
+            # processes on a machine that may be busy: it has the deadline that it names, or a multiple of the usual one.
+            limit = float(item.config.getini("timeout")) * ON_A_CLUSTER
+            item.add_marker(pytest.mark.timeout(limit, func_only=True))
 
 
 # ----------------------------------------------------------------------------------------------------- nothing is left out
