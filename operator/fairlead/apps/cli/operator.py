@@ -6,16 +6,8 @@ from typing import Annotated
 
 import typer
 
-Namespace = Annotated[
-    str | None,
-    typer.Option(
-        "--namespace",
-        "-n",
-        metavar="NAME",
-        help="Serve this namespace. Default: that of the context.",
-        show_default=False,
-    ),
-]
+from fairlead.apps.cli.options import Context, Kubeconfig, Namespace
+
 Everywhere = Annotated[
     bool,
     typer.Option(
@@ -65,24 +57,6 @@ Probes = Annotated[
         "--probes",
         metavar="PORT",
         help="Answer /healthz and /readyz there.",
-        show_default=False,
-    ),
-]
-Kubeconfig = Annotated[
-    str | None,
-    typer.Option(
-        "--kubeconfig",
-        metavar="FILE",
-        help="Default: $KUBECONFIG, or the pod's service account.",
-        show_default=False,
-    ),
-]
-Context = Annotated[
-    str | None,
-    typer.Option(
-        "--context",
-        metavar="NAME",
-        help="The kubeconfig's context. Default: its current one.",
         show_default=False,
     ),
 ]

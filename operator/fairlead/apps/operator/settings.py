@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fairlead.kube.client import Credentials, from_cluster, from_kubeconfig
 from fairlead.model.errors import InvalidInput
@@ -42,7 +43,7 @@ def settings_of(  # noqa: PLR0913 - one argument per option of the command
     identity: str | None = None,
     runner_image: str | None = None,
     probes: int | None = None,
-    kubeconfig: str | None = None,
+    kubeconfig: str | Path | None = None,
     context: str | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> Settings:
