@@ -289,7 +289,9 @@ def test_labels_that_hide_a_pod_from_the_watch_are_set_right(play: Callable[[Pla
 
         assert again.metadata.uid == pod.metadata.uid
         while not made.reports.empty():  # that no node fits it may be told: it is no end
-            assert isinstance(made.reports.get_nowait(), c.AttemptHeld)
+            told = made.reports.get_nowait()
+            assert isinstance(told, c.AttemptHeld)
+            assert told.reason == "Unschedulable"
 
     play(scene)
 

@@ -235,7 +235,7 @@ def test_an_object_that_cannot_be_read_is_told(flows, cluster):
 
     with pytest.raises(Unusable, match=r"Workflow deep: .*nested more than 200 deep"):
         flows.get("deep")
-    assert "deep" in flows.apply("outer", inlining("deep"))["Ready"]["message"]
+    assert "nested more than 200 deep" in flows.apply("outer", inlining("deep"))["Ready"]["message"]
 
 
 def test_when_the_api_server_is_away_nothing_is_decided(flows, monkeypatch):
