@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MOMENT = 1.0
 """Seconds that a doubt waits."""
+GONE = ""
+"""In the place of a version: the record is not there any more."""
 
 _log = structlog.get_logger(__name__)
 
@@ -49,6 +51,8 @@ class Guard:
     def __init__(self, term: Term, client: Client, leadership: Leadership, namespace: str | None) -> None:
         self._term = term
         self._doubts: dict[str, asyncio.Task[None]] = {}
+        self._latest: dict[str, tuple[str, int]] = {}
+        """What each doubt is about: the version of the head, or GONE, and how often we had written it."""
         self._watch = Watch(
             client,
             CONFIG_MAPS,
@@ -65,34 +69,48 @@ class Guard:
         try:
             await self._watch.run()
         finally:
-            for task in self._doubts.values():
+            doubts = list(self._doubts.values())
+            for task in doubts:
                 task.cancel()
-            await asyncio.gather(*self._doubts.values(), return_exceptions=True)
+            await asyncio.gather(*doubts, return_exceptions=True)
 
     def _changed(self, change: Change[Part]) -> None:
-        about = change.view.metadata
+        about, gone = change.view.metadata, change.kind is Kind.GONE
         uid = about.labels.get(names.EXECUTION_UID, "")
-        if uid in self._doubts or not self._term.is_at_work(uid):
+        if not self._term.is_at_work(uid):
             return
         if about.labels.get(names.LOG) == OPEN:
-            if change.kind is Kind.GONE or not self._term.log.wrote(uid, about.resource_version):
-                self._doubt(uid, about.resource_version)
-        elif change.kind is Kind.GONE and self._term.log.refers_to(uid, about.name):
-            self._doubt(uid, "")
+            if gone or not self._term.log.wrote(uid, about.resource_version):
+                self._doubt(uid, GONE if gone else about.resource_version)
+        elif gone and self._term.log.refers_to(uid, about.name):
+            self._doubt(uid, GONE)
 
     def _doubt(self, uid: str, version: str) -> None:
-        task = self._doubts[uid] = asyncio.create_task(self._settle(uid, version))
-        task.add_done_callback(lambda _: self._doubts.pop(uid, None))
-
-    async def _settle(self, uid: str, version: str) -> None:
-        seen = self._term.log.appends(uid)
-        await asyncio.sleep(MOMENT)
-        if not self._term.is_at_work(uid) or self._term.log.wrote(uid, version):
+        """Look in a moment whether a head in this version, or a record that is gone, was our doing."""
+        if uid in self._latest and self._latest[uid][0] == GONE:
             return
-        if version and self._term.log.appends(uid) != seen:
-            return  # we have written since: had it not been our own version, the write would have failed
+        self._latest[uid] = version, self._term.log.appends(uid)
+        if uid not in self._doubts:
+            self._doubts[uid] = asyncio.create_task(self._settle(uid))
+
+    async def _settle(self, uid: str) -> None:
         try:
-            await self._term.log.verify(uid)
+            while uid in self._latest:
+                await asyncio.sleep(MOMENT)
+                version, seen = self._latest.pop(uid)
+                if self._is_touched(uid, version, seen):
+                    await self._term.log.verify(uid)
         except FairleadError as wrong:
             _log.warning("a log was touched by somebody else", uid=uid, reason=str(wrong))
             self._term.doubt(uid, wrong)
+        finally:
+            self._latest.pop(uid, None)
+            del self._doubts[uid]
+
+    def _is_touched(self, uid: str, version: str, seen: int) -> bool:
+        """Whether somebody else may have done it, after our answers have had a moment to come."""
+        log = self._term.log
+        if not self._term.is_at_work(uid) or log.wrote(uid, version):
+            return False
+        # Had we written upon a version that is not our own, the write would have failed.
+        return version == GONE or log.appends(uid) == seen
