@@ -106,6 +106,18 @@ def test_tests_wait_for_conditions():
     assert found == []
 
 
+def test_a_cancellation_is_never_lost():
+    """In Python 3.11 asyncio.wait_for drops a cancellation that comes together with the answer: asyncio.timeout is used."""
+    found = [
+        f"{name(path)}:{line}"
+        for path in python_files(*SOURCES)
+        for line, what, _ in calls(path)
+        if what == "asyncio.wait_for"
+    ]
+
+    assert found == []
+
+
 def test_nothing_is_left_open():
     """No code says that it is to be written later, and none swallows every error."""
     marks = re.compile("|".join(["TO" + "DO", "FIX" + "ME", r"\bX" + r"XX\b", "NotImplemented" + "Error"]))

@@ -78,6 +78,9 @@ class KubernetesStatus:
                 return
             except Invalid as refused:
                 raise Unavailable(f"the status of {uid} is refused: {refused}") from refused
+            except Unavailable:  # it may have been written, or not
+                self._shown.pop(uid, None)
+                raise
             except Conflict:
                 self._shown.pop(uid, None)
             except NotFound:

@@ -224,4 +224,5 @@ class Actor:
             due = again if due is None else min(due, again)
         delay = None if due is None else max(0, due - self._clock.now()) / 1e6
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._arrived.wait(), delay)
+            async with asyncio.timeout(delay):  # of Python 3.11, wait_for may lose a cancellation
+                await self._arrived.wait()

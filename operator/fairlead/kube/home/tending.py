@@ -73,6 +73,8 @@ class Run:
         self.deleted = execution is not None and execution.deleting
         self.shown: tuple[str, str] | None = None  # the trouble that the status tells of
         self.tries = 0  # how often it went wrong since something was last committed
+        self.begun = place.started  # whether it has a log
+        self.ended = False  # what its status says is how it ended, whatever else there is to do
         self._told: tuple[int, Wish | None] = (0, None)  # what the actor has heard, and of which generation
         self._was_shown = False
         self._news = asyncio.Event()
@@ -217,6 +219,7 @@ async def _looked_after(term: Term, run: Run) -> bool:
         journal = Journal(uid, term.log, term.checkpoints, term.blobs)
         state, events = await journal.take_up()
         if state.seq:
+            run.begun = True
             graph = await term.graphs.graph(uid, state.digest, state.workflow)
             actor = _actor(term, run, journal, graph)
             await actor.take_up(state, events)
@@ -285,7 +288,7 @@ async def _take_up(term: Term, run: Run, actor: Actor) -> None:
 
 def _heard(term: Term, run: Run, events: list[Event], state: State) -> None:
     """After each commit: what has ended is let go, and what a person would want to know is said."""
-    run.shown, run.tries = None, 0
+    run.shown, run.tries, run.begun, run.ended = None, 0, True, False
     _settle(term, run, state)
     term.notices.notice(run.place, notes_of(events, state))
 
@@ -307,6 +310,7 @@ async def _let_go(term: Term, run: Run, graph: Graph, state: State) -> bool:
     """The run has ended and its log is closed: let go of pods and of the execution. False if it was deleted before that."""
     if run.deleted:
         return False
+    run.ended = True
     run.actor = None  # what is wished for from now on is for the next one
     uid = run.place.uid
     term.runner.settled(uid, lambda *_: False)
@@ -320,13 +324,15 @@ async def _let_go(term: Term, run: Run, graph: Graph, state: State) -> bool:
 
 
 def _show(term: Term, run: Run, waiting: Waiting) -> bool:
-    """Have the status say why it does not move, once; whether that is news."""
+    """Have the status of a run that has not ended say why it does not move, once; whether that is news."""
     if run.execution is None or run.shown == (waiting.reason, waiting.message):
         return False
     run.shown = (waiting.reason, waiting.message)
     _log.warning("an execution waits", execution=run.place.name, reason=waiting.reason, why=waiting.message)
+    if run.ended:
+        return False
     now, execution = term.clock.now(), run.execution
-    if run.place.started or run.actor is not None:
+    if run.begun:
         conditions = trouble(waiting, now, execution.metadata.generation)
         waits = waits_for(waiting, now)
         term.statuses.amend(run.place.uid, {"conditions": conditions, "waitingFor": waits})
