@@ -35,7 +35,8 @@ def test_what_is_deleted_without_an_operator_goes_when_one_is_back(site: Site, t
         until(lambda: len(site.objects("pods")) == 2, "its pods are gone", SOON)
         operator.kill()
         site.kubectl("delete", "namespace", site.namespace, "--wait=false")
-        until(lambda: site.object("wfe", "long-3")["metadata"].get("deletionTimestamp"), "it is going")
+        # Since Kubernetes 1.33 the pods of a namespace go first, and all else when the last of them is gone.
+        until(lambda: all("deletionTimestamp" in pod["metadata"] for pod in site.objects("pods")), "pods go")
         operator.start()
         operator.until_leading_again()
         until(lambda: not site.object("namespace", site.namespace), "the namespace is gone", SOON)
