@@ -86,7 +86,6 @@ async def _one_life(
 async def _all_over(site: Site) -> None:
     """Until all executions of a namespace have ended and nobody holds them."""
     async with Client(from_kubeconfig(site.kubeconfig)) as client:
-
         left: list[str] = []
 
         async def over() -> bool | None:
