@@ -15,7 +15,8 @@ from fairlead.model.errors import Unavailable
 
 def _shown(home, uid) -> dict[str, Any]:
     place = home.places.of(uid)
-    return json.loads(home.run(home.client.get(EXECUTIONS, place.namespace, place.name))).get("status", {})
+    there: dict[str, Any] = json.loads(home.run(home.client.get(EXECUTIONS, place.namespace, place.name)))
+    return dict(there.get("status", {}))
 
 
 def _of(sequence: int, **more: Any) -> dict[str, Any]:

@@ -7,14 +7,16 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import structlog
 
 from fairlead.kube import names
-from fairlead.kube.client import EXECUTIONS, Client, Expired, Metadata
+from fairlead.kube.client import EXECUTIONS, Client, Expired, Invalid, Metadata
+from fairlead.kube.client.client import OPERATIONS
 from fairlead.kube.client.replies import ListMetadata
 from fairlead.kube.names import Place
 from fairlead.model import state as s
@@ -52,6 +54,11 @@ class Execution(msgspec.Struct, gc=False):
         """Where it is, and whether its status says that it has a log."""
         about, log = self.metadata, self.status.log
         return Place(about.namespace, about.name, about.uid, started=log is not None and log.sequence > 0)
+
+    @property
+    def unshown(self) -> bool:
+        """Whether nobody has written a status yet."""
+        return self.status == _Status()
 
     @property
     def retired(self) -> bool:
@@ -146,8 +153,21 @@ async def hold(client: Client, execution: Execution) -> Execution | None:
     raise Unavailable(_contended(execution.place))
 
 
-async def release(client: Client, place: Place) -> None:
-    """Take our finalizer from it; gone or free already is fine. Raises Unavailable."""
+async def release(client: Client, place: Place, finalizers: Sequence[str] = ()) -> None:
+    """Take our finalizer from it; gone or free already is fine. Raises Unavailable.
+
+    `finalizers` are those that it had when it was last seen: as long as ours stands where it stood, one request does it.
+    """
+    if names.EXECUTION_FINALIZER in finalizers:
+        at = f"/metadata/finalizers/{list(finalizers).index(names.EXECUTION_FINALIZER)}"
+        operations = [
+            {"op": "test", "path": "/metadata/uid", "value": place.uid},
+            {"op": "test", "path": at, "value": names.EXECUTION_FINALIZER},
+            {"op": "remove", "path": at},
+        ]
+        with contextlib.suppress(NotFound, Conflict, Invalid):
+            await client.patch(EXECUTIONS, place.namespace, place.name, operations, kind=OPERATIONS)
+            return
     for _ in range(_TRIES):
         there = await fetched(client, place)
         if there is None or not there.held:

@@ -93,6 +93,10 @@ class KubernetesStatus:
     async def _is_invented(self, uid: str, shown: _Shown) -> bool:
         return self._last is not None and sequence(shown.status) > await self._last(uid)
 
+    def begins(self, uid: str, version: str) -> None:
+        """Nothing is shown yet of an execution which has that version: the first status needs no look at it."""
+        self._shown.setdefault(uid, _Shown(version, {}))
+
     async def amend(self, uid: str, changes: dict[str, Any]) -> None:
         """Change some keys of the status and leave the others as they are. Raises NotLeader, Unavailable."""
         self._shown.pop(uid, None)

@@ -121,6 +121,7 @@ def is_error(value: Any) -> bool:
     return bool(value.type() == _cel().Type.ERROR)
 
 
+@lru_cache(maxsize=1)
 def version() -> str:
     """The name and version of the runtime, recorded in each log."""
     from importlib import metadata

@@ -39,6 +39,7 @@ TRY = 10.0
 """Seconds that one try may take."""
 MANAGER = "fairlead"
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
+OPERATIONS = "application/json-patch+json"
 
 JSON = "application/json"
 PARTIAL = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"

@@ -2,6 +2,8 @@
 
 Rules of this file
 - Of each execution only the latest status waits; what was not written when a newer one came is never written.
+- A new phase, a spec that was heard and trouble are shown at once. Mere progress of a crowd is paced: a status write costs the
+  API server as much as a pod does, and takes the place of one where the machine is full.
 - At most one write per execution is under way; a few workers write for all, so that a crowd shares them.
 - A refused write is tried again in a while, unless a newer status has come; nothing waits for it but the end of a run.
 """
@@ -21,6 +23,8 @@ from fairlead.kube.statuses import KubernetesStatus
 from fairlead.model.errors import Bug, FairleadError
 
 WORKERS = 8
+CALM_RATE, LATEST = 10.0, 5.0
+"""Writes per second of mere progress, of all executions together; more if one would else wait longer than so many seconds."""
 PAUSE = 2.0
 """Seconds until a refused write is tried again."""
 DRAIN = 5.0
@@ -37,8 +41,11 @@ class StatusQueue:
         self._statuses = statuses
         self._segments = segments
         self._latest: dict[str, tuple[dict[str, Any], bool]] = {}
-        self._queue: deque[str] = deque()
-        self._waiting: set[str] = set()
+        self._urgent: deque[str] = deque()
+        self._calm: deque[str] = deque()
+        self._waiting: dict[str, bool] = {}  # whether it waits among the urgent
+        self._told: dict[str, tuple[Any, Any]] = {}  # phase and generation as they were last handed over
+        self._calm_at = 0.0
         self._writing: set[str] = set()
         self._ready = asyncio.Event()
         self._moved = asyncio.Event()
@@ -61,19 +68,26 @@ class StatusQueue:
         """Have a status shown; returns at once."""
         if "log" in status:
             status = {**status, "log": {**status["log"], "segments": self._segments(uid)}}
-        self._put(uid, status, whole=True)
+        stands = status.get("phase"), status.get("observedGeneration")
+        urgent = self._told.get(uid) != stands
+        self._told[uid] = stands
+        self._put(uid, status, whole=True, urgent=urgent)
 
     def amend(self, uid: str, changes: dict[str, Any]) -> None:
         """Have some keys of the status changed, whatever the others are; returns at once."""
         waiting = self._latest.get(uid)
         if waiting is None:
-            self._put(uid, changes, whole=False)
+            self._put(uid, changes, whole=False, urgent=True)
         else:
-            self._put(uid, {**waiting[0], **changes}, whole=waiting[1])
+            self._put(uid, {**waiting[0], **changes}, whole=waiting[1], urgent=True)
 
     def doubt(self, uid: str) -> None:
         """Somebody else wrote the status: the next one is compared with what is really there."""
         self._statuses.forget(uid)
+
+    def begins(self, uid: str, version: str) -> None:
+        """Nothing is shown yet of an execution which has that version."""
+        self._statuses.begins(uid, version)
 
     async def flushed(self, uid: str) -> None:
         """Until what was to be shown of an execution is."""
@@ -84,30 +98,51 @@ class StatusQueue:
     def forget(self, uid: str) -> None:
         """The execution is gone or has ended: let go of what is known of its status."""
         self._latest.pop(uid, None)
+        self._told.pop(uid, None)
         self._statuses.forget(uid)
 
     # --- inside ---
 
-    def _put(self, uid: str, status: dict[str, Any], *, whole: bool) -> None:
+    def _put(self, uid: str, status: dict[str, Any], *, whole: bool, urgent: bool) -> None:
         self._latest[uid] = (status, whole)
-        self._enqueue(uid)
+        self._enqueue(uid, urgent=urgent)
 
-    def _enqueue(self, uid: str) -> None:
-        if uid not in self._waiting:
-            self._waiting.add(uid)
-            self._queue.append(uid)
+    def _enqueue(self, uid: str, *, urgent: bool = True) -> None:
+        waits = self._waiting.get(uid)
+        if waits is None or (urgent and not waits):
+            self._waiting[uid] = urgent
+            (self._urgent if urgent else self._calm).append(uid)
             self._ready.set()
 
     async def _work(self) -> None:
         while True:
-            while not self._queue:
-                self._ready.clear()
-                await self._ready.wait()
-            uid = self._queue.popleft()
-            self._waiting.discard(uid)
-            if uid in self._writing or uid not in self._latest:
-                continue  # whoever writes it looks again when it is done
-            await self._write(uid)
+            uid = await self._next()
+            if (
+                uid not in self._writing and uid in self._latest
+            ):  # else whoever writes it looks again when it is done
+                await self._write(uid)
+
+    async def _next(self) -> str:
+        """The one whose turn it is: the urgent first, then the calm at their pace."""
+        now = asyncio.get_running_loop().time
+        while True:
+            if self._urgent:
+                return self._taken(self._urgent)
+            while self._calm and self._waiting.get(self._calm[0]) is not False:
+                self._calm.popleft()  # it has become urgent meanwhile, and was written
+            if self._calm and self._calm_at <= now():
+                rate = max(CALM_RATE, len(self._calm) / LATEST)
+                self._calm_at = max(self._calm_at, now() - 1.0) + 1 / rate
+                return self._taken(self._calm)
+            self._ready.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(self._calm_at if self._calm else None):
+                    await self._ready.wait()
+
+    def _taken(self, queue: deque[str]) -> str:
+        uid = queue.popleft()
+        self._waiting.pop(uid, None)
+        return uid
 
     async def _write(self, uid: str) -> None:
         self._writing.add(uid)
@@ -132,6 +167,6 @@ class StatusQueue:
             _log.exception("a status could not be shown", execution=uid)
         finally:
             self._writing.discard(uid)
-            if uid in self._latest and not refused:
+            if uid in self._latest and uid not in self._waiting and not refused:
                 self._enqueue(uid)
             self._moved.set()

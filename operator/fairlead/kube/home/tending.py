@@ -260,6 +260,8 @@ async def _begun(term: Term, run: Run, journal: Journal) -> Actor:
     held = await intake.hold(term.client, execution)
     if held is None:
         raise ExecutionGone(f"{run.place.namespace}/{run.place.name} was deleted before it began")
+    if held.unshown:
+        term.statuses.begins(run.place.uid, held.metadata.resource_version)
     await term.definitions.pin(run.place.uid, bundle.text)
     actor = _actor(term, run, journal, term.graphs.put(create.digest, create.workflow, bundle.definition))
     actor.tell(create, generation=execution.metadata.generation)

@@ -207,7 +207,8 @@ class Term:
             seq=state.seq,
             parent=parent,
         )
-        await intake.release(self.client, run.place)
+        finalizers = run.execution.metadata.finalizers if run.execution is not None else ()
+        await intake.release(self.client, run.place, finalizers)
 
     def cache_of(self, namespace: str) -> KubernetesCache:
         """The cache that the executions of a namespace share."""

@@ -65,6 +65,7 @@ class _Writer:
     seen: bool = False
     appends: int = 0
     listed: bool = False  # `stored` comes from a list of all heads: a claim is the proof that it still holds
+    absent: bool = False  # a claim has just found no head: the first append says if one has come since
     claimed: bool = False  # `stored` is what a claim has just made of it: nobody else can have written since
 
 
@@ -88,7 +89,8 @@ class KubernetesLog:
         forms = forms_of(after, events)
         writer, place = self._writer(uid), self._places.of(uid)
         async with writer.lock:
-            if writer.stored is None or writer.stored.head.last_seq != after or not events:
+            begins, writer.absent = writer.absent and not after and bool(events), False
+            if not begins and (writer.stored is None or writer.stored.head.last_seq != after or not events):
                 await self._look(uid, place, writer)
             self._expect(uid, writer, after)
             if events:
@@ -103,6 +105,8 @@ class KubernetesLog:
         """The events after a sequence number; empty for one that never started. Raises LogDamaged, LogMissing, ExecutionGone."""
         writer, place = self._writer(uid), self._places.of(uid)
         async with writer.lock:
+            if writer.absent:
+                return []
             known, writer.claimed = writer.stored if writer.claimed else None, False
             stored, found = await reading.events(self._client, self._records, uid, place, after, known)
             await self._keep(uid, place, writer, stored)
@@ -117,13 +121,14 @@ class KubernetesLog:
         """
         writer, place = self._writer(uid), self._places.of(uid)
         async with writer.lock:
+            writer.absent = False
             for _ in range(_TRIES):
                 if not (writer.listed and writer.stored is not None):
                     await self._look(uid, place, writer)
                 writer.listed = False
                 stored, epoch = writer.stored, self._epoch(uid, writer)
                 if stored is None or stored.head.epoch == epoch:
-                    writer.claimed = stored is not None
+                    writer.claimed, writer.absent = stored is not None, stored is None
                     return
                 head = Head(
                     uid,

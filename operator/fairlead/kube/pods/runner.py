@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable
 from random import random
 from typing import Any, Self
@@ -51,6 +52,8 @@ from fairlead.model.events import Error
 
 AT_ONCE = 32
 """Requests under way at once."""
+RELEASES_AT_ONCE, MANY = 1, 100
+"""Releases under way at once, and one more for each so many that wait: what runs goes before what has ended."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two tries of a creation that was refused."""
 COMPANY = 0.1
@@ -77,6 +80,8 @@ class PodRunner:
         self._deliveries = Deliveries()
         self._queue = CreationQueue()
         self._let_go: set[str] = set()  # uids of pods that are released, until the watch has seen that
+        self._releases: deque[tuple[str, Pod]] = deque()
+        self._releasing = 0
         self._under_way: dict[str, int] = {}
         self._progress = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -167,8 +172,14 @@ class PodRunner:
         """Release a pod that the log does not wait for; one that has not ended is deleted. Once is enough."""
         if pod.metadata.uid not in self._let_go:
             self._let_go.add(pod.metadata.uid)
-            ended = pod.status.phase in ("Succeeded", "Failed")
-            self._spawn(self._counted(uid, self.release(pod) if ended else self.end(pod)))
+            self._begin(uid)
+            if pod.status.phase in ("Succeeded", "Failed"):
+                self._releases.append((uid, pod))
+                if self._releasing < max(RELEASES_AT_ONCE, len(self._releases) // MANY):
+                    self._releasing += 1
+                    self._spawn(self._release_all())
+            else:
+                self._spawn(self._counted(uid, self.end(pod)))
 
     async def idle(self, uid: str) -> None:
         """Until no request for pods of an execution is under way."""
@@ -176,8 +187,11 @@ class PodRunner:
             self._progress.clear()
             await self._progress.wait()
 
-    async def _counted(self, uid: str, work: Awaitable[None]) -> None:
+    def _begin(self, uid: str) -> None:
         self._under_way[uid] = self._under_way.get(uid, 0) + 1
+
+    async def _counted(self, uid: str, work: Awaitable[None]) -> None:
+        """Do what was begun."""
         try:
             await work
         finally:
@@ -237,10 +251,20 @@ class PodRunner:
             else:
                 return
 
+    async def _release_all(self) -> None:
+        """Release pods one after the other while there are any: a few at a time, since nobody waits for them."""
+        try:
+            while self._releases:
+                uid, pod = self._releases.popleft()
+                await self._counted(uid, self.release(pod))
+        finally:
+            self._releasing -= 1
+
     async def _create_all(self) -> None:
         while True:
             delivery = await self._queue.pop()
             try:
+                self._begin(delivery.uid)
                 await self._counted(delivery.uid, self._create(delivery))
             except asyncio.CancelledError:
                 raise
