@@ -49,8 +49,8 @@ simulate: $(VENV)/.dev ## N random cases for every simulation and property test,
 	  echo "seed $$seed (again: make simulate N=$(N) SEED=$$seed)"; \
 	  FAIRLEAD_SIMULATIONS=$(N) $(BIN)/python -m pytest -n auto -m "simulation or hypothesis" --timeout 0 --hypothesis-seed="$$seed" $(ARGS)
 
-cluster: $(VENV)/.dev ## bring up a Kubernetes cluster to play with, until Ctrl-C
-	@$(BIN)/python -m tests.cluster
+cluster: $(VENV)/.dev ## bring up a Kubernetes cluster to play with, until Ctrl-C (ARGS=--real adds a node that runs pods)
+	@$(BIN)/python -m tests.cluster $(ARGS)
 
 crds: $(VENV)/.run ## write crds/ anew from the model
 	$(BIN)/python -m fairlead.apps.crds crds

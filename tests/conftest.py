@@ -42,7 +42,7 @@ RUNGS: dict[str, tuple[str, ...]] = {
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 SHOWN_REASONS = 3
 
-CLUSTERS = frozenset({"cluster", "plane"})
+CLUSTERS = frozenset({"cluster", "plane", "real"})
 """Fixtures that start a cluster."""
 ON_A_CLUSTER = 4
 """How many times the usual limit a test on a cluster may take."""

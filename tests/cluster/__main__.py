@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import signal
 import sys
 import tempfile
@@ -10,10 +12,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.cluster.clusters import SYSTEM, fence_in_force, opened
+from tests.cluster.real import BUSYBOX, SELECTOR, TAINT, lacking, real_node
 
 
 def main() -> None:
     """Bring a cluster up, say how to use it, end it when asked to."""
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
+    parser.add_argument("--real", action="store_true", help="add a node that really runs pods (Linux, root)")
+    real = parser.parse_args().real
+    if real and (why := lacking()):
+        parser.error(why)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -24,6 +32,9 @@ def main() -> None:
         print(f"This is {cluster.origin}, with the CRDs and policies of Fairlead; pods are played by KWOK.")
         print(f"  export KUBECONFIG={cluster.kubeconfig}")
         print(f"The fence is in force: start operators with --lease-namespace {SYSTEM}.")
+        if real:
+            stack.enter_context(real_node(cluster.kubeconfig, Path(folder) / "node", tainted=True))
+            print(f"Pods that select {json.dumps(SELECTOR)} and tolerate {TAINT} really run, with {BUSYBOX}.")
         print("Ctrl-C ends it.", flush=True)
         stop.wait()
         print("ending", file=sys.stderr)

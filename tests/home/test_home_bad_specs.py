@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from typing import Any
 
@@ -22,7 +23,7 @@ def others_go_on(request: pytest.FixtureRequest):
     if "served" in request.fixturenames:
         served = request.getfixturevalue("served")
         served.workflow("good", [pod_node("one")])
-        name = f"good-{request.node.name}".replace("_", "-").lower()[:60].rstrip("-")
+        name = re.sub(r"[^a-z0-9]+", "-", f"good-{request.node.name}".lower())[:60].rstrip("-")
         served.execution(name, "good")
         served.ended(name, "Succeeded")
 
@@ -108,6 +109,30 @@ def test_a_workflow_that_is_missing(served: Site):
     assert (conditions["Stalled"]["status"], conditions["Reconciling"]["status"]) == ("False", "True")
     served.workflow("comes-later", [pod_node("one")])
     served.ended("early", "Succeeded")
+
+
+@pytest.mark.parametrize(
+    "spec", [{"workflow": {"name": "never-comes"}}, {"workflow": {"name": "x"}, "inputs": {"n": 1}}]
+)
+def test_a_cancel_of_what_could_not_begin(served: Site, spec):
+    """It is over, without ever having had a log; a Workflow that comes later starts nothing."""
+    name = f"unwanted-{len(spec)}"
+    if "inputs" in spec:
+        served.workflow("x", [pod_node("one")], inputs={"type": "object", "additionalProperties": False})
+    served.apply({"apiVersion": API, "kind": "WorkflowExecution", "metadata": {"name": name}, "spec": spec})
+    served.until(name, lambda status: status.get("phase") == "Pending", "it waits")
+    served.patch(name, {"cancel": {"reason": "not wanted"}})
+    status = served.ended(name, "Cancelled")
+    conditions = {each["type"]: each for each in status["conditions"]}
+    assert "not wanted" in conditions["Ready"]["message"]
+    assert conditions["Stalled"]["status"] == "True"
+    assert "waitingFor" not in status
+    assert "finalizers" not in served.object("wfe", name)["metadata"]
+    served.workflow(spec["workflow"]["name"], [pod_node("one")], inputs={"type": "object"})
+    served.execution(f"{name}-beside", spec["workflow"]["name"])
+    served.ended(f"{name}-beside", "Succeeded")
+    assert served.status(name) == status
+    assert served.pods(name) == []
 
 
 def test_inputs_that_do_not_fit(served: Site):

@@ -8,17 +8,18 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from fairlead.engine import expressions
-from fairlead.engine.conditions import FALSE, TRUE, UNKNOWN
+from fairlead.engine.conditions import FALSE, TRUE, UNKNOWN, conditions
 from fairlead.engine.summary import cut
 from fairlead.engine.validation import check_inputs
 from fairlead.kube.client import EXECUTIONS
 from fairlead.kube.executions import Execution
+from fairlead.kube.kinship import parent_of, wanted_of
 from fairlead.kube.workflows import Bundle, Unusable, Workflows
 from fairlead.model import commands as c
 from fairlead.model import reasons
@@ -26,7 +27,7 @@ from fairlead.model import state as s
 from fairlead.model.children import Parent
 from fairlead.model.documents import path_text
 from fairlead.model.manifests import ExecutionSpec, WorkflowExecution, parse_manifest
-from fairlead.model.times import format_time
+from fairlead.model.times import format_time, parse_time
 from fairlead.model.wording import problems_of
 
 TEXT = 8 * 1024
@@ -108,6 +109,40 @@ def pending_status(execution: Execution, waiting: Waiting, now: int) -> dict[str
         "observedGeneration": execution.metadata.generation,
         "createdAt": execution.metadata.creation_timestamp,
         "waitingFor": waits_for(waiting, now),
+    }
+
+
+def given_up(execution: Execution, now: int) -> s.State | None:
+    """How a run that cannot begin ends if it is not wanted any more, by its spec or by its parent; None if it is."""
+    wanted = wanted_of(execution.metadata.annotations)
+    cancel = execution.spec.get(
+        "cancel"
+    )  # read by hand: perhaps the spec makes no sense, which is why it cannot begin
+    if isinstance(cancel, Mapping):
+        reason = cancel.get("reason")
+    elif wanted.stop:
+        reason = wanted.stop_reason
+    else:
+        return None
+    return s.State(
+        name=execution.metadata.name,
+        uid=execution.uid,
+        phase=s.CANCELLED,
+        reason=reason if isinstance(reason, str) else "",
+        created_at=parse_time(execution.metadata.creation_timestamp),
+        finished_at=now,
+        parent=parent_of(execution.metadata),
+    )
+
+
+def cancelled_status(execution: Execution, end: s.State) -> dict[str, Any]:
+    """The status of a run that has ended without having begun."""
+    return {
+        "phase": end.phase,
+        "conditions": conditions(end, execution.metadata.generation),
+        "observedGeneration": execution.metadata.generation,
+        "createdAt": execution.metadata.creation_timestamp,
+        "finishedAt": format_time(end.finished_at),
     }
 
 

@@ -31,6 +31,8 @@ from fairlead.kube.home.clearing import clear
 from fairlead.kube.home.starting import (
     Waiting,
     beginning_of,
+    cancelled_status,
+    given_up,
     pending_status,
     spec_of,
     trouble,
@@ -225,7 +227,14 @@ async def _looked_after(term: Term, run: Run) -> bool:
             await actor.take_up(state, events)
             await _take_up(term, run, actor)
         else:
-            actor = await _begun(term, run, journal)
+            try:
+                actor = await _begun(term, run, journal)
+            except Waiting:
+                end = given_up(run.execution, term.clock.now())
+                if end is None:
+                    raise
+                await _give_up(term, run, end)
+                return True
     state = await actor.run(lambda state: run.is_over(state, actor))
     return await _let_go(term, run, actor.graph, state)
 
@@ -267,6 +276,16 @@ async def _begun(term: Term, run: Run, journal: Journal) -> Actor:
     actor.tell(create, generation=execution.metadata.generation)
     run.hears(actor, create.wish)
     return actor
+
+
+async def _give_up(term: Term, run: Run, end: State) -> None:
+    """What could not begin is not wanted any more: its status is all that there is of it."""
+    assert run.execution is not None
+    with contextlib.suppress(Waiting):
+        run.hears(None, run.wish())
+    await term.statuses.publish(run.place.uid, cancelled_status(run.execution, end))
+    await term.statuses.flushed(run.place.uid)
+    await term.ended(run, end)
 
 
 async def _take_up(term: Term, run: Run, actor: Actor) -> None:

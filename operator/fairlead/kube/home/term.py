@@ -193,20 +193,24 @@ class Term:
         """Have a child at work, or see what its parent wants of it by now."""
         self._group.create_task(self._hosted(Place(namespace, child.name, child.uid)))
 
-    async def ended(self, run: Run, state: State, policy: Policy) -> None:
-        """A run has ended, and nothing is left of it that we hold: its parent hears of it, then the execution is let go."""
+    async def ended(self, run: Run, state: State, policy: Policy | None = None) -> None:
+        """A run has ended, and nothing is left of it that we hold: its parent hears of it, then the execution is let go.
+
+        Without a `policy` there is no log to keep or to remove.
+        """
         parent = state.parent
         if parent is not None and parent.wait:
             await self._told(parent, end_of(parent, state))
-        await self.retention.ended(
-            run.place,
-            policy,
-            state.phase,
-            state.finished_at,
-            by_operator=parent is not None,
-            seq=state.seq,
-            parent=parent,
-        )
+        if policy is not None:
+            await self.retention.ended(
+                run.place,
+                policy,
+                state.phase,
+                state.finished_at,
+                by_operator=parent is not None,
+                seq=state.seq,
+                parent=parent,
+            )
         finalizers = run.execution.metadata.finalizers if run.execution is not None else ()
         await intake.release(self.client, run.place, finalizers)
 

@@ -1,0 +1,236 @@
+"""A real node beside the played ones: containerd, runc, a bridge network and a kubelet, for pods that must really run.
+
+It needs root, Linux, and programs that Debian packages (PACKAGES). One machine has one at a time: the kubelet's ports, the
+bridges and their addresses are taken. Pods reach it with the node selector `type: real`. It has no way out, and pulls nothing:
+images are built here, with `buildah`, and imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.cluster import binaries
+from tests.cluster.kubectl import kubectl
+from tests.cluster.plane import NotReady
+from tests.cluster.processes import Process
+
+NAME = "real-0"
+SELECTOR = {"type": "real"}
+TAINT = "fairlead.dev/real"
+BUSYBOX = "localhost/busybox:1"
+"""An image with a shell and little else; it is the pause image, too."""
+PACKAGES = {
+    "containerd": "containerd",
+    "ctr": "containerd",
+    "runc": "runc",
+    "ip": "iproute2",
+    "iptables": "iptables",
+    "conntrack": "conntrack",
+    "buildah": "buildah",
+    "busybox": "busybox-static",
+}
+"""Programs, and the Debian packages that have them."""
+
+_PLUGINS = Path("/usr/lib/cni")
+_BRIDGE, _PODS = "fairlead0", "fairlead1"
+_ADDRESS = "10.250.0.1"  # the kubelet refuses a loopback address
+_SUBNET = "10.244.0.0/24"
+_PATIENCE = 120.0
+_LOOK_AGAIN = 0.2
+_BUILDAH = {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
+
+
+def lacking() -> str:
+    """Why this machine can have no real node; empty if it can."""
+    if os.uname().sysname != "Linux" or os.geteuid() != 0:
+        return "a real node needs Linux and root"
+    packages = {package for program, package in PACKAGES.items() if not shutil.which(program)}
+    if not (_PLUGINS / "bridge").exists():
+        packages.add("containernetworking-plugins")
+    return f"a real node needs the packages {', '.join(sorted(packages))}" if packages else ""
+
+
+class RealNode:
+    """A node that runs pods. `stop` leaves no process, mount, network or container behind."""
+
+    def __init__(self, kubeconfig: Path, folder: Path, *, tainted: bool = False) -> None:
+        """`tainted`: only pods that tolerate TAINT come to it, since others are meant to be played."""
+        self._tainted = tainted
+        self._kubeconfig = kubeconfig
+        self._folder = folder.resolve()
+        self._socket = self._folder / "containerd.sock"
+        programs = binaries.programs("kubelet")
+        self.containerd = Process(
+            ["containerd", "--config", self._folder / "containerd.toml"], self._folder / "containerd.log"
+        )
+        self.kubelet = Process(
+            [
+                *(programs["kubelet"], "--kubeconfig", kubeconfig, "--config", self._folder / "kubelet.yaml"),
+                *("--root-dir", self._folder / "kubelet", "--cert-dir", self._folder / "pki"),
+                *("--hostname-override", NAME, "--node-ip", _ADDRESS, "--node-labels", "type=real"),
+            ],
+            self._folder / "kubelet.log",
+        )
+
+    def start(self) -> None:
+        """Bring it up and wait until it is ready. Raises NotReady, CalledProcessError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / "cni").mkdir(exist_ok=True)
+        for name, content in self._settings().items():
+            (self._folder / name).write_text(content, encoding="utf-8")
+        self._add_bridge()
+        self.containerd.start()
+        self._until(self._runs_containers, self.containerd)
+        self._build_busybox()
+        self.kubelet.start()
+        self._until(self._is_ready, self.kubelet)
+
+    def stop(self) -> None:
+        """End everything of it."""
+        self.kubelet.stop()
+        with contextlib.suppress(subprocess.CalledProcessError):
+            for task in self._ctr("task", "ls", "-q").split():
+                self._ctr("task", "rm", "--force", task)
+            for container in self._ctr("container", "ls", "-q").split():
+                self._ctr("container", "rm", container)
+        self.containerd.stop()
+        mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+        for mount in reversed(mounts):
+            if mount.startswith(f"{self._folder}/"):
+                subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True)
+        for bridge in (_PODS, _BRIDGE):
+            subprocess.run(["ip", "link", "delete", bridge], check=False, capture_output=True)
+
+    def load(self, archive: Path) -> None:
+        """Import an OCI archive. Raises CalledProcessError."""
+        self._ctr("images", "import", str(archive))
+
+    # --- how it is set up ---
+
+    def _settings(self) -> Mapping[str, str]:
+        bridge = {"type": "bridge", "bridge": _PODS, "isGateway": True}
+        ranges = {"ranges": [[{"subnet": _SUBNET}]], "routes": [{"dst": "0.0.0.0/0"}]}
+        network = {
+            "cniVersion": "0.4.0",
+            "name": "pods",
+            "plugins": [
+                {**bridge, "ipam": {"type": "host-local", "dataDir": str(self._folder / "ipam"), **ranges}}
+            ],
+        }
+        kubelet = {
+            "apiVersion": "kubelet.config.k8s.io/v1beta1",
+            "kind": "KubeletConfiguration",
+            "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
+            "authorization": {"mode": "AlwaysAllow"},
+            "address": _ADDRESS,
+            "failSwapOn": False,
+            "failCgroupV1": False,
+            "cgroupDriver": "cgroupfs",
+            "cgroupsPerQOS": False,
+            "enforceNodeAllocatable": [],
+            "localStorageCapacityIsolation": False,
+            "containerRuntimeEndpoint": f"unix://{self._socket}",
+            "maxPods": 250,
+            "evictionHard": {"memory.available": "50Mi"},
+            "serializeImagePulls": False,
+            "kubeAPIQPS": 200,
+            "kubeAPIBurst": 400,
+            "registerWithTaints": [{"key": TAINT, "effect": "NoSchedule"}] if self._tainted else [],
+        }
+        containerd = f"""\
+version = 2
+root = "{self._folder}/containerd"
+state = "{self._folder}/run"
+[grpc]
+  address = "{self._socket}"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{BUSYBOX}"
+  disable_apparmor = true
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "{_PLUGINS}"
+    conf_dir = "{self._folder}/cni"
+"""
+        return {
+            "containerd.toml": containerd,
+            "cni/10-pods.conflist": json.dumps(network),
+            "kubelet.yaml": json.dumps(kubelet),
+        }
+
+    def _add_bridge(self) -> None:
+        for bridge in (_PODS, _BRIDGE):  # of one that was killed
+            subprocess.run(["ip", "link", "delete", bridge], check=False, capture_output=True)
+        for words in (
+            ("link", "add", _BRIDGE, "type", "bridge"),
+            ("addr", "add", f"{_ADDRESS}/32", "dev", _BRIDGE),
+            ("link", "set", _BRIDGE, "up"),
+        ):
+            subprocess.run(["ip", *words], check=True, capture_output=True)
+
+    def _build_busybox(self) -> None:
+        archive = self._folder / "busybox.tar"
+        container = self._buildah("from", "scratch").strip()
+        try:
+            self._buildah("copy", "-q", container, shutil.which("busybox") or "", "/bin/busybox")
+            self._buildah("copy", "-q", container, shutil.which("busybox") or "", "/bin/sh")
+            self._buildah("config", "--entrypoint", '["/bin/busybox","tail","-f","/dev/null"]', container)
+            self._buildah("commit", "-q", container, f"oci-archive:{archive}:{BUSYBOX}")
+        finally:
+            self._buildah("rm", container)
+        self.load(archive)
+
+    def _buildah(self, *words: str) -> str:
+        roots = ("--root", str(self._folder / "buildah"), "--runroot", str(self._folder / "buildah-run"))
+        return _output(["buildah", *roots, *words], {**os.environ, **_BUILDAH})
+
+    def _ctr(self, *words: str) -> str:
+        return _output(["ctr", "--address", str(self._socket), "--namespace", "k8s.io", *words])
+
+    # --- whether it is up ---
+
+    def _runs_containers(self) -> bool:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            return bool(self._ctr("version"))
+        return False
+
+    def _is_ready(self) -> bool:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            node = json.loads(kubectl(self._kubeconfig, "get", "node", NAME, "-o", "json"))
+            return any(
+                one["type"] == "Ready" and one["status"] == "True" for one in node["status"]["conditions"]
+            )
+        return False
+
+    def _until(self, condition: Callable[[], bool], process: Process) -> None:
+        end = time.monotonic() + _PATIENCE
+        while not condition():
+            late = time.monotonic() > end
+            if process.ended() is not None or late:
+                what = "did not answer in time" if late else f"ended with code {process.ended()}"
+                raise NotReady(f"{process.command[0]} {what}; its last words: {process.last_words()}")
+            time.sleep(_LOOK_AGAIN)
+
+
+@contextmanager
+def real_node(kubeconfig: Path, folder: Path, *, tainted: bool = False) -> Iterator[RealNode]:
+    """A real node of a cluster; whoever else wants one on this machine waits until it is gone."""
+    node = RealNode(kubeconfig, folder, tainted=tainted)
+    with ExitStack() as stack:
+        lock = stack.enter_context((binaries.cache() / "real-node.lock").open("w"))
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stack.callback(node.stop)
+        node.start()
+        yield node
+
+
+def _output(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
