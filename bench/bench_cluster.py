@@ -19,17 +19,16 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # tests.cluster, which is no part of the package
 
+from audit_log import Audit  # noqa: E402
 from tests.cluster.clusters import Cluster, opened  # noqa: E402
 from tests.support.operators import API, Operator, execution_of, pod_node  # noqa: E402
 
@@ -56,9 +55,6 @@ BARE, FAN, CHAINS, LONG = 500, 500, 50, 10
 WIDE, NARROW = 10_000, 100
 LIVE = 1_000
 AT_ONCE = 32
-VERBS = frozenset({"create", "update", "patch", "delete"})
-OURS = "fairlead"
-"""The user agent of the operator's client; the bench's own requests are told apart by when they are sent."""
 _MESSAGE = json.dumps({"outputs": {}})
 
 
@@ -222,7 +218,7 @@ async def rates(bench: Bench) -> None:
     await bench.run("chain", ["alone-1"], LONG)
     await bench.run("chain", ["alone-2"], LONG)
     await bench.run("chain", ["alone-3"], LONG)
-    gaps = await audit.reactions(bench, ("alone-1", "alone-2", "alone-3"))
+    gaps = await audit.reactions(bench.client, NAMESPACE, ("alone-1", "alone-2", "alone-3"))
     print(
         f"pod ended to successor's create, one chain alone: p50 {1000 * statistics.median(gaps):.1f} ms (target 15), "
         f"p99 {1000 * max(gaps):.1f} ms (target 60), {len(gaps)} of them"
@@ -232,74 +228,6 @@ async def rates(bench: Bench) -> None:
 def chain(length: int) -> list[dict[str, Any]]:
     """Nodes that follow each other."""
     return [pod_node(f"n{one}", *([f"n{one - 1}"] if one else [])) for one in range(length)]
-
-
-class Audit:
-    """The API server's audit log, from where it was last read."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        assert cluster.audit_log is not None
-        self._path = cluster.audit_log
-        self._at = self._path.stat().st_size
-
-    def entries(self) -> list[dict[str, Any]]:
-        """What was asked since the last look."""
-        with self._path.open("rb") as log:
-            log.seek(self._at)
-            text = log.read()
-        whole = text.rfind(b"\n") + 1
-        self._at += whole
-        return [json.loads(line) for line in text[:whole].splitlines()]
-
-    def writes(self) -> Counter[str]:
-        """How much the operator has written since, Leases apart, by what it was."""
-        found: Counter[str] = Counter()
-        for one in self.entries():
-            about = one.get("objectRef", {})
-            kind = "/".join(filter(None, (about.get("resource", ""), about.get("subresource", ""))))
-            if one.get("userAgent") == OURS and one["verb"] in VERBS and not _is_the_benchs(one):
-                found[f"{one['verb']} {kind}"] += 1
-        return Counter({what: count for what, count in found.items() if "leases" not in what})
-
-    async def reactions(self, bench: Bench, runs: Iterable[str]) -> list[float]:
-        """Seconds between the end of a pod and the request that creates its successor, in chains."""
-        wanted = set(runs)
-        uids = {
-            one.uid: one.metadata.name
-            async for one in executions(bench.client, NAMESPACE)
-            if one.metadata.name in wanted
-        }
-        place: dict[str, tuple[str, int]] = {}
-        for pod in json.loads(await bench.client.get(PODS, NAMESPACE))["items"]:
-            labels = pod["metadata"].get("labels", {})
-            if labels.get(names.EXECUTION_UID) in uids:
-                place[pod["metadata"]["name"]] = (labels[names.EXECUTION_UID], int(labels[names.NODE][1:]))
-        ended: dict[tuple[str, int], float] = {}
-        created: dict[tuple[str, int], float] = {}
-        for one in self.entries():
-            about = one.get("objectRef", {})
-            where = place.get(about.get("name", ""))
-            if about.get("resource") != "pods" or where is None:
-                continue
-            if one["verb"] == "patch" and about.get("subresource") == "status":
-                ended[where] = _seconds(one["stageTimestamp"])
-            elif one["verb"] == "create" and "subresource" not in about:
-                created[where] = _seconds(one["requestReceivedTimestamp"])
-        return [
-            created[uid, step + 1] - at for (uid, step), at in ended.items() if (uid, step + 1) in created
-        ]
-
-
-def _is_the_benchs(entry: dict[str, Any]) -> bool:
-    """What this script creates with the same client: Workflows, executions, bare pods."""
-    about = entry.get("objectRef", {})
-    return (
-        entry["verb"] == "create" and about.get("resource") in ("workflows", "workflowexecutions")
-    ) or about.get("name", "").startswith("bare-")
-
-
-def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
 
 
 # ------------------------------------------------------------------------------------------------------------------ scale

@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from random import random
 from typing import Any, Self
 
@@ -31,16 +30,15 @@ from fairlead.kube.client import (
     AlreadyExists,
     Ambiguous,
     Client,
-    Invalid,
     NamespaceTerminating,
 )
-from fairlead.kube.client.client import STRATEGIC
 from fairlead.kube.fence import Fence, NotLeader
 from fairlead.kube.places import Places
 from fairlead.kube.pods import causes
 from fairlead.kube.pods.causes import Ended, Held, InLog, Lost, Nothing, Running, Verdict
 from fairlead.kube.pods.deliveries import CreationQueue, Deliveries, Delivery
 from fairlead.kube.pods.manifests import PodSettings, pod_name, pod_of
+from fairlead.kube.pods.partings import Partings, UnderWay
 from fairlead.kube.pods.refusals import Fenced, refusal_of
 from fairlead.kube.pods.results import NoResult, Result, from_log
 from fairlead.kube.pods.views import Pod
@@ -52,8 +50,6 @@ from fairlead.model.events import Error
 
 AT_ONCE = 32
 """Requests under way at once."""
-RELEASES_AT_ONCE, MANY = 1, 100
-"""Releases under way at once, and one more for each so many that wait: what runs goes before what has ended."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two tries of a creation that was refused."""
 COMPANY = 0.1
@@ -80,10 +76,8 @@ class PodRunner:
         self._deliveries = Deliveries()
         self._queue = CreationQueue()
         self._let_go: set[str] = set()  # uids of pods that are released, until the watch has seen that
-        self._releases: deque[tuple[str, Pod]] = deque()
-        self._releasing = 0
-        self._under_way: dict[str, int] = {}
-        self._progress = asyncio.Event()
+        self._under_way = UnderWay()
+        self._partings = Partings(client, fence, self._under_way)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -94,7 +88,7 @@ class PodRunner:
     async def __aexit__(self, *_: object) -> None:
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, self._partings.stop(), return_exceptions=True)
 
     # --- the port ---
 
@@ -172,33 +166,15 @@ class PodRunner:
         """Release a pod that the log does not wait for; one that has not ended is deleted. Once is enough."""
         if pod.metadata.uid not in self._let_go:
             self._let_go.add(pod.metadata.uid)
-            self._begin(uid)
-            if pod.status.phase in ("Succeeded", "Failed"):
-                self._releases.append((uid, pod))
-                if self._releasing < max(RELEASES_AT_ONCE, len(self._releases) // MANY):
-                    self._releasing += 1
-                    self._spawn(self._release_all())
-            else:
-                self._spawn(self._counted(uid, self.end(pod)))
+            self._partings.release_soon(uid, pod)
+
+    async def end(self, pod: Pod) -> None:
+        """Delete a pod and let it go at once: nobody waits for what becomes of it. Gone already is fine."""
+        await self._partings.end(pod)
 
     async def idle(self, uid: str) -> None:
         """Until no request for pods of an execution is under way."""
-        while uid in self._under_way:
-            self._progress.clear()
-            await self._progress.wait()
-
-    def _begin(self, uid: str) -> None:
-        self._under_way[uid] = self._under_way.get(uid, 0) + 1
-
-    async def _counted(self, uid: str, work: Awaitable[None]) -> None:
-        """Do what was begun."""
-        try:
-            await work
-        finally:
-            left = self._under_way.pop(uid) - 1
-            if left:
-                self._under_way[uid] = left
-            self._progress.set()
+        await self._under_way.none_of(uid)
 
     def forget(self, uid: str) -> None:
         """The execution is gone: nobody waits for its deliveries any more."""
@@ -217,55 +193,12 @@ class PodRunner:
 
     # --- requests ---
 
-    async def end(self, pod: Pod) -> None:
-        """Delete a pod and let it go at once: nobody waits for what becomes of it. Gone already is fine."""
-        about = pod.metadata
-        await self._insist(pod, lambda: self._client.delete(PODS, about.namespace, about.name, uid=about.uid))
-        await self.release(pod)
-
-    async def release(self, pod: Pod) -> None:
-        """Mark a pod done and let it go, in one patch (protocol 8); done already is fine."""
-        body: dict[str, Any] = {
-            "metadata": {
-                "uid": pod.metadata.uid,
-                "labels": {names.DONE: "true"},
-                "$deleteFromPrimitiveList/finalizers": [names.RESULT_FINALIZER],
-            }
-        }
-        about = pod.metadata
-        await self._insist(
-            pod, lambda: self._client.patch(PODS, about.namespace, about.name, body, kind=STRATEGIC)
-        )
-
-    async def _insist(self, pod: Pod, request: Callable[[], Awaitable[object]]) -> None:
-        """Send it until there is a verdict: it is done, it is gone, or it is not ours to do any more."""
-        while True:
-            try:
-                self._fence.epoch()
-                await request()
-            except (NotFound, Conflict, NotLeader, Invalid):  # Invalid: another pod has the name by now
-                return
-            except FairleadError as error:
-                _log.warning("a pod could not be let go", pod=pod.metadata.name, error=str(error))
-                await asyncio.sleep(1 + random())  # noqa: S311 - spreads load
-            else:
-                return
-
-    async def _release_all(self) -> None:
-        """Release pods one after the other while there are any: a few at a time, since nobody waits for them."""
-        try:
-            while self._releases:
-                uid, pod = self._releases.popleft()
-                await self._counted(uid, self.release(pod))
-        finally:
-            self._releasing -= 1
-
     async def _create_all(self) -> None:
         while True:
             delivery = await self._queue.pop()
             try:
-                self._begin(delivery.uid)
-                await self._counted(delivery.uid, self._create(delivery))
+                self._under_way.begin(delivery.uid)
+                await self._under_way.counted(delivery.uid, self._create(delivery))
             except asyncio.CancelledError:
                 raise
             except Exception:  # noqa: BLE001 - one poisoned order never stops the others
@@ -346,7 +279,7 @@ class PodRunner:
         """Somebody has changed its labels so that no watch shows its end: set them right (protocol 8)."""
         about = pod.metadata
         body = {"metadata": {"uid": about.uid, "labels": {names.MANAGED: "true", names.DONE: None}}}
-        await self._insist(pod, lambda: self._client.patch(PODS, about.namespace, about.name, body))
+        await self._partings.insist(pod, lambda: self._client.patch(PODS, about.namespace, about.name, body))
 
     def _gone(self, delivery: Delivery) -> None:
         if delivery.pod_uid:

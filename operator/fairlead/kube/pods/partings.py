@@ -1,0 +1,134 @@
+"""Pods that the log waits for no longer: one that has ended is marked done and let go, one that has not is deleted first.
+
+Rules of this file
+- The finalizer goes in the patch that marks the pod done (protocol 8). Done already, and gone already, are fine.
+- Nobody waits for these requests but the end of a run: a few at a time, so that what runs goes before what has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from random import random
+from typing import Any
+
+import structlog
+
+from fairlead.kube import names
+from fairlead.kube.client import PODS, Client, Invalid
+from fairlead.kube.client.client import STRATEGIC
+from fairlead.kube.fence import Fence, NotLeader
+from fairlead.kube.pods.views import Pod
+from fairlead.model.errors import Conflict, FairleadError, NotFound
+
+AT_ONCE, MANY = 1, 100
+"""Releases under way at once, and one more for each so many that wait."""
+
+_log = structlog.get_logger(__name__)
+
+
+class UnderWay:
+    """How many requests for pods of each execution were begun and are not done."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._progress = asyncio.Event()
+
+    def begin(self, uid: str) -> None:
+        """One more, which `counted` will do."""
+        self._counts[uid] = self._counts.get(uid, 0) + 1
+
+    async def counted(self, uid: str, work: Awaitable[None]) -> None:
+        """Do what was begun."""
+        try:
+            await work
+        finally:
+            left = self._counts.pop(uid) - 1
+            if left:
+                self._counts[uid] = left
+            self._progress.set()
+
+    async def none_of(self, uid: str) -> None:
+        """Until there are none of an execution."""
+        while uid in self._counts:
+            self._progress.clear()
+            await self._progress.wait()
+
+
+class Partings:
+    """Lets pods go."""
+
+    def __init__(self, client: Client, fence: Fence, under_way: UnderWay) -> None:
+        self._client = client
+        self._fence = fence
+        self._under_way = under_way
+        self._line: deque[tuple[str, Pod]] = deque()
+        self._releasing = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def stop(self) -> None:
+        """Let go of no more."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def release_soon(self, uid: str, pod: Pod) -> None:
+        """Have a pod of an execution released when its turn comes; one that has not ended is deleted at once."""
+        self._under_way.begin(uid)
+        if pod.status.phase not in ("Succeeded", "Failed"):
+            self._spawn(self._under_way.counted(uid, self.end(pod)))
+            return
+        self._line.append((uid, pod))
+        if self._releasing < max(AT_ONCE, len(self._line) // MANY):
+            self._releasing += 1
+            self._spawn(self._release_all())
+
+    async def end(self, pod: Pod) -> None:
+        """Delete a pod and let it go at once: nobody waits for what becomes of it."""
+        about = pod.metadata
+        await self.insist(pod, lambda: self._client.delete(PODS, about.namespace, about.name, uid=about.uid))
+        await self._release(pod)
+
+    async def insist(self, pod: Pod, request: Callable[[], Awaitable[object]]) -> None:
+        """Send it until there is a verdict: it is done, it is gone, or it is not ours to do any more."""
+        while True:
+            try:
+                self._fence.epoch()
+                await request()
+            except (NotFound, Conflict, NotLeader, Invalid):  # Invalid: another pod has the name by now
+                return
+            except FairleadError as error:
+                _log.warning("a pod could not be let go", pod=pod.metadata.name, error=str(error))
+                await asyncio.sleep(1 + random())  # noqa: S311 - spreads load
+            else:
+                return
+
+    # --- inside ---
+
+    async def _release_all(self) -> None:
+        """Release pods one after the other while there are any."""
+        try:
+            while self._line:
+                uid, pod = self._line.popleft()
+                await self._under_way.counted(uid, self._release(pod))
+        finally:
+            self._releasing -= 1
+
+    async def _release(self, pod: Pod) -> None:
+        body: dict[str, Any] = {
+            "metadata": {
+                "uid": pod.metadata.uid,
+                "labels": {names.DONE: "true"},
+                "$deleteFromPrimitiveList/finalizers": [names.RESULT_FINALIZER],
+            }
+        }
+        about = pod.metadata
+        await self.insist(
+            pod, lambda: self._client.patch(PODS, about.namespace, about.name, body, kind=STRATEGIC)
+        )
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task: asyncio.Task[None] = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
