@@ -38,6 +38,9 @@ _PACKAGES = {
     "helm": (HELM_MODULES, "helm.sh/helm/v3/cmd/helm"),
 }
 
+_HELM = ("chartutil", "lint/rules")
+"""Packages of Helm that know a version of Kubernetes; a linker leaves out what a program does not have."""
+
 
 class NotBuilt(Exception):
     """A program could not be built; the message says why and ends with what the compiler said."""
@@ -88,10 +91,10 @@ def _build(go: str, name: str, path: Path) -> None:
     modules, package = _PACKAGES[name]
     major, minor = kubernetes_version().removeprefix("v").split(".")[:2]
     version = "k8s.io/component-base/version"
-    flags = (
-        f"-s -w -X {version}.gitVersion={kubernetes_version()}"
-        f" -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
-    )
+    stamps = {f"{version}.gitVersion": kubernetes_version()}
+    for prefix in (f"{version}.git", *(f"helm.sh/helm/v3/pkg/{part}.k8sVersion" for part in _HELM)):
+        stamps |= {f"{prefix}Major": major, f"{prefix}Minor": minor}
+    flags = " ".join(["-s", "-w", *(f"-X {key}={value}" for key, value in stamps.items())])
     print(f"building {name} (once, some minutes)", file=sys.stderr, flush=True)
     new = path.with_name(f".{name}.{os.getpid()}")
     done = subprocess.run(
