@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint lint-ruff lint-format lint-mypy lint-imports format bench simulate cluster crds docs lock clean distclean
+.PHONY: help install demo test lint lint-ruff lint-format lint-mypy lint-imports format bench simulate cluster crds deploy docs lock clean distclean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -52,8 +52,12 @@ simulate: $(VENV)/.dev ## N random cases for every simulation and property test,
 cluster: $(VENV)/.dev ## bring up a Kubernetes cluster to play with, until Ctrl-C (ARGS=--real adds a node that runs pods)
 	@$(BIN)/python -m tests.cluster $(ARGS)
 
-crds: $(VENV)/.run ## write crds/ anew from the model
+crds: $(VENV)/.run ## write crds/ anew from the model, and the copies that the chart brings
 	$(BIN)/python -m fairlead.apps.crds crds
+	$(BIN)/python -m fairlead.apps.crds charts/fairlead/files/crds
+
+deploy: $(VENV)/.dev ## write deploy/ anew: what the chart gives with its own values, for `kubectl apply -k deploy`
+	$(BIN)/python -m tests.support.charts deploy/fairlead.yaml
 
 docs: $(VENV)/.run ## write the generated tables and pictures of docs/ anew
 	$(BIN)/python -m fairlead.apps.docs docs

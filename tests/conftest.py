@@ -36,7 +36,7 @@ RUNGS: dict[str, tuple[str, ...]] = {
     "contracts": ("contracts",),
     "simulation": ("simulation",),
     "local": ("local", "cli"),
-    "cluster": ("cluster", "kube", "home"),
+    "cluster": ("cluster", "kube", "home", "chart"),
     "e2e": ("e2e",),
 }
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")

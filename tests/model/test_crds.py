@@ -20,6 +20,7 @@ from fairlead.model.manifests.workflow import WorkflowSpec
 ROOT = Path(__file__).parents[2]
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
 CRDS = crds()
+FOLDERS = ("crds", "charts/fairlead/files/crds")
 # What a structural schema may say: https://kubernetes.io/docs has the list; $ref, oneOf, default and the like are not in it.
 ALLOWED = {
     "description", "type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum",
@@ -59,15 +60,17 @@ def walk(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str
             yield from walk(schema[key], f"{path}[{key}]")
 
 
+@pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("file", CRDS)
-def test_crds_are_fresh(file: str) -> None:
-    """What stands in crds/ is what the model generates; `make crds` writes it anew."""
-    assert (ROOT / "crds" / file).read_text(encoding="utf-8") == crd_text(CRDS[file])
+def test_crds_are_fresh(file: str, folder: str) -> None:
+    """What stands in crds/ and in the chart is what the model generates; `make crds` writes it anew."""
+    assert (ROOT / folder / file).read_text(encoding="utf-8") == crd_text(CRDS[file])
 
 
-def test_no_other_crds_lie_there() -> None:
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_other_crds_lie_there(folder: str) -> None:
     """A kind that is gone leaves no file behind."""
-    assert sorted(path.name for path in (ROOT / "crds").glob("*.yaml")) == sorted(CRDS)
+    assert sorted(path.name for path in (ROOT / folder).glob("*.yaml")) == sorted(CRDS)
 
 
 @pytest.mark.parametrize("file", CRDS)

@@ -36,6 +36,7 @@ class Operator:
             *("--namespace", namespace, "--lease-namespace", namespace, "--runner-image", "runner:test"),
             *(*own, *words),
         ]
+        self._environment: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self._led = 0
 
@@ -47,7 +48,7 @@ class Operator:
             self.process = subprocess.Popen(
                 self._command,
                 cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": path},
+                env={**os.environ, **self._environment, "PYTHONPATH": path},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

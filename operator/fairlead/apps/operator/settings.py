@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fairlead.kube.client import Credentials, from_cluster, from_kubeconfig
+from fairlead.kube.client import Credentials, from_cluster, from_kubeconfig, in_pod
 from fairlead.model.errors import InvalidInput
 
 RUNNER_IMAGE = "FAIRLEAD_RUNNER_IMAGE"
 """Environment variable that names the runner image; the chart sets it."""
-_IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def settings_of(  # noqa: PLR0913 - one argument per option of the command
         raise InvalidInput(
             f"--namespace {namespace} and --all-namespaces contradict each other; expected one"
         )
-    inside = _IN_CLUSTER in environment and kubeconfig is None and context is None
+    inside = in_pod(kubeconfig, context, environment)
     credentials = from_cluster() if inside else from_kubeconfig(kubeconfig, context)
     image = runner_image or environment.get(RUNNER_IMAGE, "")
     if not image:

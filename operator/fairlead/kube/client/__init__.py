@@ -8,7 +8,7 @@ client        sessions, retries where they are safe, ambiguous answers named as 
 """
 
 from fairlead.kube.client.client import Channel, Client
-from fairlead.kube.client.credentials import Credentials, from_cluster, from_kubeconfig
+from fairlead.kube.client.credentials import Credentials, from_cluster, from_kubeconfig, in_pod
 from fairlead.kube.client.errors import (
     AlreadyExists,
     Ambiguous,
@@ -52,4 +52,5 @@ __all__ = [
     "TooManyRequests",
     "from_cluster",
     "from_kubeconfig",
+    "in_pod",
 ]

@@ -8,9 +8,11 @@ file of a service account, or runs the program of an `exec` entry, when what it 
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import time
 from base64 import b64encode
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from fairlead.model.errors import InvalidInput, Unavailable
 from fairlead.model.wording import nearest_name
 
 FRESH = 60.0
+_IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
 
 
 class Credentials:
@@ -103,6 +106,15 @@ def from_cluster() -> Credentials:
         raise Unavailable(f"this process has no service account of a cluster: {error}") from error
     beside = Path(SERVICE_TOKEN_FILENAME).with_name("namespace")
     return Credentials(configuration, beside.read_text(encoding="utf-8").strip())
+
+
+def in_pod(
+    path: str | Path | None, context: str | None, environment: Mapping[str, str] = os.environ
+) -> bool:
+    """Whether the service account of the pod that we run in is meant, as with kubectl: no kubeconfig is named or there."""
+    usual = Path(environment.get("HOME") or "/") / ".kube" / "config"
+    named = path or context or environment.get("KUBECONFIG")
+    return _IN_CLUSTER in environment and not named and not usual.exists()
 
 
 def _tls(configuration: Any) -> ssl.SSLContext:

@@ -1,0 +1,150 @@
+"""The rights that the chart gives its operator: what it does is allowed, and what is allowed it does.
+
+An operator with the chart's service account does a bit of everything, then the API server's audit log is compared with the roles.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cluster.clusters import Cluster
+from tests.support.charts import RELEASE, Helm
+from tests.support.installs import Install, Used, granted, installed
+from tests.support.operators import Site, pod_node
+from tests.support.waiting import until
+
+UNSEEN = {
+    ("internal.fairlead.dev", "records"): {"write"},  # asked by the policy `records`, of the authorizer alone
+}
+"""What is granted and never stands in an audit log, and why."""
+LONG = 240.0
+"""Seconds: retention looks once a minute."""
+SHORT = {"succeeded": "1s", "failed": "1s", "cancelled": "1s", "pods": "1s"}
+BROKEN = {"reason": "NonZeroExit", "message": "again", "exitCode": 1}
+
+
+def _runs(site: Site) -> None:
+    """Runs that end by themselves: attempts, retries, children, cached results, large values, results in logs, retention."""
+    retry = {"maxAttempts": 3, "initialDelay": "6s", "jitter": 0}
+    site.workflow("child", [pod_node("one", outputs={"x": 5})], outputs={"x": "${nodes.one.outputs.x}"}, retention=SHORT)
+    site.workflow(
+        "parent",
+        [
+            {"name": "calls", "workflow": {"name": "child"}},
+            {"name": "freed", "workflow": {"name": "child", "wait": False}, "after": ["calls"]},
+            pod_node("stubborn", "freed", error=BROKEN, retry=retry, onError="continue"),
+        ],
+        retention=SHORT,
+    )
+    site.execution("parent-1", "parent")
+    site.workflow("cached", [pod_node("find", outputs={"a": 1}, cache={"key": "k", "ttl": "1s"})], inputs={"type": "object"})
+    site.execution("cached-1", "cached")
+    site.execution("large-1", "cached", inputs={"text": "x" * 200_000})
+    site.execution("early-1", "late")
+    logged = {"annotations": {"fairlead.dev/kwok-message": json.dumps({"log": {"lines": 1, "bytes": 2, "sha256": "0" * 64}})}}
+    site.workflow("logged", [{"name": "loud", "run": {"sh": "true", "pod": logged}}])
+    site.execution("logged-1", "logged")
+    site.workflow("late", [pod_node("after")])
+
+
+def _wishes(site: Site) -> None:
+    """What people want of runs: suspend, resume, cancel, redrive, delete; a child is steered with its parent."""
+    site.workflow("long", [pod_node("long", runs="1h"), pod_node("next", "long")])
+    site.workflow("caller", [{"name": "call", "workflow": {"name": "long"}}])
+    for name, workflow in (("pause-1", "caller"), ("stop-1", "long"), ("gone-1", "long"), ("held-1", "long")):
+        site.execution(name, workflow)
+    for name in ("stop-1", "gone-1", "held-1"):
+        site.pod(name, "long")
+    site.patch("pause-1", {"suspend": True})
+    site.until("pause-1", lambda status: status["phase"] == "Suspended", "it is suspended")
+    site.patch("pause-1", {"suspend": False, "cancel": {"reason": "enough"}})
+    site.ended("pause-1", "Cancelled")
+    site.patch("stop-1", {"cancel": {"reason": "enough"}})
+    site.ended("stop-1", "Cancelled")
+    site.patch("stop-1", {"cancel": None, "redrive": 1})
+    site.until("stop-1", lambda status: status["phase"] == "Running", "it runs again")
+    site.kubectl("delete", "wfe", "gone-1", "--timeout=60s")
+
+
+def _tampering(site: Site) -> None:
+    """Somebody takes the log of a run away, deletes a pod, changes the labels of another, and writes a status."""
+    [pod] = site.pods("held-1")
+    site.kubectl("label", "pod", pod["metadata"]["name"], "fairlead.dev/managed-")
+    until(lambda: "fairlead.dev/managed" in site.pods("held-1")[0]["metadata"]["labels"], "it is labelled again")
+    site.kubectl("patch", "wfe", "held-1", "--subresource=status", "--type=merge", "-p", '{"status": {"phase": "Failed"}}')
+    site.until("held-1", lambda status: status["phase"] == "Running", "its status is right again")
+    uid = site.object("wfe", "stop-1")["metadata"]["uid"]
+    site.kubectl("delete", "configmap", "-l", f"fairlead.dev/execution-uid={uid},fairlead.dev/log=head")
+    site.until("stop-1", lambda found: found["conditions"][0]["reason"] == "LogMissing", "it is frozen")
+
+
+def _rules(install: Install) -> Used:
+    roles = [install.site.object("role", name) for name in (RELEASE, f"{RELEASE}-lease")]
+    return granted([rule for role in roles for rule in role["rules"]])
+
+
+def _lacking(wanted: Used, there: Used) -> Used:
+    found = {key: verbs - there.get(key, set()) for key, verbs in wanted.items()}
+    return {key: verbs for key, verbs in found.items() if verbs}
+
+
+@pytest.mark.timeout(600, func_only=True)
+def test_the_roles_of_the_chart_are_the_least_that_works(cluster: Cluster, namespace: str, tmp_path: Path):
+    """Nothing that the operator asks for is denied, and every verb of its roles is used."""
+    if cluster.audit_log is None:
+        pytest.skip(f"{cluster.origin} shows no audit log")
+    with installed(cluster, namespace, tmp_path) as install:
+        site = install.site
+        one, two = install.operator("one"), install.operator("two")
+        one.start()
+        one.until_leading()
+        two.start()
+        try:
+            _runs(site)
+            _wishes(site)
+            site.ended("cached-1", "Succeeded")
+            site.execution("cached-2", "cached")
+            _tampering(site)
+            assert one.stop() == 0
+            two.until_leading()
+            for name in ("parent-1", "cached-2", "large-1", "early-1"):
+                site.ended(name)  # not `logged-1`: a played node keeps no logs of containers
+            asked: dict[str, Any] = {}
+
+            def all_is_used() -> bool:
+                asked["used"], asked["refused"] = install.used()
+                return not _lacking(_rules(install), {**asked["used"], **UNSEEN})
+
+            try:
+                until(all_is_used, "every verb is used", LONG)
+            except AssertionError:
+                unused = _lacking(_rules(install), {**asked["used"], **UNSEEN})
+                raise AssertionError(f"granted and never used: {unused}") from None
+            assert asked["refused"] == []
+            assert _lacking(asked["used"], _rules(install)) == {}
+        finally:
+            one.stop()
+            two.stop()
+            site.kubectl("delete", "wfe", "--all", "--wait=false")
+            install.helm.ok("uninstall", RELEASE, "--namespace", namespace, "--no-hooks")
+
+
+@pytest.mark.parametrize("everywhere", [False, True], ids=["namespaced", "clusterWide"])
+def test_what_nobody_gets(everywhere: bool, tmp_path: Path):
+    """No role of the chart holds Secrets, exec, wildcards, or the right to give rights; people get no records and no status."""
+    manifests = Helm(tmp_path).manifests(values={"clusterWide": everywhere})
+    roles = [one for one in manifests if one["kind"] in {"Role", "ClusterRole"}]
+    assert len(roles) == 6
+    for role in roles:
+        rights = granted(role["rules"])
+        resources = {resource for _, resource in rights}
+        verbs = set().union(*rights.values())
+        assert not resources & {"*", "secrets", "pods/exec", "pods/attach", "pods/ephemeralcontainers", "nodes"}
+        assert not verbs & {"*", "bind", "escalate", "impersonate"}
+        assert not {group for group, _ in rights} & {"*", "rbac.authorization.k8s.io", "apiextensions.k8s.io"}
+        if any("aggregate" in label for label in role["metadata"]["labels"]):
+            assert {group for group, _ in rights} == {"fairlead.dev"}
+            assert not any("/" in resource for resource in resources)
