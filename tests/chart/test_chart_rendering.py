@@ -21,7 +21,10 @@ SETS: dict[str, dict[str, Any]] = {
     "everything, clusterWide": {**EVERYTHING, "clusterWide": True},
     "nothing": {
         "replicas": 1,
-        **{name: {"enabled": False} for name in ("policies", "service", "networkPolicy", "disruptionBudget", "releaseOnUninstall")},
+        **{
+            name: {"enabled": False}
+            for name in ("policies", "service", "networkPolicy", "disruptionBudget", "releaseOnUninstall")
+        },
         "crds": {"install": False},
         "rbac": {"create": False, "aggregate": False},
         "serviceAccount": {"create": False},
@@ -53,7 +56,15 @@ def test_an_api_server_takes_it(cluster: Cluster, namespace: str, helm: Helm, va
     """Every manifest passes the validation of a real API server, with no unknown field."""
     manifests = helm.manifests(namespace=namespace, values=values)
     ours = [one for one in manifests if not one["apiVersion"].startswith(FOREIGN)]
-    words = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-")
+    words = (
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--dry-run=server",
+        "--validate=strict",
+        "-f",
+        "-",
+    )
     said = cluster.kubectl(*words, text=yaml.safe_dump_all(ours))
     assert len(said.splitlines()) == len(ours)
 
@@ -68,11 +79,20 @@ def test_the_operator_of_a_namespace(helm: Helm):
     assert deployment["spec"]["replicas"] == 2
     assert words_of(container, POD_NAME="p-1") == [
         "operator",
-        *("--namespace=shop", "--lease=fairlead", "--lease-namespace=shop", "--identity=p-1", "--probes=8080"),
+        *(
+            "--namespace=shop",
+            "--lease=fairlead",
+            "--lease-namespace=shop",
+            "--identity=p-1",
+            "--probes=8080",
+        ),
     ]
     [name] = [one for one in container["env"] if one["name"] == "POD_NAME"]
     assert name["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
-    assert (container["livenessProbe"]["httpGet"]["path"], container["readinessProbe"]["httpGet"]["path"]) == (
+    assert (
+        container["livenessProbe"]["httpGet"]["path"],
+        container["readinessProbe"]["httpGet"]["path"],
+    ) == (
         "/healthz",
         "/readyz",
     )
@@ -87,7 +107,10 @@ def test_the_operator_of_a_cluster(helm: Helm):
     name = f"operator.{SYSTEM}.fairlead.fairlead.dev"
 
     assert the(everywhere, "ClusterRole", name)["rules"] == the(here, "Role", "fairlead")["rules"]
-    assert the(everywhere, "ClusterRoleBinding", name)["subjects"] == the(here, "RoleBinding", "fairlead")["subjects"]
+    assert (
+        the(everywhere, "ClusterRoleBinding", name)["subjects"]
+        == the(here, "RoleBinding", "fairlead")["subjects"]
+    )
     assert the(everywhere, "Role", "fairlead-lease") == the(here, "Role", "fairlead-lease")
     [container] = the(everywhere, "Deployment")["spec"]["template"]["spec"]["containers"]
     assert words_of(container)[:2] == ["operator", "--all-namespaces"]
@@ -115,7 +138,9 @@ def test_images(helm: Helm):
     digest = f"sha256:{'a' * 64}"
 
     def images(**values: Any) -> tuple[str, str]:
-        [container] = the(helm.manifests(values=values), "Deployment")["spec"]["template"]["spec"]["containers"]
+        [container] = the(helm.manifests(values=values), "Deployment")["spec"]["template"]["spec"][
+            "containers"
+        ]
         [runner] = [one["value"] for one in container["env"] if one["name"] == "FAIRLEAD_RUNNER_IMAGE"]
         return container["image"], runner
 
@@ -142,7 +167,9 @@ def test_metrics_for_prometheus(helm: Helm):
     service, monitor = the(manifests, "Service"), the(manifests, "ServiceMonitor")
     wanted = monitor["spec"]["selector"]["matchLabels"]
     assert wanted.items() <= service["metadata"]["labels"].items()
-    assert [one["port"] for one in monitor["spec"]["endpoints"]] == [one["name"] for one in service["spec"]["ports"]]
+    assert [one["port"] for one in monitor["spec"]["endpoints"]] == [
+        one["name"] for one in service["spec"]["ports"]
+    ]
     assert the(manifests, "PrometheusRule")["spec"] == {"groups": [{"name": "fairlead", "rules": []}]}
     dashboard = the(manifests, "ConfigMap", "fairlead-dashboard")["data"]["fairlead.json"]
     assert json.loads(dashboard) == {"title": "{{ Fairlead }}"}
@@ -207,7 +234,10 @@ def test_every_value_is_in_the_schema_and_has_a_word():
     """values.yaml has all that the schema allows, beside what belongs to Kubernetes; a comment stands above each value."""
     text = (CHART / "values.yaml").read_text(encoding="utf-8")
     schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
-    own = {key.partition(".labels.")[0] + (".labels" if ".labels." in key else "") for key in _keys(yaml.safe_load(text))}
+    own = {
+        key.partition(".labels.")[0] + (".labels" if ".labels." in key else "")
+        for key in _keys(yaml.safe_load(text))
+    }
     own = {re.sub(r"^(\.resources\.(?:requests|limits)).*", r"\1", key) for key in own}
     assert own == _known(schema) - {".global", ".resources.claims"}
 
@@ -236,4 +266,6 @@ def test_kubectl_applies_it(cluster: Cluster):
     cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / "namespace.yaml"))
     words = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-k", str(ROOT / "deploy"))
     said = cluster.kubectl(*words).splitlines()
-    assert len(said) == 1 + len(list(yaml.safe_load_all((ROOT / "deploy" / "fairlead.yaml").read_text("utf-8"))))
+    assert len(said) == 1 + len(
+        list(yaml.safe_load_all((ROOT / "deploy" / "fairlead.yaml").read_text("utf-8")))
+    )

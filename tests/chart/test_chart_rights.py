@@ -6,6 +6,7 @@ An operator with the chart's service account does a bit of everything, then the 
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ BROKEN = {"reason": "NonZeroExit", "message": "again", "exitCode": 1}
 def _runs(site: Site) -> None:
     """Runs that end by themselves: attempts, retries, children, cached results, large values, results in logs, retention."""
     retry = {"maxAttempts": 3, "initialDelay": "6s", "jitter": 0}
-    site.workflow("child", [pod_node("one", outputs={"x": 5})], outputs={"x": "${nodes.one.outputs.x}"}, retention=SHORT)
+    site.workflow(
+        "child", [pod_node("one", outputs={"x": 5})], outputs={"x": "${nodes.one.outputs.x}"}, retention=SHORT
+    )
     site.workflow(
         "parent",
         [
@@ -40,11 +43,19 @@ def _runs(site: Site) -> None:
         retention=SHORT,
     )
     site.execution("parent-1", "parent")
-    site.workflow("cached", [pod_node("find", outputs={"a": 1}, cache={"key": "k", "ttl": "1s"})], inputs={"type": "object"})
+    site.workflow(
+        "cached",
+        [pod_node("find", outputs={"a": 1}, cache={"key": "k", "ttl": "1s"})],
+        inputs={"type": "object"},
+    )
     site.execution("cached-1", "cached")
     site.execution("large-1", "cached", inputs={"text": "x" * 200_000})
     site.execution("early-1", "late")
-    logged = {"annotations": {"fairlead.dev/kwok-message": json.dumps({"log": {"lines": 1, "bytes": 2, "sha256": "0" * 64}})}}
+    logged = {
+        "annotations": {
+            "fairlead.dev/kwok-message": json.dumps({"log": {"lines": 1, "bytes": 2, "sha256": "0" * 64}})
+        }
+    }
     site.workflow("logged", [{"name": "loud", "run": {"sh": "true", "pod": logged}}])
     site.execution("logged-1", "logged")
     site.workflow("late", [pod_node("after")])
@@ -73,8 +84,18 @@ def _tampering(site: Site) -> None:
     """Somebody takes the log of a run away, deletes a pod, changes the labels of another, and writes a status."""
     [pod] = site.pods("held-1")
     site.kubectl("label", "pod", pod["metadata"]["name"], "fairlead.dev/managed-")
-    until(lambda: "fairlead.dev/managed" in site.pods("held-1")[0]["metadata"]["labels"], "it is labelled again")
-    site.kubectl("patch", "wfe", "held-1", "--subresource=status", "--type=merge", "-p", '{"status": {"phase": "Failed"}}')
+    until(
+        lambda: "fairlead.dev/managed" in site.pods("held-1")[0]["metadata"]["labels"], "it is labelled again"
+    )
+    site.kubectl(
+        "patch",
+        "wfe",
+        "held-1",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        '{"status": {"phase": "Failed"}}',
+    )
     site.until("held-1", lambda status: status["phase"] == "Running", "its status is right again")
     uid = site.object("wfe", "stop-1")["metadata"]["uid"]
     site.kubectl("delete", "configmap", "-l", f"fairlead.dev/execution-uid={uid},fairlead.dev/log=head")
@@ -132,6 +153,83 @@ def test_the_roles_of_the_chart_are_the_least_that_works(cluster: Cluster, names
             install.helm.ok("uninstall", RELEASE, "--namespace", namespace, "--no-hooks")
 
 
+def _set_verb(install: Install, resource: str, verb: str, *, granted: bool) -> None:
+    """Take a verb out of the operator's Role, or put it back; until the API server knows."""
+    site = install.site
+    role = site.object("role", RELEASE)
+    [rule] = [rule for rule in role["rules"] if rule["resources"] == [resource]]
+    others = [one for one in rule["verbs"] if one != verb]
+    rule["verbs"] = [*others, verb] if granted else others
+    site.apply(role)
+    user = f"system:serviceaccount:{site.namespace}:{RELEASE}"
+    group = rule["apiGroups"][0]
+    named = f"{resource}.{group}" if group else resource
+    words = ("auth", "can-i", verb, named, "--as", user)
+
+    def known() -> bool:
+        try:
+            return site.kubectl(*words).strip() == "yes"
+        except subprocess.CalledProcessError:  # it exits so when it says no
+            return False
+
+    until(lambda: known() is granted, f"{verb} {resource} is {'granted' if granted else 'taken away'}")
+
+
+def _permitted(status: dict[str, Any]) -> str:
+    """What the condition says that lacks; empty if nothing does."""
+    found = [one for one in status.get("conditions", ()) if one["type"] == "Permitted"]
+    assert all((one["status"], one["reason"]) == ("False", "Forbidden") for one in found)
+    return str(found[0]["message"]) if found else ""
+
+
+@pytest.mark.timeout(300, func_only=True)
+@pytest.mark.parametrize(
+    ("resource", "verb", "named"),
+    [
+        ("events", "create", "create events of events.k8s.io in namespace {}"),
+        ("pods", "create", "create pods in namespace {}"),
+    ],
+)
+def test_an_operator_without_one_right(
+    cluster: Cluster, namespace: str, tmp_path: Path, resource: str, verb: str, named: str
+):
+    """It names the verb in its log, once, and in a condition; what does not need it goes on; given back, all does."""
+    with installed(cluster, namespace, tmp_path) as install:
+        site, operator = install.site, install.operator("one")
+        operator.start()
+        try:
+            operator.until_leading()
+            _set_verb(install, resource, verb, granted=False)
+            site.workflow(
+                "held", [{"name": "first", "wait": {"for": "1s"}}, pod_node("one", "first", nowhere=True)]
+            )
+            site.workflow("plain", [{"name": "only", "log": {"message": "x"}}])
+            site.execution("held-1", "held")
+            said = named.format(namespace)
+            status = site.until(
+                "held-1", lambda status: said in _permitted(status), "a condition names the verb"
+            )
+            assert status["phase"] == "Running"
+            assert operator.said("a right is missing") == operator.said(f'"right": "{said}"') == 1
+            site.execution("plain-1", "plain")
+            site.ended("plain-1", "Succeeded")
+
+            _set_verb(install, resource, verb, granted=True)
+            site.patch("held-1", {"suspend": True})
+            site.patch("held-1", {"suspend": False})
+            site.end_pod(site.pod("held-1", "one"), outputs={})
+            site.execution("plain-2", "held")
+            site.until(
+                "plain-2",
+                lambda status: status.get("phase") == "Running" and not _permitted(status),
+                "it is gone",
+            )
+            site.ended("held-1", "Succeeded")
+            assert operator.said("a right that was missing is there") == 1
+        finally:
+            operator.stop()
+
+
 @pytest.mark.parametrize("everywhere", [False, True], ids=["namespaced", "clusterWide"])
 def test_what_nobody_gets(everywhere: bool, tmp_path: Path):
     """No role of the chart holds Secrets, exec, wildcards, or the right to give rights; people get no records and no status."""
@@ -142,7 +240,14 @@ def test_what_nobody_gets(everywhere: bool, tmp_path: Path):
         rights = granted(role["rules"])
         resources = {resource for _, resource in rights}
         verbs = set().union(*rights.values())
-        assert not resources & {"*", "secrets", "pods/exec", "pods/attach", "pods/ephemeralcontainers", "nodes"}
+        assert not resources & {
+            "*",
+            "secrets",
+            "pods/exec",
+            "pods/attach",
+            "pods/ephemeralcontainers",
+            "nodes",
+        }
         assert not verbs & {"*", "bind", "escalate", "impersonate"}
         assert not {group for group, _ in rights} & {"*", "rbac.authorization.k8s.io", "apiextensions.k8s.io"}
         if any("aggregate" in label for label in role["metadata"]["labels"]):

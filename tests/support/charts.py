@@ -1,4 +1,4 @@
-"""The chart, as Helm renders and installs it; `python -m tests.support.charts FILE` writes what `kubectl apply -k deploy` applies."""
+"""The chart, as Helm renders and installs it; `python -m tests.support.charts FILE` writes what deploy/ applies."""
 
 from __future__ import annotations
 
@@ -44,9 +44,7 @@ class Helm:
         self._kubeconfig = kubeconfig
         self.chart = chart
 
-    def __call__(
-        self, *words: str, values: dict[str, Any] | None = None
-    ) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *words: str, values: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; `values` are given in a file."""
         given: list[str] = []
         if values is not None:
@@ -72,9 +70,7 @@ class Helm:
 
     def text(self, *words: str, namespace: str = SYSTEM, values: dict[str, Any] | None = None) -> str:
         """What `helm template` prints."""
-        return self.ok(
-            "template", RELEASE, str(self.chart), "--namespace", namespace, *words, values=values
-        )
+        return self.ok("template", RELEASE, str(self.chart), "--namespace", namespace, *words, values=values)
 
     def manifests(
         self, *words: str, namespace: str = SYSTEM, values: dict[str, Any] | None = None

@@ -41,9 +41,7 @@ class InstalledOperator(Operator):
     def __init__(self, kubeconfig: Path, pod: Manifest, namespace: str, name: str, log: Path) -> None:
         super().__init__(kubeconfig, namespace, log)
         container = pod["spec"]["containers"][0]
-        self._environment = {
-            one["name"]: one["value"] if "value" in one else name for one in container["env"]
-        }
+        self._environment = {one["name"]: one.get("value", name) for one in container["env"]}
         [port] = free_ports(1)
         words = words_of(container, POD_NAME=name)
         words = [f"--probes={port}" if word.startswith("--probes=") else word for word in words]

@@ -4,6 +4,7 @@ credentials   who we are and where the server is, loaded by the official `kubern
 resources     kinds, and the paths of their objects
 errors        what the server answers, by what the caller must do
 replies       the few fields that we read of an answer
+rights        what the API server denied us for want of a right
 client        sessions, retries where they are safe, ambiguous answers named as such
 """
 
@@ -29,6 +30,7 @@ from fairlead.kube.client.resources import (
     WORKFLOWS,
     Resource,
 )
+from fairlead.kube.client.rights import Right, Rights
 
 __all__ = [
     "CONFIG_MAPS",
@@ -49,6 +51,8 @@ __all__ = [
     "Metadata",
     "NamespaceTerminating",
     "Resource",
+    "Right",
+    "Rights",
     "TooManyRequests",
     "from_cluster",
     "from_kubeconfig",

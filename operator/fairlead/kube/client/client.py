@@ -31,6 +31,7 @@ from fairlead.kube.client.credentials import Credentials
 from fairlead.kube.client.errors import Ambiguous, Fenced, Request, TooManyRequests, error_of
 from fairlead.kube.client.replies import Metadata, allow_depth, metadata_of
 from fairlead.kube.client.resources import Resource
+from fairlead.kube.client.rights import Rights
 from fairlead.model.errors import FairleadError, Unavailable
 
 PATIENCE = 20.0
@@ -76,6 +77,7 @@ class Client:
         self._sessions: dict[Channel, aiohttp.ClientSession] = {}
         self._free: dict[Channel, asyncio.Semaphore] = {}
         self.when_fenced: Callable[[], None] = _nothing
+        self.rights = Rights()
 
     async def __aenter__(self) -> Self:
         allow_depth()
@@ -238,8 +240,10 @@ class Client:
                     left = min(one_try, max(0.001, end - time.monotonic()))
                     code, got, reply = await self._once(channel, method, url, data, headers, left)
                 if code < 300:
+                    self.rights.allowed(asked)
                     return reply
                 error = error_of(asked, code, got, reply)
+                self.rights.denied(asked, error)
                 if isinstance(error, Fenced):
                     self.when_fenced()
                 again = self._may_repeat(method, code) or (code == _UNAUTHORIZED and not anew)
@@ -273,7 +277,10 @@ class Client:
                 self._url(path, params), headers=headers, timeout=timeout, **self._connection()
             ) as response:
                 if response.status >= 300:
-                    raise error_of(asked, response.status, response.headers, await response.read())
+                    error = error_of(asked, response.status, response.headers, await response.read())
+                    self.rights.denied(asked, error)
+                    raise error
+                self.rights.allowed(asked)
                 yield response.content
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as cause:
             raise Unavailable(f"{asked} broke ({type(cause).__name__}: {cause})") from cause

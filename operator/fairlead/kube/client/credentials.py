@@ -108,9 +108,7 @@ def from_cluster() -> Credentials:
     return Credentials(configuration, beside.read_text(encoding="utf-8").strip())
 
 
-def in_pod(
-    path: str | Path | None, context: str | None, environment: Mapping[str, str] = os.environ
-) -> bool:
+def in_pod(path: str | Path | None, context: str | None, environment: Mapping[str, str] = os.environ) -> bool:
     """Whether the service account of the pod that we run in is meant, as with kubectl: no kubeconfig is named or there."""
     usual = Path(environment.get("HOME") or "/") / ".kube" / "config"
     named = path or context or environment.get("KUBECONFIG")

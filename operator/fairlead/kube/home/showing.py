@@ -21,6 +21,7 @@ import structlog
 from fairlead.kube.fence import NotLeader
 from fairlead.kube.statuses import KubernetesStatus
 from fairlead.model.errors import Bug, FairleadError
+from fairlead.model.state import ENDED_RUN
 
 WORKERS = 8
 CALM_RATE, LATEST = 10.0, 5.0
@@ -32,14 +33,18 @@ DRAIN = 5.0
 
 _log = structlog.get_logger(__name__)
 
+Lacking = Callable[[str, int], list[dict[str, Any]]]
+"""The conditions about an execution that its log does not give, for a generation of its spec."""
+
 
 class StatusQueue:
     """The port StatusSink; `amend` changes single keys of what is shown. Use it as an async context manager."""
 
-    def __init__(self, statuses: KubernetesStatus, segments: Callable[[str], int]) -> None:
-        """`segments` gives how many closed segments a log has, which the engine does not know."""
+    def __init__(self, statuses: KubernetesStatus, segments: Callable[[str], int], lacking: Lacking) -> None:
+        """`segments` gives how many closed segments a log has; `lacking` what else is to be said of a run that goes on."""
         self._statuses = statuses
         self._segments = segments
+        self._lacking = lacking
         self._latest: dict[str, tuple[dict[str, Any], bool]] = {}
         self._urgent: deque[str] = deque()
         self._calm: deque[str] = deque()
@@ -144,15 +149,23 @@ class StatusQueue:
         self._waiting.pop(uid, None)
         return uid
 
+    def _with_what_lacks(self, uid: str, status: dict[str, Any]) -> dict[str, Any]:
+        """The status of a run that goes on says what lacks now, whenever it was handed over."""
+        if "conditions" not in status or status.get("phase") in ENDED_RUN:
+            return status
+        generation = status["conditions"][0].get("observedGeneration", 0)
+        return {**status, "conditions": [*status["conditions"], *self._lacking(uid, generation)]}
+
     async def _write(self, uid: str) -> None:
         self._writing.add(uid)
         status, whole = self._latest.pop(uid)
         refused = False
         try:
+            wanted = self._with_what_lacks(uid, status)
             if whole:
-                await self._statuses.publish(uid, status)
+                await self._statuses.publish(uid, wanted)
             else:
-                await self._statuses.amend(uid, status)
+                await self._statuses.amend(uid, wanted)
         except NotLeader:
             pass
         except Bug:  # its place is forgotten: it was let go of meanwhile

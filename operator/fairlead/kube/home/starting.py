@@ -17,7 +17,7 @@ from fairlead.engine import expressions
 from fairlead.engine.conditions import FALSE, TRUE, UNKNOWN, conditions
 from fairlead.engine.summary import cut
 from fairlead.engine.validation import check_inputs
-from fairlead.kube.client import EXECUTIONS
+from fairlead.kube.client import EXECUTIONS, Right
 from fairlead.kube.executions import Execution
 from fairlead.kube.kinship import parent_of, wanted_of
 from fairlead.kube.workflows import Bundle, Unusable, Workflows
@@ -172,6 +172,19 @@ def trouble(waiting: Waiting, now: int, generation: int) -> list[dict[str, Any]]
         }
         for kind, status in table
     ]
+
+
+def unpermitted(missing: Sequence[tuple[Right, int]], generation: int) -> dict[str, Any]:
+    """The condition that says which rights the operator lacks (and since when, in microseconds)."""
+    named = "; ".join(str(right) for right, _ in missing)
+    return {
+        "type": "Permitted",
+        "status": FALSE,
+        "reason": reasons.FORBIDDEN,
+        "message": cut(f"the operator lacks the right to {named}: what needs it waits or is left out", TEXT),
+        "lastTransitionTime": format_time(min(since for _, since in missing)),
+        "observedGeneration": generation,
+    }
 
 
 def _all_of(messages: Sequence[str]) -> str:

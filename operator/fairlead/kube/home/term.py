@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Collection
+from typing import Any
 
 import structlog
 
@@ -29,6 +30,7 @@ from fairlead.kube.home.guarding import Guard
 from fairlead.kube.home.pods import PodIndex
 from fairlead.kube.home.shelf import GraphShelf
 from fairlead.kube.home.showing import StatusQueue
+from fairlead.kube.home.starting import unpermitted
 from fairlead.kube.home.tending import Run, tend
 from fairlead.kube.lease import Leadership
 from fairlead.kube.log import KubernetesLog
@@ -94,7 +96,7 @@ class Term:
         self.definitions = PinnedDefinitions(client, self.places, leadership)
         self.graphs = GraphShelf(self.definitions)
         self.statuses = StatusQueue(
-            KubernetesStatus(client, self.places, leadership, self.log.last), self.log.segments
+            KubernetesStatus(client, self.places, leadership, self.log.last), self.log.segments, self._lacking
         )
         self.runner = PodRunner(client, self.places, leadership, settings, self.tell)
         self.notices = Notices(client, leadership)
@@ -113,6 +115,7 @@ class Term:
         try:
             async with self.statuses, self.runner, self._group:
                 self._open = True
+                self.client.rights.when_changed = self._rights_changed
                 await self._take_over()
                 self._group.create_task(self.notices.run())
                 self._group.create_task(self._clean_up())
@@ -282,6 +285,17 @@ class Term:
             self.look_at(place)
         for uid, pod in self.pods.all():
             self.pod_seen(uid, pod)
+
+    def _lacking(self, uid: str, generation: int) -> list[dict[str, Any]]:
+        """What the operator may not do where an execution is."""
+        missing = self.client.rights.of(self.places.of(uid).namespace)
+        return [unpermitted(missing, generation)] if missing else []
+
+    def _rights_changed(self, namespace: str) -> None:
+        """Show it with all runs that it concerns."""
+        for run in self.runs.values():
+            if self._open and run.actor is not None and namespace in ("", run.place.namespace):
+                run.actor.show_again()
 
     def _pods_stay(self, uid: str) -> int | None:
         """How long done pods of a run are kept that is at work."""
