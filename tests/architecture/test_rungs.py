@@ -48,7 +48,7 @@ def test_the_summary_says_what_ran_and_what_did_not_and_why(run, workers):
         [
             "unit        1 passed, 1 xfailed",
             "local       1 skipped: no such program (1)",
-            "cluster     did not run: this release has no tests in tests/cluster or tests/kube or tests/home",
+            "cluster     did not run: this release has no tests in tests/cluster or tests/kube or tests/home or tests/chart",
         ]
     )
     assert "1 passed, 1 skipped, 1 xfailed in" in done.outlines[-1]

@@ -143,8 +143,8 @@ def test_uninstalling_leaves_nothing_held(cluster: Cluster, namespace: str, tmp_
         finally:
             operator.stop()
         # Its rights went before it did: it could not give its Lease back, which has to expire.
-        done = until(lambda: _ended_well(container, own), "the Job has released what was held")
-        assert done.stdout == "released 1 pod and 1 execution\n"
+        said = until(lambda: _released(container, own), "the Job has released what was held")
+        assert said == "released 1 pod and 1 execution\n"
         [pod_of_job] = until(
             lambda: site.objects("pods", f"job-name={RELEASE}-release"), "the Job has its pod"
         )
@@ -161,9 +161,10 @@ def test_uninstalling_leaves_nothing_held(cluster: Cluster, namespace: str, tmp_
     cluster.kubectl("delete", "namespace", namespace, "--timeout=60s")
 
 
-def _ended_well(container: Manifest, own: Path) -> subprocess.CompletedProcess[str] | None:
+def _released(container: Manifest, own: Path) -> str:
+    """What the container of the Job said if it ended well."""
     done = run_container(container, own)
-    return done if done.returncode == 0 else None
+    return done.stdout if done.returncode == 0 else ""
 
 
 def test_an_upgrade_reaches_the_crds_and_uninstalling_keeps_them(tmp_path: Path):

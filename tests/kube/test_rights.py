@@ -7,6 +7,7 @@ import pytest
 from fairlead.kube.client import Ambiguous, Forbidden, Right, Rights
 from fairlead.kube.client.errors import Request
 from fairlead.kube.client.rights import right_of
+from fairlead.model.errors import FairleadError
 
 DENIED = Forbidden(
     'create /api/v1/namespaces/shop/pods was answered 403 Forbidden: pods is forbidden: User "x" cannot create resource "pods"'
@@ -40,7 +41,8 @@ def test_the_right_that_a_request_needs(verb: str, path: str, right: str):
 
 def test_a_right_lacks_until_it_is_used():
     """It is remembered and told once, for its namespace alone, and over when the same is allowed."""
-    rights, told = Rights(wall=lambda: 7), []
+    told: list[str] = []
+    rights = Rights(wall=lambda: 7)
     rights.when_changed = told.append
     for _ in range(2):
         rights.denied(PODS, DENIED)
@@ -63,7 +65,7 @@ def test_a_right_lacks_until_it_is_used():
         Ambiguous("create /… was sent and not answered"),
     ],
 )
-def test_other_refusals_are_no_lack_of_a_right(error: Exception):
+def test_other_refusals_are_no_lack_of_a_right(error: FairleadError):
     """A quota, an admission, credentials, an outage."""
     rights = Rights()
     rights.denied(PODS, error)

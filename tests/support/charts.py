@@ -51,12 +51,11 @@ class Helm:
             file = self._folder / "values.json"
             file.write_text(json.dumps(values), encoding="utf-8")
             given = ["--values", str(file)]
-        where = {"HELM_CACHE_HOME": "cache", "HELM_CONFIG_HOME": "config", "HELM_DATA_HOME": "data"}
-        env = {key: str(self._folder / value) for key, value in where.items()}
         cluster = ["--kubeconfig", str(self._kubeconfig)] if self._kubeconfig is not None else []
         return subprocess.run(
             [str(binaries.programs("helm")["helm"]), *words, *given, *cluster],
-            env=env,
+            cwd=self._folder,
+            env={"HOME": str(self._folder)},
             capture_output=True,
             text=True,
             check=False,

@@ -90,7 +90,8 @@ def installed(cluster: Cluster, namespace: str, folder: Path, **values: Any) -> 
 
 def words_of(container: Manifest, **environment: str) -> list[str]:
     """The words of a container behind `fairlead`, with $(NAMES) filled in as a kubelet does."""
-    program, *words = [*container["command"], *container.get("args", [])]
+    given: list[str] = [*container["command"], *container.get("args", [])]
+    program, *words = given
     assert program == "fairlead"
     for name, value in environment.items():
         words = [word.replace(f"$({name})", value) for word in words]
