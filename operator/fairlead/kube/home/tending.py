@@ -28,6 +28,7 @@ from fairlead.kube.client import Forbidden
 from fairlead.kube.executions import Execution
 from fairlead.kube.fence import NotLeader
 from fairlead.kube.home.clearing import clear
+from fairlead.kube.home.measuring import Meter
 from fairlead.kube.home.starting import (
     Waiting,
     beginning_of,
@@ -223,7 +224,7 @@ async def _looked_after(term: Term, run: Run) -> bool:
         if state.seq:
             run.begun = True
             graph = await term.graphs.graph(uid, state.digest, state.workflow)
-            actor = _actor(term, run, journal, graph)
+            actor = _actor(term, run, journal, graph, state)
             await actor.take_up(state, events)
             await _take_up(term, run, actor)
         else:
@@ -246,7 +247,9 @@ def _lose(term: Term, run: Run) -> None:
         term.tell(parent.uid, ChildLost(node=parent.node, child=run.place.name, uid=run.place.uid))
 
 
-def _actor(term: Term, run: Run, journal: Journal, graph: Graph) -> Actor:
+def _actor(term: Term, run: Run, journal: Journal, graph: Graph, state: State) -> Actor:
+    meter = Meter(term.client.observer, graph)
+    meter.take_up(state)
     return Actor(
         journal,
         graph,
@@ -255,7 +258,7 @@ def _actor(term: Term, run: Run, journal: Journal, graph: Graph) -> Actor:
         status=term.statuses,
         caching=Caching(term.cache_of(run.place.namespace), run.place.namespace),
         clock=term.clock,
-        listener=lambda events, state: _heard(term, run, events, state),
+        listener=lambda events, state: _heard(term, run, meter, events, state),
     )
 
 
@@ -272,7 +275,8 @@ async def _begun(term: Term, run: Run, journal: Journal) -> Actor:
     if held.unshown:
         term.statuses.begins(run.place.uid, held.metadata.resource_version)
     await term.definitions.pin(run.place.uid, bundle.text)
-    actor = _actor(term, run, journal, term.graphs.put(create.digest, create.workflow, bundle.definition))
+    graph = term.graphs.put(create.digest, create.workflow, bundle.definition)
+    actor = _actor(term, run, journal, graph, State())
     actor.tell(create, generation=execution.metadata.generation)
     run.hears(actor, create.wish)
     return actor
@@ -284,6 +288,7 @@ async def _give_up(term: Term, run: Run, end: State) -> None:
     with contextlib.suppress(Waiting):
         run.hears(None, run.wish())
     await term.statuses.publish(run.place.uid, cancelled_status(run.execution, end))
+    term.client.observer.execution_ended(end.phase, None)
     await term.statuses.flushed(run.place.uid)
     await term.ended(run, end)
 
@@ -307,11 +312,12 @@ async def _take_up(term: Term, run: Run, actor: Actor) -> None:
     run.tell_wish()
 
 
-def _heard(term: Term, run: Run, events: list[Event], state: State) -> None:
-    """After each commit: what has ended is let go, and what a person would want to know is said."""
+def _heard(term: Term, run: Run, meter: Meter, events: list[Event], state: State) -> None:
+    """After each commit: what has ended is let go, what a person would want to know is said, and it is measured."""
     run.shown, run.tries, run.begun, run.ended = None, 0, True, False
     _settle(term, run, state)
     term.notices.notice(run.place, notes_of(events, state))
+    meter.heard(events, state)
 
 
 def _settle(term: Term, run: Run, state: State) -> None:
