@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from random import uniform
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 import kopf
@@ -134,6 +135,7 @@ def listen(registry: kopf.OperatorRegistry, feed: Callable[[], Feed]) -> None:
 def session_of(client: Client) -> kopf.AiohttpSession:
     """A session for Kopf that proves anew with each request who we are, and tells our observer of it."""
     credentials = client.credentials
+    prefix = urlsplit(credentials.server).path.rstrip("/")
 
     async def prove(
         request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -155,7 +157,7 @@ def session_of(client: Client) -> kopf.AiohttpSession:
             code = response.status
             return response
         finally:
-            client.answered(method, request.url.raw_path, code, begun)
+            client.answered(method, request.url.raw_path.removeprefix(prefix), code, begun)
 
     connector = aiohttp.TCPConnector(limit=0, ssl=credentials.tls if credentials.tls is not None else True)
     session = aiohttp.ClientSession(

@@ -75,6 +75,8 @@ class Meter:
                 case e.NodeRetrying():
                     self._observer.node_failed(known(event.error.reason))
                     self._observer.node_retried(self._graph.find(event.node).kind)
+                case e.NodeFallback():
+                    self._observer.node_failed(known(event.error.reason))
                 case e.NodeLost():
                     self._observer.delivery_lost(known(event.reason))
                 case e.ExecutionStarted():
