@@ -186,7 +186,7 @@ def test_registries_share_nothing():
 def test_a_node_is_timed_from_its_first_start_to_its_end():
     """Retries and losses are told as they come; the duration has all attempts; reasons that a script made up are Other."""
     told = Told()
-    about = {"node": "a", "path": "0"}
+    about: dict[str, Any] = {"node": "a", "path": "0"}
     meter(told).heard(
         [
             e.ExecutionStarted(nodes=2, at=SECONDS),

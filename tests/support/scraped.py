@@ -36,10 +36,6 @@ class Scrape:
         wanted = labels.items()
         return sum(value for (found, has), value in self.samples.items() if found == name and wanted <= has)
 
-    def labels(self) -> set[str]:
-        """Every value of every label but the bounds of buckets."""
-        return {value for _, has in self.samples for label, value in has if label != "le"}
-
 
 def scrape(port: int, headers: Mapping[str, str] | None = None) -> tuple[Scrape, str]:
     """What a port answers at /metrics, and its content type."""
