@@ -191,9 +191,9 @@ def test_labels_are_of_closed_lists(watched: Scrape):
         }
         assert has.get("outcome", "Failed") in {"Succeeded", "Failed", "Skipped", "Cancelled"}
         assert has.get("verb", "get") in {"get", "list", "watch", "create", "update", "patch", "delete"}
-        assert has.get("resource", "").partition("/")[0] in {
-            "",
+        assert has.get("resource", "pods").partition("/")[0] in {
             "configmaps",
+            "discovery",
             "events",
             "leases",
             "pods",

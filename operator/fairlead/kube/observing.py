@@ -15,6 +15,8 @@ from fairlead.model.reasons import MEANINGS
 OTHER = "Other"
 NO_ANSWER = 0
 """The code of a request that got no answer."""
+DISCOVERY = "discovery"
+"""The kind of object of a request that is about none: what is served, the version."""
 
 
 class Observer:

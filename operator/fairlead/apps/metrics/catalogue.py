@@ -99,7 +99,8 @@ NODES_ENDED = Metric(
 NODE_DURATION = Metric(
     "fairlead_node_duration_seconds",
     HISTOGRAM,
-    "From the start of an instance's first attempt to its end, by kind; what never started has none.",
+    "From the start of an instance's first attempt to its end, as the log has them, by kind; what never started has none, and "
+    "what started and ended within one commit took no time.",
     ("kind",),
     NODES,
 )
@@ -134,7 +135,7 @@ REACTION = Metric(
 API_REQUESTS = Metric(
     "fairlead_api_requests_total",
     COUNTER,
-    "Requests of the Kubernetes API, each try of them, by verb, kind of object and HTTP code; none is no answer.",
+    "Requests of the Kubernetes API, each try of them, by verb, kind of object and HTTP code; none is no answer, discovery is no object.",
     ("verb", "resource", "code"),
 )
 API_DURATION = Metric(

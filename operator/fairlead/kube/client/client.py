@@ -31,7 +31,7 @@ from fairlead.kube.client.credentials import Credentials
 from fairlead.kube.client.errors import Ambiguous, Fenced, Request, TooManyRequests, error_of
 from fairlead.kube.client.replies import Metadata, allow_depth, metadata_of
 from fairlead.kube.client.resources import Resource, asked_for
-from fairlead.kube.observing import NO_ANSWER, Observer
+from fairlead.kube.observing import DISCOVERY, NO_ANSWER, Observer
 from fairlead.model.errors import FairleadError, Unavailable
 
 PATIENCE = 20.0
@@ -317,7 +317,7 @@ class Client:
         verb = _VERBS.get(method, method)
         if everything and verb == "get":
             verb = "list"
-        self.observer.answered(verb, resource, code, time.monotonic() - begun)
+        self.observer.answered(verb, resource or DISCOVERY, code, time.monotonic() - begun)
 
     def _session(self, channel: Channel) -> aiohttp.ClientSession:
         assert self._sessions, "a Client is used inside `async with`"
