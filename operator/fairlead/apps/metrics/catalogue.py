@@ -135,7 +135,7 @@ REACTION = Metric(
 API_REQUESTS = Metric(
     "fairlead_api_requests_total",
     COUNTER,
-    "Requests of the Kubernetes API, each try of them, by verb, kind of object and HTTP code; none is no answer, discovery is no object.",
+    "Tries of requests of the Kubernetes API, by verb, kind of object (or discovery) and HTTP code (or none).",
     ("verb", "resource", "code"),
 )
 API_DURATION = Metric(
