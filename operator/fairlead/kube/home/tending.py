@@ -29,6 +29,7 @@ from fairlead.kube.client import Forbidden
 from fairlead.kube.executions import Execution
 from fairlead.kube.fence import NotLeader
 from fairlead.kube.home.clearing import clear
+from fairlead.kube.home.measuring import Meter
 from fairlead.kube.home.starting import (
     Beginning,
     Waiting,
@@ -252,7 +253,9 @@ def _lose(term: Term, run: Run) -> None:
         term.tell(parent.uid, ChildLost(node=parent.node, child=run.place.name, uid=run.place.uid))
 
 
-def _actor(term: Term, run: Run, journal: Journal, graph: Graph) -> Actor:
+def _actor(term: Term, run: Run, journal: Journal, graph: Graph, state: State) -> Actor:
+    meter = Meter(term.client.observer, graph)
+    meter.take_up(state)
     return Actor(
         journal,
         graph,
@@ -261,7 +264,7 @@ def _actor(term: Term, run: Run, journal: Journal, graph: Graph) -> Actor:
         status=term.statuses,
         caching=Caching(term.cache_of(run.place.namespace), run.place.namespace),
         clock=term.clock,
-        listener=lambda events, state: _heard(term, run, events, state),
+        listener=lambda events, state: _heard(term, run, meter, events, state),
     )
 
 
@@ -284,7 +287,8 @@ async def _begun(term: Term, run: Run, journal: Journal, beginning: Beginning) -
     bundle = beginning.bundle
     await term.definitions.pin(run.place.uid, bundle.text)
     create = msgspec.structs.replace(beginning.create, wish=run.wish())  # as it is by now
-    actor = _actor(term, run, journal, term.graphs.put(create.digest, create.workflow, bundle.definition))
+    graph = term.graphs.put(create.digest, create.workflow, bundle.definition)
+    actor = _actor(term, run, journal, graph, State())
     actor.tell(create, generation=run.execution.metadata.generation)
     run.hears(actor, create.wish)
     return actor
@@ -296,6 +300,7 @@ async def _give_up(term: Term, run: Run, end: State) -> None:
     with contextlib.suppress(Waiting):
         run.hears(None, run.wish())
     await term.statuses.publish(run.place.uid, cancelled_status(run.execution, end))
+    term.client.observer.execution_ended(end.phase, None)
     await term.statuses.flushed(run.place.uid)
     await term.ended(run, end)
 
@@ -304,7 +309,7 @@ async def _taken_up(term: Term, run: Run, journal: Journal, state: State, events
     """Ask again for all that was asked for, hear what has come of it, and what is wished for now."""
     run.begun = True
     graph = await term.graphs.graph(run.place.uid, state.digest, state.workflow)
-    actor = _actor(term, run, journal, graph)
+    actor = _actor(term, run, journal, graph, state)
     await actor.take_up(state, events)
     run.hears(actor)
     uid = run.place.uid
@@ -325,11 +330,12 @@ async def _taken_up(term: Term, run: Run, journal: Journal, state: State, events
     return actor
 
 
-def _heard(term: Term, run: Run, events: list[Event], state: State) -> None:
-    """After each commit: what has ended is let go, and what a person would want to know is said."""
+def _heard(term: Term, run: Run, meter: Meter, events: list[Event], state: State) -> None:
+    """After each commit: what has ended is let go, what a person would want to know is said, and it is measured."""
     run.shown, run.tries, run.begun, run.ended = None, 0, True, False
     _settle(term, run, state)
     term.notices.notice(run.place, notes_of(events, state))
+    meter.heard(events, state)
 
 
 def _settle(term: Term, run: Run, state: State) -> None:

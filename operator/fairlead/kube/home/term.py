@@ -85,6 +85,7 @@ class Term:
         self.workflows = workflows
         self.clock = clock
         self._namespace = namespace
+        self.guard = Guard(self, client, leadership, namespace)
         self.places = Places()
         self.log = KubernetesLog(client, self.places, leadership)
         self.checkpoints = KubernetesCheckpoints(
@@ -116,7 +117,7 @@ class Term:
                 await self._take_over()
                 self._group.create_task(self.notices.run())
                 self._group.create_task(self._clean_up())
-                self._group.create_task(Guard(self, self.client, self.fence, self._namespace).run())
+                self._group.create_task(self.guard.run())
                 ready()
                 await self._look_around()
         except BaseExceptionGroup as several:
