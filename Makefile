@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint lint-ruff lint-format lint-mypy lint-imports format bench simulate cluster crds deploy docs lock clean distclean
+.PHONY: help install demo test lint lint-ruff lint-format lint-mypy lint-imports format bench simulate cluster image crds deploy docs lock clean distclean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -52,6 +52,9 @@ simulate: $(VENV)/.dev ## N random cases for every simulation and property test,
 cluster: $(VENV)/.dev ## bring up a Kubernetes cluster to play with, until Ctrl-C (ARGS=--real adds a node that runs pods)
 	@$(BIN)/python -m tests.cluster $(ARGS)
 
+image: $(VENV)/.run ## build the images of operator and runner into dist/ (BASE=IMAGE: on that one, where a registry is)
+	@images/build $(BIN)/python
+
 crds: $(VENV)/.run ## write crds/ anew from the model, and the copies that the chart brings
 	$(BIN)/python -m fairlead.apps.crds crds
 	$(BIN)/python -m fairlead.apps.crds charts/fairlead/files/crds
@@ -64,6 +67,7 @@ docs: $(VENV)/.run ## write the generated tables and pictures of docs/ anew
 
 lock: $(VENV)/.lock ## pin every dependency anew by version and hash (no addresses)
 	$(call compile,run,pyproject.toml --group build)
+	$(call compile,runner,--group runner --constraint requirements/run.txt)
 	$(call compile,dev,pyproject.toml --group build --group dev --constraint requirements/run.txt)
 	$(call compile,lock,--group lock)
 	$(call compile,go,--group go)

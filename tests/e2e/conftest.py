@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,11 +11,13 @@ import pytest
 from tests.cluster.binaries import NotBuilt
 from tests.cluster.clusters import apply_ours
 from tests.cluster.plane import ControlPlane
-from tests.cluster.real import SELECTOR, lacking, real_node
+from tests.cluster.real import lacking, real_node
 from tests.support.operators import Operator, Site
 from tests.support.waiting import until
 
 NAMESPACE = "real"
+RUNNER = f"localhost/fairlead-runner:{version('fairlead')}"
+ARCHIVE = Path(__file__).resolve().parents[2] / "dist" / "fairlead-runner.tar"
 
 
 @pytest.fixture(scope="session")
@@ -26,14 +29,18 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     # Paths of sockets are short: not in pytest's own folder.
     with TemporaryDirectory(prefix="fairlead-real-") as folder:
         try:
-            with ControlPlane(Path(folder)) as plane, real_node(plane.kubeconfig, Path(folder) / "node"):
+            with (
+                ControlPlane(Path(folder)) as plane,
+                real_node(plane.kubeconfig, Path(folder) / "node") as node,
+            ):
+                if ARCHIVE.exists():
+                    node.load(ARCHIVE)
                 apply_ours(plane.kubeconfig)
                 plane.kubectl("create", "namespace", NAMESPACE)
                 site = Site(plane.kubeconfig, NAMESPACE)
                 until(lambda: site.object("serviceaccount", "default"), "there is a service account")
-                operator = Operator(
-                    plane.kubeconfig, NAMESPACE, tmp_path_factory.mktemp("operator") / "operator.log"
-                )
+                log = tmp_path_factory.mktemp("operator") / "operator.log"
+                operator = Operator(plane.kubeconfig, NAMESPACE, log, "--runner-image", RUNNER)
                 operator.start()
                 try:
                     operator.until_leading()
@@ -46,6 +53,8 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
-def here() -> dict[str, object]:
-    """What a node's `run.pod` says so that its pod comes to the real node."""
-    return {"nodeSelector": dict(SELECTOR)}
+def runner(real: Site) -> str:
+    """The runner image, which is on the real node."""
+    if not ARCHIVE.exists():
+        pytest.skip("the runner image is not built; `make image` does that")
+    return RUNNER

@@ -114,6 +114,12 @@ class Scene:
     async def heard(self) -> c.Command:
         return await asyncio.wait_for(self.reports.get(), 30)
 
+    async def heard_end(self) -> c.Command:
+        """The next report but those that it waits: the scheduler may have had its say before."""
+        while isinstance(report := await self.heard(), c.AttemptHeld):
+            pass
+        return report
+
     async def status(self, effect: StartAttempt, **status: Any) -> Pod:
         """Play the kubelet."""
         name = names.record_name("pod", effect.id)
@@ -213,7 +219,7 @@ def test_a_stopped_delivery_ends_by_the_deletion_of_its_pod(play: Callable[[Play
         made.runner.stop(made.uid, StopAttempt(id=effect.id, node="a", attempt=1, delivery=1, grace=0))
         pod = await made.until(effect, lambda pod: pod.metadata.deletion_timestamp is not None)
         made.runner.seen(pod)
-        ended = await made.heard()
+        ended = await made.heard_end()
 
         assert isinstance(ended, c.AttemptLost)
         assert "PodDeleted" == ended.reason
@@ -230,7 +236,7 @@ def test_a_delivery_that_is_ended_before_its_pod_was_asked_for_has_ended(play: C
         effect = made.effect()
         made.runner.start(made.uid, effect)
         made.runner.stop(made.uid, StopAttempt(id=effect.id, node="a", attempt=1, delivery=1, grace=0))
-        ended = await made.heard()
+        ended = await made.heard_end()
 
         assert isinstance(ended, c.AttemptEnded)
         assert ended.error is not None
@@ -244,7 +250,7 @@ def test_a_running_delivery_whose_pod_is_gone_is_lost(play: Callable[[Play], Non
 
     async def scene(made: Scene) -> None:
         made.runner.start(made.uid, made.effect(handle="a-uid-that-is-gone"))
-        lost = await made.heard()
+        lost = await made.heard_end()
 
         assert isinstance(lost, c.AttemptLost)
         assert "PodDeleted" == lost.reason
@@ -265,7 +271,7 @@ def test_a_pod_that_cannot_be_read_is_not_created_again(play: Callable[[Play], N
         await made.gone(effect)
         made.client.reads_that_fail = 1
         made.runner.vanished(pod)
-        lost = await made.heard()
+        lost = await made.heard_end()
 
         assert isinstance(lost, c.AttemptLost)
         assert 0 == made.client.reads_that_fail
@@ -336,7 +342,7 @@ def test_a_pod_that_the_server_finds_invalid_fails_the_attempt(play: Callable[[P
     async def scene(made: Scene) -> None:
         run = {"sh": "true", "pod": {"nodeSelector": {"not a label!": "x"}}}
         made.runner.start(made.uid, made.effect({"run": run}))
-        ended = await made.heard()
+        ended = await made.heard_end()
 
         assert isinstance(ended, c.AttemptEnded)
         assert ended.error is not None

@@ -112,6 +112,11 @@ class Leadership:
             raise NotLeader(f"{self.writer} does not hold the Lease {self._namespace}/{self._name}")
         return self._epoch
 
+    @property
+    def last_epoch(self) -> int:
+        """The epoch that we lead in, or led in last; 0 if we never did."""
+        return self._epoch
+
     def doubt(self) -> None:
         """A write was fenced off: the API server may know another leader, or does not know us yet. Find out now."""
         self._doubted.set()

@@ -110,6 +110,7 @@ class Watch(Generic[V]):
     ) -> None:
         """`partial`: only the metadata of the objects is asked for."""
         self._client = client
+        self._kind = resource.plural
         self._path = resource.path(namespace)
         self._listener = listener
         self._selector = selector
@@ -248,6 +249,7 @@ class Watch(Generic[V]):
                 break
             await asyncio.sleep(0)
         self.lists += 1
+        self._client.observer.listed(self._kind)
         self._listed_at = time.monotonic()
         self._version = page.metadata.resource_version
         for uid in [uid for uid in self._known if uid not in found]:
@@ -265,6 +267,7 @@ class Watch(Generic[V]):
             "timeoutSeconds": str(int(uniform(*SERVER_TIMEOUT))),  # noqa: S311
         }
         self.streams += 1
+        self._client.observer.streamed(self._kind)
         try:
             async with self._client.stream(
                 self._path, params, silence=self._silence, accept=self._accept[1]

@@ -56,7 +56,7 @@ Probes = Annotated[
     typer.Option(
         "--probes",
         metavar="PORT",
-        help="Answer /healthz and /readyz there.",
+        help="Answer /healthz, /readyz and /metrics there.",
         show_default=False,
     ),
 ]

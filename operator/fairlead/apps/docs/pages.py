@@ -20,6 +20,7 @@ TABLES: dict[str, Callable[[Sequence[str]], str]] = {
     "reasons": tables.reasons,
     "kinds": tables.kinds,
     "functions": tables.functions,
+    "metrics": tables.metrics,
 }
 _MARKED = re.compile(r"(<!-- ([a-z ]+):([\w ]*)-->\n).*?(<!-- end -->)", re.DOTALL)
 _MANIFEST = re.compile(r"^```yaml\n# ([\w-]+)\.yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -1,4 +1,4 @@
-"""Tables of the documentation in Markdown: fields of manifest types, reasons, functions of expressions.
+"""Tables of the documentation in Markdown: fields of manifest types, reasons, functions of expressions, metrics.
 
 Rules of this file: what a table says stands in the code, in a description, a meaning or a docstring; nothing is said here.
 """
@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from fairlead.apps.metrics.catalogue import METRICS
 from fairlead.engine.expressions.runtime import GLOBALS, MEMBERS
 from fairlead.engine.graph import POD_KINDS
 from fairlead.engine.validation.placement import has_place
@@ -108,6 +109,17 @@ def functions(_: Sequence[str]) -> str:
     rows = [(f"`xs.{name}({_arguments(run, 1)})`", _said(run)) for name, (run, _, _) in MEMBERS.items()]
     rows += [(f"`{name}({_arguments(run, 0)})`", _said(run)) for name, (run, _, _) in GLOBALS.items()]
     return _table(("function", "gives"), rows)
+
+
+def metrics(_: Sequence[str]) -> str:
+    """Every metric of the operator, with the bounds of the buckets of those that have them."""
+    rows = []
+    for metric in METRICS:
+        bounds = ", ".join(f"{bound:g}" for bound in metric.buckets)
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        said = f"{metric.said} Buckets: {bounds}." if bounds else metric.said
+        rows.append((f"`{metric.name}`", metric.kind, labels, said))
+    return _table(("metric", "type", "labels", "what it says"), rows)
 
 
 def _arguments(run: Callable[..., Any], own: int) -> str:

@@ -1,4 +1,5 @@
 """/healthz: the process works and hears from the API server. /readyz: it leads with all in hand, or stands by and knows the pods.
+/metrics: what Prometheus scrapes.
 
 A probe that only says "the process answers" is green while it is blind (kopf.md, trap 21).
 """
@@ -9,7 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
+from fairlead.apps.metrics.scraping import CONTENT_TYPE, text_of
 from fairlead.kube.home import KubernetesHome
 from fairlead.model.errors import Unavailable
 
@@ -18,8 +21,8 @@ BLIND = 180.0
 
 
 @asynccontextmanager
-async def probes(home: KubernetesHome, port: int | None) -> AsyncIterator[None]:
-    """Answer probes on a port, if there is one. Raises Unavailable if the port is taken."""
+async def probes(home: KubernetesHome, registry: CollectorRegistry, port: int | None) -> AsyncIterator[None]:
+    """Answer probes and scrapes on a port, if there is one. Raises Unavailable if the port is taken."""
     if port is None:
         yield
         return
@@ -34,8 +37,13 @@ async def probes(home: KubernetesHome, port: int | None) -> AsyncIterator[None]:
     async def readyz(_: web.Request) -> web.Response:
         return _answer(home.ready, f"{home.standing}; {home.live} executions")
 
+    async def metrics(_: web.Request) -> web.Response:
+        answer = web.Response(body=text_of(registry), headers={"Content-Type": CONTENT_TYPE})
+        answer.enable_compression()
+        return answer
+
     app = web.Application()
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

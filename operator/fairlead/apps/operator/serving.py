@@ -8,10 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from importlib.metadata import version
 from typing import Any
 
 import structlog
 
+from fairlead.apps.metrics.recording import Recorder
+from fairlead.apps.metrics.scraping import HomeGauges, lag_watched
 from fairlead.apps.operator.probes import probes
 from fairlead.apps.operator.settings import Settings
 from fairlead.apps.operator.shell import crds_installed, run_kopf
@@ -60,13 +63,15 @@ async def serve(settings: Settings) -> None:
 
     listen()
     tune_collector()
+    recorder = Recorder()
     with contextlib.suppress(asyncio.CancelledError):
-        async with Client(settings.credentials) as client:
+        async with Client(settings.credentials, observer=recorder) as client:
             home = home_of(client, settings)
-            async with probes(home, settings.probes):
+            recorder.registry.register(HomeGauges(home, version("fairlead")))
+            async with probes(home, recorder.registry, settings.probes), lag_watched(recorder):
                 await crds_installed(client)
                 feed = HomeFeed(home)
-                await home.run([lambda: run_kopf(feed, settings.credentials, settings.namespace, listen)])
+                await home.run([lambda: run_kopf(feed, client, settings.namespace, listen)])
 
 
 def home_of(client: Client, settings: Settings) -> KubernetesHome:

@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from random import uniform
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 import kopf
 import structlog
 
-from fairlead.kube.client import EXECUTIONS, WORKFLOWS, Client, Credentials, Resource
+from fairlead.kube.client import EXECUTIONS, WORKFLOWS, Client, Resource
+from fairlead.kube.observing import NO_ANSWER
 from fairlead.model.errors import FairleadError, NotFound
 from fairlead.model.manifests import GROUP
 
@@ -58,15 +61,13 @@ class LeanProgress(kopf.AnnotationsProgressStorage):
         return essence
 
 
-async def run_kopf(
-    feed: Feed, credentials: Credentials, namespace: str | None, resignal: Callable[[], None]
-) -> None:
+async def run_kopf(feed: Feed, client: Client, namespace: str | None, resignal: Callable[[], None]) -> None:
     """Feed from Kopf until cancelled. `resignal` puts the process's own signal handlers back: Kopf replaces them."""
     pause = FIRST_PAUSE
     while True:
         begun = asyncio.get_running_loop().time()
         try:
-            await _run_once(feed, credentials, namespace, resignal)
+            await _run_once(feed, client, namespace, resignal)
         except Exception as error:  # noqa: BLE001 - an outage of the API server ends Kopf, and nothing else (kopf.md, trap 3)
             _log.warning("kopf ended and is started again", reason=f"{type(error).__name__}: {error}")
         if asyncio.get_running_loop().time() - begun > LONGEST_PAUSE:
@@ -75,11 +76,9 @@ async def run_kopf(
         pause = min(LONGEST_PAUSE, pause * 2)
 
 
-async def _run_once(
-    feed: Feed, credentials: Credentials, namespace: str | None, resignal: Callable[[], None]
-) -> None:
+async def _run_once(feed: Feed, client: Client, namespace: str | None, resignal: Callable[[], None]) -> None:
     registry = kopf.OperatorRegistry()
-    log_in(registry, credentials)
+    log_in(registry, client)
     listen(registry, lambda: feed)
     stop = asyncio.Event()
     where: dict[str, Any] = {"clusterwide": True} if namespace is None else {"namespaces": [namespace]}
@@ -113,12 +112,12 @@ def lean(settings: kopf.OperatorSettings) -> None:
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
 
 
-def log_in(registry: kopf.OperatorRegistry, credentials: Credentials) -> None:
+def log_in(registry: kopf.OperatorRegistry, client: Client) -> None:
     """Have Kopf use our credentials."""
 
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.AiohttpSession:
-        return session_of(credentials)
+        return session_of(client)
 
 
 def listen(registry: kopf.OperatorRegistry, feed: Callable[[], Feed]) -> None:
@@ -133,18 +132,32 @@ def listen(registry: kopf.OperatorRegistry, feed: Callable[[], Feed]) -> None:
         await feed().workflow(event["type"], event["object"])
 
 
-def session_of(credentials: Credentials) -> kopf.AiohttpSession:
-    """A session for Kopf that proves anew with each request who we are."""
+def session_of(client: Client) -> kopf.AiohttpSession:
+    """A session for Kopf that proves anew with each request who we are, and tells our observer of it."""
+    credentials = client.credentials
+    prefix = urlsplit(credentials.server).path.rstrip("/")
 
     async def prove(
         request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         request.headers.update(await credentials.headers())
-        response = await handler(request)
+        response = await observed(request, handler)
         if response.status == 401:
             request.headers.update(await credentials.headers(anew=True))
-            response = await handler(request)
+            response = await observed(request, handler)
         return response
+
+    async def observed(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        method = "watch" if "watch" in request.url.query else request.method
+        begun, code = time.monotonic(), NO_ANSWER
+        try:
+            response = await handler(request)
+            code = response.status
+            return response
+        finally:
+            client.answered(method, request.url.raw_path.removeprefix(prefix), code, begun)
 
     connector = aiohttp.TCPConnector(limit=0, ssl=credentials.tls if credentials.tls is not None else True)
     session = aiohttp.ClientSession(

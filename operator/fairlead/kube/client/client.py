@@ -30,8 +30,9 @@ from yarl import URL
 from fairlead.kube.client.credentials import Credentials
 from fairlead.kube.client.errors import Ambiguous, Fenced, Request, TooManyRequests, error_of
 from fairlead.kube.client.replies import Metadata, allow_depth, metadata_of
-from fairlead.kube.client.resources import Resource
+from fairlead.kube.client.resources import Resource, asked_for
 from fairlead.kube.client.rights import Rights
+from fairlead.kube.observing import DISCOVERY, NO_ANSWER, Observer
 from fairlead.model.errors import FairleadError, Unavailable
 
 PATIENCE = 20.0
@@ -67,11 +68,15 @@ class Client:
     """Use it as an async context manager; it belongs to the event loop in which it was entered.
 
     `patience` is for how many seconds what failed is tried again at most, where that is safe. `when_fenced` is called each time
-    the fence in the API server denies a write: whoever leads should look at the Lease.
+    the fence in the API server denies a write: whoever leads should look at the Lease. `observer` is told of every try, and of
+    whatever else happens to those who work through this client.
     """
 
-    def __init__(self, credentials: Credentials, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, credentials: Credentials, patience: float = PATIENCE, observer: Observer | None = None
+    ) -> None:
         self.credentials = credentials
+        self.observer = observer if observer is not None else Observer()
         self._patience = patience
         self._server = URL(credentials.server)
         self._sessions: dict[Channel, aiohttp.ClientSession] = {}
@@ -238,7 +243,7 @@ class Client:
                 async with self._free[channel]:
                     end = end or time.monotonic() + seconds
                     left = min(one_try, max(0.001, end - time.monotonic()))
-                    code, got, reply = await self._once(channel, method, url, data, headers, left)
+                    code, got, reply = await self._once(channel, method, path, url, data, headers, left)
                 if code < 300:
                     self.rights.allowed(asked)
                     return reply
@@ -271,29 +276,55 @@ class Client:
         """
         asked = Request("watch", path)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=TRY, sock_read=silence)
+        code, begun = NO_ANSWER, time.monotonic()
         try:
             headers = await self._headers(accept, None)
             async with self._session(Channel.WATCH).get(
                 self._url(path, params), headers=headers, timeout=timeout, **self._connection()
             ) as response:
-                if response.status >= 300:
-                    error = error_of(asked, response.status, response.headers, await response.read())
+                code = response.status
+                self.answered("watch", path, code, begun)
+                if code >= 300:
+                    error = error_of(asked, code, response.headers, await response.read())
                     self.rights.denied(asked, error)
                     raise error
                 self.rights.allowed(asked)
                 yield response.content
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as cause:
+            if code == NO_ANSWER:
+                self.answered("watch", path, code, begun)
             raise Unavailable(f"{asked} broke ({type(cause).__name__}: {cause})") from cause
 
     async def _once(
-        self, channel: Channel, method: str, url: URL, data: bytes | None, headers: Any, seconds: float
+        self,
+        channel: Channel,
+        method: str,
+        path: str,
+        url: URL,
+        data: bytes | None,
+        headers: Any,
+        seconds: float,
     ) -> tuple[int, Mapping[str, str], bytes]:
         timeout = aiohttp.ClientTimeout(total=seconds)
-        session = self._session(channel)
-        async with session.request(
-            method, url, data=data, headers=headers, timeout=timeout, **self._connection()
-        ) as response:
-            return response.status, response.headers, await response.read()
+        session, begun = self._session(channel), time.monotonic()
+        try:
+            async with session.request(
+                method, url, data=data, headers=headers, timeout=timeout, **self._connection()
+            ) as response:
+                reply = await response.read()
+        except (aiohttp.ClientError, TimeoutError, ConnectionError):
+            self.answered(method, path, NO_ANSWER, begun)
+            raise
+        self.answered(method, path, response.status, begun)
+        return response.status, response.headers, reply
+
+    def answered(self, method: str, path: str, code: int, begun: float) -> None:
+        """Tell the observer how one try went, begun at that time of the monotonic clock; `method` may be `watch`."""
+        resource, everything = asked_for(path)
+        verb = _VERBS.get(method, method)
+        if everything and verb == "get":
+            verb = "list"
+        self.observer.answered(verb, resource or DISCOVERY, code, time.monotonic() - begun)
 
     def _session(self, channel: Channel) -> aiohttp.ClientSession:
         assert self._sessions, "a Client is used inside `async with`"

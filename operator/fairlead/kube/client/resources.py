@@ -32,6 +32,20 @@ class Resource:
         return "/".join(parts)
 
 
+def asked_for(path: str) -> tuple[str, bool]:
+    """The plural of the kind that a path of an API server is about (`pods`, `pods/log`), and whether it is all of them.
+
+    A path that is about no kind (what is served, the version) has none: "".
+    """
+    parts = path.split("/")
+    parts = parts[4:] if parts[1] == "apis" else parts[3:] if parts[1] == "api" else []
+    if len(parts) > 2 and parts[0] == "namespaces":
+        parts = parts[2:]
+    if not parts:
+        return "", False
+    return f"{parts[0]}/{parts[2]}" if len(parts) > 2 else parts[0], len(parts) == 1
+
+
 CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps")
 PODS = Resource("v1", "Pod", "pods")
 LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")

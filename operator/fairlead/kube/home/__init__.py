@@ -5,6 +5,7 @@ term       one term of a leader: all that it has in hand
 tending    one execution in the care of a leader, from first sight until nothing is left to do for it
 starting   what it takes to begin a run, and what is shown while it cannot
 clearing   what is left of an execution that is deleted
+measuring  what commits mean to whoever measures, and a census of what is in hand
 showing    statuses, written beside the runs
 shelf      compiled definitions          pods    the pods that the watch shows, by execution
 """

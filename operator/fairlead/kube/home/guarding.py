@@ -64,6 +64,11 @@ class Guard:
             partial=True,
         )
 
+    @property
+    def quiet_for(self) -> float:
+        """Seconds since the server was last heard of."""
+        return self._watch.quiet_for
+
     async def run(self) -> None:
         """Watch until cancelled."""
         try:

@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from fairlead.kube import names
-from fairlead.kube.client import PODS, Client
+from fairlead.kube.client import CONFIG_MAPS, PODS, Client
 from fairlead.kube.executions import Execution
+from fairlead.kube.home.measuring import Census, census
 from fairlead.kube.home.pods import PodIndex
 from fairlead.kube.home.term import Term
 from fairlead.kube.lease import Leadership
@@ -105,6 +106,41 @@ class KubernetesHome:
     def live(self) -> int:
         """How many executions are looked after."""
         return len(self._term.runs) if self._term is not None else 0
+
+    # --- what is measured ---
+
+    @property
+    def leading(self) -> bool:
+        """Whether we hold the Lease."""
+        return self._leadership.leading
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that we lead in, or led in last; 0 if we never did."""
+        return self._leadership.last_epoch
+
+    @property
+    def census(self) -> Census:
+        """The executions in hand."""
+        return census(self._term.runs.values() if self._term is not None else ())
+
+    @property
+    def creations_waiting(self) -> int:
+        """Pods that wait to be created."""
+        return self._term.runner.waiting if self._term is not None else 0
+
+    @property
+    def deliveries(self) -> int:
+        """Deliveries that are looked after."""
+        return self._term.runner.deliveries if self._term is not None else 0
+
+    @property
+    def quiet_for(self) -> dict[str, float]:
+        """Seconds since the API server was last heard of, by what is watched; logs are watched while we lead."""
+        found = {PODS.plural: self.watch.quiet_for}
+        if self._term is not None:
+            found[CONFIG_MAPS.plural] = self._term.guard.quiet_for
+        return found
 
     # --- the work ---
 

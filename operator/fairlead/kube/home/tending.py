@@ -19,6 +19,7 @@ import contextlib
 from random import uniform
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from fairlead.engine.effects import outstanding
@@ -28,7 +29,9 @@ from fairlead.kube.client import Forbidden
 from fairlead.kube.executions import Execution
 from fairlead.kube.fence import NotLeader
 from fairlead.kube.home.clearing import clear
+from fairlead.kube.home.measuring import Meter
 from fairlead.kube.home.starting import (
+    Beginning,
     Waiting,
     beginning_of,
     cancelled_status,
@@ -216,27 +219,31 @@ async def _looked_after(term: Term, run: Run) -> bool:
     place = run.execution.place
     run.place = place
     term.places.tell(uid, place)
+    try:
+        actor = await _at_work(term, run)
+    except Waiting:
+        end = given_up(run.execution, term.clock.now())
+        if run.begun or end is None:
+            raise
+        await _give_up(term, run, end)
+        return True
+    state = await actor.run(lambda state: run.is_over(state, actor))
+    return await _let_go(term, run, actor.graph, state)
+
+
+async def _at_work(term: Term, run: Run) -> Actor:
+    """Have a run taken up, or begun. Raises Waiting."""
+    uid = run.place.uid
     async with term.taking_up:
         await term.log.claim(uid)
         journal = Journal(uid, term.log, term.checkpoints, term.blobs)
         state, events = await journal.take_up()
         if state.seq:
-            run.begun = True
-            graph = await term.graphs.graph(uid, state.digest, state.workflow)
-            actor = _actor(term, run, journal, graph)
-            await actor.take_up(state, events)
-            await _take_up(term, run, actor)
-        else:
-            try:
-                actor = await _begun(term, run, journal)
-            except Waiting:
-                end = given_up(run.execution, term.clock.now())
-                if end is None:
-                    raise
-                await _give_up(term, run, end)
-                return True
-    state = await actor.run(lambda state: run.is_over(state, actor))
-    return await _let_go(term, run, actor.graph, state)
+            return await _taken_up(term, run, journal, state, events)
+        beginning = await _judged(term, run)
+    # In a line of its own: of a crowd, whatever cannot begin says so before the last has begun.
+    async with term.beginning:
+        return await _begun(term, run, journal, beginning)
 
 
 def _lose(term: Term, run: Run) -> None:
@@ -246,7 +253,9 @@ def _lose(term: Term, run: Run) -> None:
         term.tell(parent.uid, ChildLost(node=parent.node, child=run.place.name, uid=run.place.uid))
 
 
-def _actor(term: Term, run: Run, journal: Journal, graph: Graph) -> Actor:
+def _actor(term: Term, run: Run, journal: Journal, graph: Graph, state: State) -> Actor:
+    meter = Meter(term.client.observer, graph)
+    meter.take_up(state)
     return Actor(
         journal,
         graph,
@@ -255,25 +264,32 @@ def _actor(term: Term, run: Run, journal: Journal, graph: Graph) -> Actor:
         status=term.statuses,
         caching=Caching(term.cache_of(run.place.namespace), run.place.namespace),
         clock=term.clock,
-        listener=lambda events, state: _heard(term, run, events, state),
+        listener=lambda events, state: _heard(term, run, meter, events, state),
     )
 
 
-async def _begun(term: Term, run: Run, journal: Journal) -> Actor:
-    """Begin a run. Raises Waiting, and ExecutionGone if it was deleted meanwhile."""
+async def _judged(term: Term, run: Run) -> Beginning:
+    """What a run is to begin with. Raises Waiting."""
     execution = run.execution
     assert execution is not None
-    spec = spec_of(execution)
     parent = parent_of(execution.metadata)
-    bundle, create = await beginning_of(execution, spec, term.workflows, parent, run.wish())
-    held = await intake.hold(term.client, execution)
+    return await beginning_of(execution, spec_of(execution), term.workflows, parent, run.wish())
+
+
+async def _begun(term: Term, run: Run, journal: Journal, beginning: Beginning) -> Actor:
+    """Begin a run. Raises Waiting, and ExecutionGone if it was deleted meanwhile."""
+    assert run.execution is not None
+    held = None if run.deleted else await intake.hold(term.client, run.execution)
     if held is None:
         raise ExecutionGone(f"{run.place.namespace}/{run.place.name} was deleted before it began")
     if held.unshown:
         term.statuses.begins(run.place.uid, held.metadata.resource_version)
+    bundle = beginning.bundle
     await term.definitions.pin(run.place.uid, bundle.text)
-    actor = _actor(term, run, journal, term.graphs.put(create.digest, create.workflow, bundle.definition))
-    actor.tell(create, generation=execution.metadata.generation)
+    create = msgspec.structs.replace(beginning.create, wish=run.wish())  # as it is by now
+    graph = term.graphs.put(create.digest, create.workflow, bundle.definition)
+    actor = _actor(term, run, journal, graph, State())
+    actor.tell(create, generation=run.execution.metadata.generation)
     run.hears(actor, create.wish)
     return actor
 
@@ -284,12 +300,17 @@ async def _give_up(term: Term, run: Run, end: State) -> None:
     with contextlib.suppress(Waiting):
         run.hears(None, run.wish())
     await term.statuses.publish(run.place.uid, cancelled_status(run.execution, end))
+    term.client.observer.execution_ended(end.phase, None)
     await term.statuses.flushed(run.place.uid)
     await term.ended(run, end)
 
 
-async def _take_up(term: Term, run: Run, actor: Actor) -> None:
+async def _taken_up(term: Term, run: Run, journal: Journal, state: State, events: list[Event]) -> Actor:
     """Ask again for all that was asked for, hear what has come of it, and what is wished for now."""
+    run.begun = True
+    graph = await term.graphs.graph(run.place.uid, state.digest, state.workflow)
+    actor = _actor(term, run, journal, graph, state)
+    await actor.take_up(state, events)
     run.hears(actor)
     uid = run.place.uid
     _settle(term, run, actor.state)  # an append that had no answer may have been made
@@ -305,13 +326,16 @@ async def _take_up(term: Term, run: Run, actor: Actor) -> None:
             term.unwanted(uid, pod)
     await actor.take_up_children()
     run.tell_wish()
+    actor.show_again()
+    return actor
 
 
-def _heard(term: Term, run: Run, events: list[Event], state: State) -> None:
-    """After each commit: what has ended is let go, and what a person would want to know is said."""
+def _heard(term: Term, run: Run, meter: Meter, events: list[Event], state: State) -> None:
+    """After each commit: what has ended is let go, what a person would want to know is said, and it is measured."""
     run.shown, run.tries, run.begun, run.ended = None, 0, True, False
     _settle(term, run, state)
     term.notices.notice(run.place, notes_of(events, state))
+    meter.heard(events, state)
 
 
 def _settle(term: Term, run: Run, state: State) -> None:

@@ -54,8 +54,8 @@ from fairlead.runtime.children import Child, end_of
 from fairlead.runtime.journal import Journal
 from fairlead.runtime.ports import Clock
 
-AT_ONCE = 32
-"""Executions that are begun or taken up at once; the others wait their turn."""
+AT_ONCE, BEGINNING = 32, 4
+"""Executions that are looked at or taken up at once, and that are begun at once; the others wait their turn."""
 TOLD_AGAIN = 0.5
 """Seconds between two looks whether a parent has taken in the end of a child."""
 SURVEYED_AGAIN = 2.0
@@ -87,6 +87,7 @@ class Term:
         self.workflows = workflows
         self.clock = clock
         self._namespace = namespace
+        self.guard = Guard(self, client, leadership, namespace)
         self.places = Places()
         self.log = KubernetesLog(client, self.places, leadership)
         self.checkpoints = KubernetesCheckpoints(
@@ -105,7 +106,7 @@ class Term:
         )
         self.retention = Retention(client, leadership, self._pods_stay, namespace=namespace)
         self.runs: dict[str, Run] = {}
-        self.taking_up = asyncio.Semaphore(AT_ONCE)
+        self.taking_up, self.beginning = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(BEGINNING)
         self._shards: Collection[int] = leadership.shards
         self._group = asyncio.TaskGroup()
         self._open = False
@@ -119,7 +120,7 @@ class Term:
                 await self._take_over()
                 self._group.create_task(self.notices.run())
                 self._group.create_task(self._clean_up())
-                self._group.create_task(Guard(self, self.client, self.fence, self._namespace).run())
+                self._group.create_task(self.guard.run())
                 ready()
                 await self._look_around()
         except BaseExceptionGroup as several:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -87,7 +88,7 @@ class KubernetesLog:
         Raises Conflict, NotLeader, ExecutionGone, LogMissing, LogDamaged, Unavailable.
         """
         forms = forms_of(after, events)
-        writer, place = self._writer(uid), self._places.of(uid)
+        writer, place, begun = self._writer(uid), self._places.of(uid), time.monotonic()
         async with writer.lock:
             begins, writer.absent = writer.absent and not after and bool(events), False
             if not begins and (writer.stored is None or writer.stored.head.last_seq != after or not events):
@@ -95,11 +96,12 @@ class KubernetesLog:
             self._expect(uid, writer, after)
             if events:
                 try:
-                    await self._commit(uid, place, writer, after, events, forms)
+                    size = await self._commit(uid, place, writer, after, events, forms)
                 except (
                     Invalid
                 ) as refused:  # by an admission policy, or because somebody made the head immutable
                     raise Unavailable(f"the log of {uid} cannot be written: {refused}") from refused
+                self._client.observer.appended(len(events), size, time.monotonic() - begun)
 
     async def read(self, uid: str, after: int = 0) -> list[Event]:
         """The events after a sequence number; empty for one that never started. Raises LogDamaged, LogMissing, ExecutionGone."""
@@ -250,7 +252,9 @@ class KubernetesLog:
         after: int,
         events: Sequence[Event],
         forms: Sequence[bytes],
-    ) -> None:
+    ) -> int:
+        """Have a batch in the log; the bytes of its events."""
+        size = sum(map(len, forms))
         batch_id, last = secrets.token_hex(8), after + len(events)
         for _ in range(_TRIES):
             stored, epoch = writer.stored, self._epoch(uid, writer)
@@ -261,11 +265,11 @@ class KubernetesLog:
             index, gone, packed_away = await self._roll(uid, place, stored, batch, last, epoch)
             if await self._write(uid, place, writer, head, index, batch, gone):
                 await self._discard(place, packed_away)
-                return
+                return size
             await self._look(uid, place, writer)
             if writer.stored is not None and writer.stored.head.batch_id == batch_id:
                 await self._discard(place, packed_away)
-                return
+                return size
             self._expect(uid, writer, after)
         writer.stored = None
         raise Unavailable(f"the log of {uid} could not be written: others changed its head {_TRIES} times")

@@ -27,6 +27,7 @@ class Delivery:
     told: Verdict | None = None
     untold_start: bool = False
     tries: int = 0
+    ended_at: float = 0.0  # when its pod was first seen to have ended, by the monotonic clock
 
     def __post_init__(self) -> None:
         self.name = pod_name(self.start.id)
@@ -91,6 +92,9 @@ class CreationQueue:
         self._arrival = itertools.count()
         self._waiting: dict[str, int] = {}
         self._ready = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._heap)
 
     def push(self, delivery: Delivery) -> None:
         """Put one at the end of its execution's line."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from random import random
 from typing import Any, Self
@@ -136,6 +137,8 @@ class PodRunner:
             return False
         delivery.pod, delivery.pod_uid = pod, pod.metadata.uid
         found = causes.verdict(pod, with_runner=delivery.with_runner)
+        if not delivery.ended_at and isinstance(found, (Ended, Lost, InLog)):
+            delivery.ended_at = time.monotonic()
         if isinstance(found, InLog):
             if delivery.told != found:
                 delivery.told = found
@@ -159,6 +162,8 @@ class PodRunner:
             start = delivery.start
             if not wanted(start.node, start.attempt, start.delivery):
                 self._deliveries.remove(delivery)
+                if delivery.ended_at:
+                    self._client.observer.reacted(time.monotonic() - delivery.ended_at)
                 if delivery.pod is not None:
                     self.let_go(uid, delivery.pod)
 
@@ -190,6 +195,18 @@ class PodRunner:
                 self._tell(delivery, told)
             elif delivery.pod is not None:
                 self.seen(delivery.pod)
+
+    # --- what is measured ---
+
+    @property
+    def waiting(self) -> int:
+        """How many pods wait to be created, those that were ended meanwhile among them."""
+        return len(self._queue)
+
+    @property
+    def deliveries(self) -> int:
+        """How many deliveries are looked after: asked for, and their end not in the log."""
+        return len(self._deliveries)
 
     # --- requests ---
 

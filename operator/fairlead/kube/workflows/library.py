@@ -125,6 +125,8 @@ class Library:
         self._by_spec: dict[int, Kept] = {}
         self._size = 0
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._asking: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._asked: dict[tuple[str, str], asyncio.Future[str]] = {}
         self._aside = asyncio.Semaphore(_ASIDE)
         self._requests = asyncio.Semaphore(_AT_ONCE)
 
@@ -138,14 +140,26 @@ class Library:
         return await self.aside(len(body), _decoded, body), len(body)
 
     async def version(self, namespace: str, name: str) -> str:
-        """Which version of a Workflow there is; empty for none. Raises Unreadable, Unavailable."""
-        try:
-            async with self._requests:
-                body = await self._client.get(WORKFLOWS, namespace, name, partial=True)
-        except NotFound:
-            return ""
-        about = _decoded(body)["metadata"]
-        return version_of(about["uid"], about["generation"])
+        """Which version of a Workflow there is; empty for none. Raises Unreadable, Unavailable.
+
+        Of a crowd that asks for the same one, all share an answer who asked before its request was sent.
+        """
+        key = (namespace, name)
+        asked = self._asked.get(key)
+        if asked is None:
+            asked = self._asked[key] = asyncio.ensure_future(self._ask(key))
+            asked.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(asked)
+
+    async def _ask(self, key: tuple[str, str]) -> str:
+        async with self._asking.setdefault(key, asyncio.Lock()), self._requests:
+            del self._asked[key]  # whoever asks from now on wants to know what is there from now on
+            try:
+                body = await self._client.get(WORKFLOWS, *key, partial=True)
+            except NotFound:
+                return ""
+            about = _decoded(body)["metadata"]
+            return version_of(about["uid"], about["generation"])
 
     async def find(self, namespace: str, name: str) -> Kept | None:
         """The Workflow of a name as it is now; None if there is none. Raises Unavailable."""
