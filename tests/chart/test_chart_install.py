@@ -13,10 +13,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.cluster.clusters import Cluster
+from tests.cluster.clusters import SYSTEM, Cluster
 from tests.cluster.plane import ALONE, ControlPlane
 from tests.support.charts import CHART, RELEASE, Helm, Manifest
-from tests.support.installs import Install, installed, run_container, token_kubeconfig
+from tests.support.installs import installed, run_container, token_kubeconfig
 from tests.support.operators import Site, pod_node
 from tests.support.waiting import until
 
@@ -167,6 +167,35 @@ def _released(container: Manifest, own: Path) -> str:
     return done.stdout if done.returncode == 0 else ""
 
 
+@LONG
+def test_an_install_for_all_namespaces(tmp_path: Path):
+    """From nothing, CRDs included: it runs what is in any namespace under its ClusterRole, fenced, and is denied nothing."""
+    with ControlPlane(tmp_path / "plane", ALONE) as plane:
+        cluster = Cluster("a control plane of its own", plane.kubeconfig, plane.audit_log)
+        places = [SYSTEM, "shop", "bank"]
+        for place in places:
+            cluster.kubectl("create", "namespace", place)
+            cluster.kubectl("-n", place, "create", "serviceaccount", "default")  # nobody else does here
+        values = {"clusterWide": True, "crds": {"install": True}}
+        with installed(cluster, SYSTEM, tmp_path, **values) as install:
+            cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+            operator = install.operator("fairlead-0")
+            operator.start()
+            try:
+                operator.until_leading()
+                for place in places:
+                    site = Site(cluster.kubeconfig, place)
+                    site.workflow("hello", [pod_node("one")])
+                    site.execution("hello-1", "hello")
+                    site.end_pod(site.pod("hello-1", "one"), outputs={})
+                    site.ended("hello-1", "Succeeded")
+            finally:
+                operator.stop()
+            used, refused = install.used()
+            assert refused == []
+            assert {("", "pods"), ("fairlead.dev", "workflowexecutions/status")} <= set(used)
+
+
 def test_an_upgrade_reaches_the_crds_and_uninstalling_keeps_them(tmp_path: Path):
     """Helm creates them, writes a newer chart's over them, and leaves them where they are, with all executions, in the end."""
     chart = tmp_path / "fairlead"
@@ -190,9 +219,7 @@ def test_an_upgrade_reaches_the_crds_and_uninstalling_keeps_them(tmp_path: Path)
             "create", "-f", "-", text=json.dumps({**execution, "spec": {"workflow": {"name": "x"}}})
         )
         helm.ok("uninstall", RELEASE, "--namespace", "default", "--no-hooks")
-        assert plane.kubectl("get", "wfe", "-o", "name").split() == [
-            f"workflowexecution.fairlead.dev/{'kept'}"
-        ]
+        assert plane.kubectl("get", "wfe", "-o", "name").split() == ["workflowexecution.fairlead.dev/kept"]
         left = plane.kubectl(
             "get", "validatingadmissionpolicy,clusterrole,deployment", "-A", "-o", "name"
         ).split()
@@ -203,11 +230,11 @@ def test_an_upgrade_reaches_the_crds_and_uninstalling_keeps_them(tmp_path: Path)
         helm.install("default", {})  # what was kept is taken back
 
 
-def test_an_install_of_unknown_kinds_says_so(cluster: Cluster, namespace: str, tmp_path: Path):
-    """The CRDs of another release are not taken over in silence: Helm names them, and `crds.install: false` is the way."""
+def test_crds_of_another_release_are_not_taken_over(cluster: Cluster, namespace: str, tmp_path: Path):
+    """Helm refuses and names them; `crds.install: false` is the way."""
     helm = Helm(tmp_path, cluster.kubeconfig)
     done = helm("install", RELEASE, str(CHART), "--namespace", namespace)
     assert done.returncode != 0
     assert "CustomResourceDefinition" in done.stderr
-    assert isinstance(Install(cluster, namespace, tmp_path, {"policies": {"enabled": False}}), Install)
+    helm.install(namespace, {"crds": {"install": False}, "policies": {"enabled": False}})
     helm.ok("uninstall", RELEASE, "--namespace", namespace, "--no-hooks")

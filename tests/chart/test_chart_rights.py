@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,42 @@ def test_an_operator_without_one_right(
             assert operator.said("a right that was missing is there") == 1
         finally:
             operator.stop()
+
+
+def test_what_people_may_do(cluster: Cluster, namespace: str, tmp_path: Path):
+    """By the cluster's own roles in a namespace: view reads, edit writes too; nobody may write records, statuses or approvals."""
+    may = {
+        "view": {("get", "workflowexecutions"), ("list", "workflows"), ("watch", "workflowapprovals")},
+        "edit": {("create", "workflows"), ("patch", "workflowexecutions"), ("delete", "workflowexecutions")},
+    }
+    never = [
+        ("write", "records.internal.fairlead.dev"),
+        ("patch", "workflowexecutions.fairlead.dev", "--subresource=status"),
+        ("update", "workflows.fairlead.dev", "--subresource=status"),
+        ("create", "workflowapprovals.fairlead.dev"),
+    ]
+    with installed(cluster, namespace, tmp_path) as install:
+        for role in ("view", "edit", "admin"):
+            words = ("create", "rolebinding", role, "--clusterrole", role, "--user", f"{role}er")
+            install.site.kubectl(*words)
+
+        def can(role: str, *what: str) -> bool:
+            user = f"{role}er" if role else f"system:serviceaccount:{namespace}:{RELEASE}"
+            try:
+                install.site.kubectl("auth", "can-i", *what, "--as", user)
+            except subprocess.CalledProcessError:
+                return False
+            return True
+
+        for role, ranks in (("view", ("view",)), ("edit", ("view", "edit")), ("admin", ("view", "edit"))):
+            for verb, resource in set().union(*(may[rank] for rank in ranks)):
+                until(partial(can, role, verb, f"{resource}.fairlead.dev"), f"{role} may {verb} {resource}")
+            for what in never:
+                assert not can(role, *what), f"{role} may {' '.join(what)}"
+        for verb, resource in may["edit"]:
+            assert not can("view", verb, f"{resource}.fairlead.dev")
+        assert can("", *never[0])  # the operator
+        assert can("", *never[1])
 
 
 @pytest.mark.parametrize("everywhere", [False, True], ids=["namespaced", "clusterWide"])

@@ -89,10 +89,9 @@ def installed(cluster: Cluster, namespace: str, folder: Path, **values: Any) -> 
 
 
 def words_of(container: Manifest, **environment: str) -> list[str]:
-    """The words of a container behind `fairlead`, with $(NAMES) filled in as a kubelet does."""
-    given: list[str] = [*container["command"], *container.get("args", [])]
-    program, *words = given
-    assert program == "fairlead"
+    """The words that a container gives to its image, which is `fairlead`, with $(NAMES) filled in as a kubelet does."""
+    assert "command" not in container
+    words: list[str] = container["args"]
     for name, value in environment.items():
         words = [word.replace(f"$({name})", value) for word in words]
     return words
