@@ -266,12 +266,12 @@ def test_what_people_may_do(cluster: Cluster, namespace: str, tmp_path: Path):
         for role, ranks in (("view", ("view",)), ("edit", ("view", "edit")), ("admin", ("view", "edit"))):
             for right in set().union(*(may[rank] for rank in ranks)):
                 until(partial(can, f"{role}er", *right), f"{role} may {' '.join(right)}")
-            for right in never:
-                assert not can(f"{role}er", *right), f"{role} may {' '.join(right)}"
+            for denied in never:
+                assert not can(f"{role}er", *denied), f"{role} may {' '.join(denied)}"
         for right in may["edit"]:
             assert not can("viewer", *right)
         operator = f"system:serviceaccount:{namespace}:{RELEASE}"
-        assert [can(operator, *right) for right in never] == [True, True, False, False]
+        assert [can(operator, *denied) for denied in never] == [True, True, False, False]
 
 
 @pytest.mark.parametrize("everywhere", [False, True], ids=["namespaced", "clusterWide"])
