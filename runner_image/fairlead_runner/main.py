@@ -57,7 +57,10 @@ def _finish(node: Node, place: Scratch, env: dict[str, str], watch: Watch) -> di
         status = watch.wait()
         if node.cleanup and (watch.stopped or posix.WIFSIGNALED(status)):
             _clean_up(node, env, watch)
-        return results.of_process(status, watch.last_line(), place)
+        result = results.of_process(status, watch.last_line(), place)
+        if watch.stopped and "error" in result:
+            result["stopped"] = True
+        return result
     except Exception as error:  # noqa: BLE001 - as above
         processes.signal_group(watch.pid, signals.KILL)
         return _why_not(error)

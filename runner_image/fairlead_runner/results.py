@@ -1,5 +1,8 @@
 """The result of an attempt: `{"outputs": {..}}` or `{"error": {"reason", "message", "exitCode"}}`.
 
+With `"stopped": true` the node was told to end before it failed: the failure may be none of its own, which whoever
+knows why it was stopped decides.
+
 Made from how the node's process ended, its last words and the outputs file. `message` is one short sentence.
 """
 

@@ -183,6 +183,28 @@ def test_a_user_who_deletes_the_pod_causes_a_loss():
     assert "PodDeleted" == found.reason
 
 
+@pytest.mark.parametrize(
+    ("deleting", "stopped", "lost"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+def test_a_failure_of_what_was_told_to_end_is_none_of_its_own(deleting: bool, stopped: bool, lost: bool):
+    """The runner says that it was stopped before the node failed: if the pod is going, that is why; a failure before counts."""
+    result = {
+        "error": {"reason": "Signalled", "message": "ended by SIGTERM", "exitCode": 143},
+        "stopped": stopped,
+    }
+    found = of(pod(ended(143, message=json.dumps(result)), "Failed", deleting=deleting))
+
+    assert isinstance(found, Lost if lost else Ended)
+
+
+def test_success_counts_even_if_the_node_was_told_to_end():
+    """What was done is done, whatever happens to the pod."""
+    message = json.dumps({"outputs": {"n": 1}, "stopped": True})
+    found = of(pod(ended(0, message=message), "Succeeded", deleting=True))
+
+    assert isinstance(found, Ended)
+
+
 def test_a_pod_that_vanished_is_lost_with_what_was_last_seen():
     """The cause that the last look showed is the cause."""
     preempted = gone(pod({"running": {}}, conditions=disrupted("PreemptionByScheduler")))

@@ -96,7 +96,7 @@ class Runner:
         assert raw.endswith(b"\n"), f"no whole result: {raw!r}, stderr: {self.stderr}"
         assert list(self.temporary.iterdir()) == []
         result: dict[str, Any] = json.loads(raw)
-        assert set(result) in ({"outputs"}, {"error"})
+        assert set(result) in ({"outputs"}, {"error"}, {"error", "stopped"})
         return result
 
     def outputs(self) -> dict[str, Any]:

@@ -93,7 +93,8 @@ def test_stop_sends_term(start: Start, pid_file: Path):
 
     runner.stop(grace=30)
 
-    assert runner.error() == {"reason": "Signalled", "message": "ended by SIGTERM", "exitCode": 143}
+    error = {"reason": "Signalled", "message": "ended by SIGTERM", "exitCode": 143}
+    assert runner.result() == {"error": error, "stopped": True}
     assert not lives(child)
 
 

@@ -130,6 +130,8 @@ def _of_end(pod: Pod, end: Terminated, *, with_runner: bool) -> Verdict:
     if with_runner:
         try:
             result = of_runner(end.message)
+            if result.error is not None and result.stopped and _is_ended_by_others(pod):
+                return _of_loss(pod)
             return InLog(result.log) if result.log is not None else Ended(result)
         except NoResult as wrong:
             problem = str(wrong)
@@ -146,15 +148,17 @@ def _of_end(pod: Pod, end: Terminated, *, with_runner: bool) -> Verdict:
             exit_code=end.exit_code,
         )
         return Ended(Result(error=error))
-    if (
-        _disruption(pod) is not None
-        or pod.status.reason == "Evicted"
-        or pod.metadata.deletion_timestamp is not None
-    ):
+    if _is_ended_by_others(pod):
         return _of_loss(pod)
     if not with_runner:
         return Ended(of_image(end.exit_code, end.message))
     return Lost(reasons.RUNNER_FAILED, f"the container ended with exit code {end.exit_code} and {problem}")
+
+
+def _is_ended_by_others(pod: Pod) -> bool:
+    """Whether a failure of its container may be no failure of its own."""
+    disrupted = _disruption(pod) is not None or pod.status.reason == "Evicted"
+    return disrupted or pod.metadata.deletion_timestamp is not None
 
 
 def _of_loss(pod: Pod) -> Lost:

@@ -35,11 +35,15 @@ class LoggedResult(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How an attempt ended: `outputs`, or `error`; `log` where it has to be read from the container's log."""
+    """How an attempt ended: `outputs`, or `error`; `log` where it has to be read from the container's log.
+
+    `stopped` if it was told to end before it failed.
+    """
 
     outputs: dict[str, Any] | None = None
     error: Error | None = None
     log: LoggedResult | None = None
+    stopped: bool = False
 
 
 class NoResult(Exception):
@@ -56,6 +60,7 @@ class _Message(msgspec.Struct):
     outputs: dict[str, Any] | None = None
     error: _Error | None = None
     log: LoggedResult | None = None
+    stopped: bool = False
 
 
 _REASON = re.compile("[A-Z][A-Za-z]{1,62}")
@@ -124,7 +129,8 @@ def _decoded(text: str, *, logged: bool = False) -> Result:
     if message.error is not None:
         error = message.error
         reason = error.reason if _REASON.fullmatch(error.reason) else reasons.RUNNER_FAILED
-        return Result(error=Error(reason=reason, message=error.message, exit_code=error.exit_code))
+        about = Error(reason=reason, message=error.message, exit_code=error.exit_code)
+        return Result(error=about, stopped=message.stopped)
     if message.log is not None and not logged:
         return Result(log=message.log)
     raise NoResult("the runner's result has neither outputs nor an error")
