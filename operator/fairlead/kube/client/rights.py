@@ -62,6 +62,7 @@ class Rights:
     def __init__(self, wall: Callable[[], int] = lambda: time.time_ns() // 1_000) -> None:
         self._wall = wall
         self.missing: dict[Right, int] = {}
+        self.logged = False  # a service says it in its log; who asks once is told by the error
         self.when_changed: Callable[[str], None] = _nothing
 
     def of(self, namespace: str) -> list[tuple[Right, int]]:
@@ -75,16 +76,18 @@ class Rights:
             return
         if isinstance(error, Forbidden) and _RBAC.search(str(error)):
             self.missing[right] = self._wall()
-            _log.warning(
-                "a right is missing; what does not need it goes on", right=str(right), reason=str(error)
-            )
+            if self.logged:
+                _log.warning(
+                    "a right is missing; what does not need it goes on", right=str(right), reason=str(error)
+                )
             self.when_changed(right.namespace)
 
     def allowed(self, request: Request) -> None:
         """A request was allowed: what lacked for it is there again."""
         right = right_of(request) if self.missing else None
         if right is not None and self.missing.pop(right, None) is not None:
-            _log.info("a right that was missing is there", right=str(right))
+            if self.logged:
+                _log.info("a right that was missing is there", right=str(right))
             self.when_changed(right.namespace)
 
 

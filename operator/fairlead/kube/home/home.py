@@ -49,6 +49,7 @@ class KubernetesHome:
         self._client = client
         self._leadership = leadership
         client.when_fenced = leadership.doubt
+        client.rights.logged = True
         self.workflows = Workflows(client, leadership, self.workflow_changed)
         self._clock = clock
         self._settings = settings

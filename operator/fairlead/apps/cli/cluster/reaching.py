@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import aiohttp
+import structlog
 
 from fairlead.apps.cli.options import Where
 from fairlead.kube.client import Client, from_cluster, from_kubeconfig, in_pod
@@ -38,6 +41,10 @@ class Reach:
         self.server = credentials.server
         self.namespace = where.namespace or credentials.namespace
         self.client = Client(credentials, patience=PATIENCE)
+        structlog.configure(  # stdout is for what was asked for
+            wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+            logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        )
         self._runner = asyncio.Runner()
         self._entered = False
 
