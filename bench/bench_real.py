@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))  # tests.cluster, which is no part of the package
 
 from tests.cluster.clusters import apply_ours  # noqa: E402
 from tests.cluster.plane import ControlPlane  # noqa: E402
-from tests.cluster.real import real_node  # noqa: E402
+from tests.cluster.real import lacking, real_node  # noqa: E402
 from tests.e2e.conftest import ARCHIVE, RUNNER  # noqa: E402
 from tests.support.operators import API, Operator, Site, execution_of  # noqa: E402
 from tests.support.waiting import until  # noqa: E402
@@ -107,6 +107,10 @@ async def measured(client: Client) -> None:
 
 def main() -> None:
     """Measure on a real node of this machine."""
+    why = lacking() or ("" if ARCHIVE.exists() else "the runner image is not built; `make image` does that")
+    if why:
+        print(f"not measured: {why}")
+        return
     with (
         tempfile.TemporaryDirectory(prefix="fairlead-real-") as folder,
         ControlPlane(Path(folder)) as plane,
