@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.support.cli import Cli
 
-from fairlead.kube.client import in_pod
+from fairlead.kube.client.credentials import in_pod
 
 POD = {"KUBERNETES_SERVICE_HOST": "10.96.0.1"}
 

@@ -14,7 +14,7 @@ from fairlead.apps.metrics.catalogue import COUNTER, GAUGE, HISTOGRAM, METRICS
 from fairlead.apps.metrics.recording import Recorder
 from fairlead.apps.metrics.scraping import HomeGauges, text_of
 from fairlead.engine.graph import compile_workflow
-from fairlead.kube.client.resources import EXECUTIONS, PODS, WORKFLOWS, asked_for
+from fairlead.kube.client.resources import EXECUTIONS, PODS, WORKFLOWS, target_of
 from fairlead.kube.home.measuring import Census, Meter, census
 from fairlead.kube.observing import NO_ANSWER, Observer
 from fairlead.model import events as e
@@ -293,4 +293,5 @@ def test_a_census_counts_what_lives():
 )
 def test_a_path_says_what_it_is_about(path, expected):
     """The kind and the subresource of a request, and never a name."""
-    assert asked_for(path) == expected
+    target = target_of(path)
+    assert (target.resource, target.everything) == expected

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fairlead.kube.client import Credentials, from_cluster, from_kubeconfig, in_pod
+from fairlead.kube.client import Credentials, credentials_of
 from fairlead.model.errors import InvalidInput
 
 RUNNER_IMAGE = "FAIRLEAD_RUNNER_IMAGE"
@@ -51,8 +51,7 @@ def settings_of(  # noqa: PLR0913 - one argument per option of the command
         raise InvalidInput(
             f"--namespace {namespace} and --all-namespaces contradict each other; expected one"
         )
-    inside = in_pod(kubeconfig, context, environment)
-    credentials = from_cluster() if inside else from_kubeconfig(kubeconfig, context)
+    credentials = credentials_of(kubeconfig, context, environment)
     image = runner_image or environment.get(RUNNER_IMAGE, "")
     if not image:
         raise InvalidInput(
@@ -67,6 +66,6 @@ def settings_of(  # noqa: PLR0913 - one argument per option of the command
         runner_image=image,
         lease=lease,
         identity=identity or environment.get("HOSTNAME") or socket.gethostname(),
-        exclusive=identity is not None or inside,
+        exclusive=identity is not None or credentials.of_pod,
         probes=probes,
     )

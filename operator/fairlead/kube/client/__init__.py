@@ -9,7 +9,7 @@ client        sessions, retries where they are safe, ambiguous answers named as 
 """
 
 from fairlead.kube.client.client import Channel, Client
-from fairlead.kube.client.credentials import Credentials, from_cluster, from_kubeconfig, in_pod
+from fairlead.kube.client.credentials import Credentials, credentials_of, from_kubeconfig
 from fairlead.kube.client.errors import (
     AlreadyExists,
     Ambiguous,
@@ -54,7 +54,6 @@ __all__ = [
     "Right",
     "Rights",
     "TooManyRequests",
-    "from_cluster",
+    "credentials_of",
     "from_kubeconfig",
-    "in_pod",
 ]

@@ -30,7 +30,7 @@ from yarl import URL
 from fairlead.kube.client.credentials import Credentials
 from fairlead.kube.client.errors import Ambiguous, Fenced, Request, TooManyRequests, error_of
 from fairlead.kube.client.replies import Metadata, allow_depth, metadata_of
-from fairlead.kube.client.resources import Resource, asked_for
+from fairlead.kube.client.resources import Resource, target_of
 from fairlead.kube.client.rights import Rights
 from fairlead.kube.observing import DISCOVERY, NO_ANSWER, Observer
 from fairlead.model.errors import FairleadError, Unavailable
@@ -320,11 +320,9 @@ class Client:
 
     def answered(self, method: str, path: str, code: int, begun: float) -> None:
         """Tell the observer how one try went, begun at that time of the monotonic clock; `method` may be `watch`."""
-        resource, everything = asked_for(path)
-        verb = _VERBS.get(method, method)
-        if everything and verb == "get":
-            verb = "list"
-        self.observer.answered(verb, resource or DISCOVERY, code, time.monotonic() - begun)
+        target = target_of(path)
+        verb = target.verb(_VERBS.get(method, method))
+        self.observer.answered(verb, target.resource or DISCOVERY, code, time.monotonic() - begun)
 
     def _session(self, channel: Channel) -> aiohttp.ClientSession:
         assert self._sessions, "a Client is used inside `async with`"

@@ -26,11 +26,15 @@ _IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
 
 
 class Credentials:
-    """A server and an identity; `namespace` is the one that a person or pod works in when none is named."""
+    """A server and an identity; `namespace` is the one that a person or pod works in when none is named.
 
-    def __init__(self, configuration: Any, namespace: str) -> None:
+    `of_pod` if it is the service account of the pod that we run in.
+    """
+
+    def __init__(self, configuration: Any, namespace: str, *, of_pod: bool = False) -> None:
         self.server: str = str(configuration.host).rstrip("/")
         self.namespace = namespace
+        self.of_pod = of_pod
         self.proxy: str | None = configuration.proxy or None
         self.server_hostname: str | None = configuration.tls_server_name or None
         self.tls = _tls(configuration) if self.server.startswith("https") else None
@@ -105,7 +109,7 @@ def from_cluster() -> Credentials:
     except ConfigException as error:
         raise Unavailable(f"this process has no service account of a cluster: {error}") from error
     beside = Path(SERVICE_TOKEN_FILENAME).with_name("namespace")
-    return Credentials(configuration, beside.read_text(encoding="utf-8").strip())
+    return Credentials(configuration, beside.read_text(encoding="utf-8").strip(), of_pod=True)
 
 
 def in_pod(path: str | Path | None, context: str | None, environment: Mapping[str, str] = os.environ) -> bool:
@@ -113,6 +117,13 @@ def in_pod(path: str | Path | None, context: str | None, environment: Mapping[st
     usual = Path(environment.get("HOME") or "/") / ".kube" / "config"
     named = path or context or environment.get("KUBECONFIG")
     return _IN_CLUSTER in environment and not named and not usual.exists()
+
+
+def credentials_of(
+    path: str | Path | None, context: str | None, environment: Mapping[str, str] = os.environ
+) -> Credentials:
+    """Those that are meant: of the pod, or of a kubeconfig. Raises Unavailable and InvalidInput."""
+    return from_cluster() if in_pod(path, context, environment) else from_kubeconfig(path, context)
 
 
 def _tls(configuration: Any) -> ssl.SSLContext:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import quote
 
 
@@ -32,18 +33,37 @@ class Resource:
         return "/".join(parts)
 
 
-def asked_for(path: str) -> tuple[str, bool]:
-    """The plural of the kind that a path of an API server is about (`pods`, `pods/log`), and whether it is all of them.
+class Target(NamedTuple):
+    """What a path of an API server is about; `resource` is the plural of a kind, with its part (`pods`, `pods/log`).
 
-    A path that is about no kind (what is served, the version) has none: "".
+    A path that is about no kind (what is served, the version) has no resource. An empty namespace is none.
     """
-    parts = path.split("/")
-    parts = parts[4:] if parts[1] == "apis" else parts[3:] if parts[1] == "api" else []
+
+    group: str = ""
+    namespace: str = ""
+    resource: str = ""
+    everything: bool = False
+
+    def verb(self, verb: str) -> str:
+        """The verb by which rights are given for a request: to get everything is to list."""
+        return "list" if verb == "get" and self.everything else verb
+
+
+def target_of(path: str) -> Target:
+    """Read a path."""
+    group, namespace = "", ""
+    match path.strip("/").split("/"):
+        case ["api", _, *parts]:
+            pass
+        case ["apis", group, _, *parts]:
+            pass
+        case _:
+            return Target()
     if len(parts) > 2 and parts[0] == "namespaces":
-        parts = parts[2:]
+        namespace, parts = parts[1], parts[2:]
     if not parts:
-        return "", False
-    return f"{parts[0]}/{parts[2]}" if len(parts) > 2 else parts[0], len(parts) == 1
+        return Target()
+    return Target(group, namespace, "/".join([parts[0], *parts[2:3]]), everything=len(parts) == 1)
 
 
 CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps")

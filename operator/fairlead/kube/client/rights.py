@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import structlog
 
 from fairlead.kube.client.errors import Forbidden, Request
+from fairlead.kube.client.resources import target_of
 from fairlead.model.errors import FairleadError
 
 _RBAC = re.compile(r" cannot [a-z]+ resource \"")
@@ -40,20 +41,10 @@ class Right:
 
 def right_of(request: Request) -> Right | None:
     """The right that a request needs; None for what is no resource."""
-    parts = request.path.strip("/").split("/")
-    if parts[0] == "api":
-        group, rest = "", parts[2:]
-    elif parts[0] == "apis" and len(parts) > 3:
-        group, rest = parts[1], parts[3:]
-    else:
+    target = target_of(request.path)
+    if not target.resource:
         return None
-    namespace = ""
-    if len(rest) > 2 and rest[0] == "namespaces":
-        namespace, rest = rest[1], rest[2:]
-    if not rest:
-        return None
-    verb = "list" if request.verb == "get" and len(rest) == 1 else request.verb
-    return Right(verb, "/".join([rest[0], *rest[2:]]), group, namespace)
+    return Right(target.verb(request.verb), target.resource, target.group, target.namespace)
 
 
 class Rights:
@@ -71,16 +62,17 @@ class Rights:
 
     def denied(self, request: Request, error: FairleadError) -> None:
         """A request failed: if it was for want of a right, that is remembered, and said once."""
+        if not isinstance(error, Forbidden) or not _RBAC.search(str(error)):
+            return
         right = right_of(request)
         if right is None or right in self.missing:
             return
-        if isinstance(error, Forbidden) and _RBAC.search(str(error)):
-            self.missing[right] = self._wall()
-            if self.logged:
-                _log.warning(
-                    "a right is missing; what does not need it goes on", right=str(right), reason=str(error)
-                )
-            self.when_changed(right.namespace)
+        self.missing[right] = self._wall()
+        if self.logged:
+            _log.warning(
+                "a right is missing; what does not need it goes on", right=str(right), reason=str(error)
+            )
+        self.when_changed(right.namespace)
 
     def allowed(self, request: Request) -> None:
         """A request was allowed: what lacked for it is there again."""

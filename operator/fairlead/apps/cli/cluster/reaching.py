@@ -12,7 +12,7 @@ import aiohttp
 import structlog
 
 from fairlead.apps.cli.options import Where
-from fairlead.kube.client import Client, from_cluster, from_kubeconfig, in_pod
+from fairlead.kube.client import Client, credentials_of
 from fairlead.kube.fence import NotLeader
 from fairlead.model.errors import NotFound, Unavailable
 
@@ -36,8 +36,7 @@ class Reach:
     """A cluster that is asked from code that knows no event loop. Raises Unavailable and InvalidInput when it is made."""
 
     def __init__(self, where: Where) -> None:
-        inside = in_pod(where.kubeconfig, where.context)
-        credentials = from_cluster() if inside else from_kubeconfig(where.kubeconfig, where.context)
+        credentials = credentials_of(where.kubeconfig, where.context)
         self.server = credentials.server
         self.namespace = where.namespace or credentials.namespace
         self.client = Client(credentials, patience=PATIENCE)
