@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.cluster.real import BUSYBOX, SELECTOR
-from tests.support.operators import Site
+from tests.support.operators import Site, run_node
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.xdist_group("real-node")
@@ -21,7 +21,7 @@ def container(name: str, script: str, *after: str, **more: Any) -> dict[str, Any
         "pod": {"nodeSelector": dict(SELECTOR)},
         **more.pop("run", {}),
     }
-    return {"name": name, "run": run, **({"after": list(after)} if after else {}), **more}
+    return run_node(name, run, *after, **more)
 
 
 def failure(site: Site, name: str) -> dict[str, Any]:

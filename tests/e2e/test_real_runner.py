@@ -9,17 +9,18 @@ from typing import Any
 import pytest
 from tests.cluster.real import NAME
 from tests.support.cli import Cli
-from tests.support.operators import Site
+from tests.support.operators import Site, run_node
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.xdist_group("real-node"), pytest.mark.usefixtures("runner")]
 
 CANARY = "canary-5e1f0d"
+UNTIL_TOLD = "import os, time\nwhile not os.path.exists('/tmp/off'):\n    time.sleep(0.1)\n"
+"""The beginning of a script that goes on when `_tell` says so."""
 
 
 def _python(name: str, script: str, *after: str, **more: Any) -> dict[str, Any]:
-    run = {"python": script, **more.pop("run", {})}
-    return {"name": name, "run": run, **({"after": list(after)} if after else {}), **more}
+    return run_node(name, {"python": script, **more.pop("run", {})}, *after, **more)
 
 
 def _run(site: Site, name: str, *nodes: dict[str, Any], **spec: Any) -> dict[str, Any]:
@@ -27,6 +28,19 @@ def _run(site: Site, name: str, *nodes: dict[str, Any], **spec: Any) -> dict[str
     site.workflow(name, list(nodes), **spec)
     site.execution(f"{name}-1", name)
     return site.ended(f"{name}-1")
+
+
+def _names(site: Site, execution: str) -> list[str]:
+    return [pod["metadata"]["name"] for pod in site.pods(execution)]
+
+
+def _runs(site: Site, pod: str) -> bool:
+    return bool(site.object("pod", pod).get("status", {}).get("phase") == "Running")
+
+
+def _tell(site: Site, pod: str) -> None:
+    """Let the script of a pod go on."""
+    site.kubectl("exec", pod, "--", "touch", "/tmp/off")
 
 
 def test_outputs_that_no_termination_message_holds(real: Site):
@@ -98,23 +112,21 @@ def test_logs_while_it_runs_and_after(real: Site, tmp_path: Path):
     """`fairlead logs` shows what is printed, before the end and after it."""
     cli = Cli(tmp_path)
     cli.env["KUBECONFIG"] = str(real.kubeconfig)
-    script = "import os, time\nprint('casting off', flush=True)\nwhile not os.path.exists('/tmp/off'):\n    time.sleep(0.1)\n"
-    real.workflow("talk", [_python("one", script, timeout="60s")])
+    real.workflow("talk", [_python("one", f"print('casting off', flush=True)\n{UNTIL_TOLD}", timeout="60s")])
     real.execution("talk-1", "talk")
     until(lambda: "casting off" in cli("logs", "talk-1", "-n", real.namespace).stdout, "it is shown", 60)
-    pod = real.pod("talk-1", "one")["metadata"]["name"]
-    real.kubectl("exec", pod, "--", "touch", "/tmp/off")
+    _tell(real, real.pod("talk-1", "one")["metadata"]["name"])
     real.ended("talk-1", "Succeeded")
     assert "casting off" in cli.ok("logs", "talk-1", "-n", real.namespace)
 
 
 def test_a_node_that_is_drained(real: Site):
     """Its pod is evicted, the work is delivered again when there is room, and no attempt is spent."""
-    script = "import os, time\ntime.sleep(8)\noutputs['attempt'] = int(os.environ['FAIRLEAD_ATTEMPT'])"
+    script = f"{UNTIL_TOLD}outputs['attempt'] = int(os.environ['FAIRLEAD_ATTEMPT'])"
     real.workflow("drained", [_python("one", script)], outputs={"attempt": "${nodes.one.outputs.attempt}"})
     real.execution("drained-1", "drained")
     first = real.pod("drained-1", "one")["metadata"]["name"]
-    until(lambda: real.object("pod", first)["status"]["phase"] == "Running", "it runs", 60)
+    until(lambda: _runs(real, first), "it runs", 60)
     selector = f"fairlead.dev/execution-uid={real.object('wfe', 'drained-1')['metadata']['uid']}"
     real.kubectl("cordon", NAME)
     try:
@@ -123,5 +135,11 @@ def test_a_node_that_is_drained(real: Site):
         real.until("drained-1", lambda status: "Unschedulable" in json.dumps(status), "it waits for room")
     finally:
         real.kubectl("uncordon", NAME)
+    second = until(
+        lambda: [pod for pod in _names(real, "drained-1") if pod != first and _runs(real, pod)],
+        "it runs again",
+        60,
+    )
+    _tell(real, *second)
     status = real.ended("drained-1", "Succeeded")
     assert status["outputs"] == {"attempt": 1}
