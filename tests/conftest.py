@@ -10,7 +10,6 @@ reason of the skip.
 from __future__ import annotations
 
 import os
-import secrets
 from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -166,10 +165,10 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 @pytest.fixture
 def namespace(cluster: Cluster) -> Iterator[str]:
     """A namespace of the shared cluster for one test alone."""
-    name = f"test-{secrets.token_hex(5)}"
-    cluster.add_namespace(name)
-    yield name
-    cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+    from tests.cluster.clusters import fresh_namespace
+
+    with fresh_namespace(cluster) as name:
+        yield name
 
 
 # ----------------------------------------------------------------------------------------------------------------- summary

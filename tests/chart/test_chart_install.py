@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
 import subprocess
 import threading
@@ -13,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.cluster.clusters import SYSTEM, Cluster
+from tests.cluster.clusters import SYSTEM, Cluster, fresh_namespace
 from tests.cluster.plane import ALONE, ControlPlane
 from tests.support.charts import CHART, RELEASE, Helm, Manifest
 from tests.support.installs import installed, run_container, token_kubeconfig
@@ -27,10 +26,8 @@ LONG = pytest.mark.timeout(400, func_only=True)
 @pytest.fixture
 def other(cluster: Cluster) -> Iterator[str]:
     """A second namespace."""
-    name = f"test-{secrets.token_hex(5)}"
-    cluster.add_namespace(name)
-    yield name
-    cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+    with fresh_namespace(cluster) as name:
+        yield name
 
 
 def _available(site: Site) -> bool:

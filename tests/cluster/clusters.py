@@ -54,6 +54,17 @@ class Cluster:
 
 
 @contextmanager
+def fresh_namespace(cluster: Cluster, prefix: str = "test") -> Iterator[str]:
+    """A namespace of its own, which goes afterwards; nobody waits for that."""
+    name = f"{prefix}-{secrets.token_hex(5)}"
+    cluster.add_namespace(name)
+    try:
+        yield name
+    finally:
+        cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+
+
+@contextmanager
 def opened(folder: Path) -> Iterator[Cluster]:
     """A cluster that keeps its files in `folder` and is gone afterwards. Raises NotBuilt, NotReady, CalledProcessError."""
     folder.mkdir(parents=True, exist_ok=True)

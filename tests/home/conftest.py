@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 
 import pytest
 from tests.cluster.clusters import Cluster
-from tests.support.operators import Operator, Site
+from tests.support.operators import Site, serving
 
 
 @pytest.fixture(scope="module")
 def served(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A namespace that one operator serves for all tests of a module."""
-    name = f"served-{secrets.token_hex(5)}"
-    cluster.add_namespace(name)
-    operator = Operator(cluster.kubeconfig, name, tmp_path_factory.mktemp("operator") / "operator.log")
-    operator.start()
-    try:
-        operator.until_leading()
-        yield Site(cluster.kubeconfig, name)
-    finally:
-        cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
-        operator.stop()
+    with serving(cluster, "served", tmp_path_factory.mktemp("operator")) as site:
+        yield site
 
 
 @pytest.fixture

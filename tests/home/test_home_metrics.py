@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.operators import Operator, Site, pod_node
-from tests.support.scraped import SUFFIXES, Scrape, free_port, scrape
+from tests.cluster.processes import free_ports
+from tests.support.operators import Operator, Site, pod_node, serving
+from tests.support.scraped import SUFFIXES, Scrape, scrape
 from tests.support.waiting import until
 
 from fairlead.apps.metrics.catalogue import METRICS
@@ -65,18 +65,10 @@ def watched(served_with_probes: tuple[Site, int]) -> Scrape:
 @pytest.fixture(scope="module")
 def served_with_probes(cluster, tmp_path_factory) -> Iterator[tuple[Site, int]]:
     """A namespace of an operator that answers on a port."""
-    name = f"measured-{CANARY}-{secrets.token_hex(4)}"
-    cluster.add_namespace(name)
-    port = free_port()
-    log: Path = tmp_path_factory.mktemp("operator") / "operator.log"
-    operator = Operator(cluster.kubeconfig, name, log, "--probes", str(port))
-    operator.start()
-    try:
-        operator.until_leading()
-        yield Site(cluster.kubeconfig, name), port
-    finally:
-        cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
-        operator.stop()
+    [port] = free_ports(1)
+    folder = tmp_path_factory.mktemp("operator")
+    with serving(cluster, f"measured-{CANARY}", folder, "--probes", str(port)) as site:
+        yield site, port
 
 
 def test_all_that_is_promised_is_there(watched: Scrape):

@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.clusters import ROOT
+from tests.cluster.clusters import ROOT, Cluster, fresh_namespace
 from tests.cluster.kubectl import kubectl
 from tests.support.waiting import until
 
@@ -96,6 +97,19 @@ class Operator:
     def _has_ended(self) -> bool:
         assert self.process is not None
         return self.process.poll() is not None
+
+
+@contextmanager
+def serving(cluster: Cluster, prefix: str, folder: Path, *words: str) -> Iterator[Site]:
+    """A namespace of its own that one operator serves; the operator is there until the namespace has begun to go."""
+    with ExitStack() as stack:
+        last = stack.enter_context(ExitStack())
+        name = stack.enter_context(fresh_namespace(cluster, prefix))
+        operator = Operator(cluster.kubeconfig, name, folder / "operator.log", *words)
+        last.callback(operator.stop)
+        operator.start()
+        operator.until_leading()
+        yield Site(cluster.kubeconfig, name)
 
 
 class Site:
@@ -233,4 +247,9 @@ def pod_node(name: str, *after: str, **more: Any) -> dict[str, Any]:
     if more.pop("nowhere", False):
         pod["nodeSelector"] = {"type": "nobody"}
     run = {"sh": "true", **({"pod": pod} if pod else {}), **more.pop("run", {})}
+    return run_node(name, run, *after, **more)
+
+
+def run_node(name: str, run: dict[str, Any], *after: str, **more: Any) -> dict[str, Any]:
+    """A node of kind `run` that follows others."""
     return {"name": name, "run": run, **({"after": list(after)} if after else {}), **more}

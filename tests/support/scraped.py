@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import urllib.request
 from collections.abc import Mapping
 
@@ -42,11 +41,3 @@ def scrape(port: int, headers: Mapping[str, str] | None = None) -> tuple[Scrape,
     request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers=dict(headers or {}))
     with urllib.request.urlopen(request, timeout=10) as answer:
         return Scrape(answer.read().decode()), answer.headers["Content-Type"]
-
-
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
