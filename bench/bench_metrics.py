@@ -13,7 +13,7 @@ from typing import Any
 from fairlead.apps.metrics.recording import Recorder
 from fairlead.apps.metrics.scraping import HomeGauges, text_of
 from fairlead.engine.graph import compile_workflow
-from fairlead.kube.client.resources import PODS, asked_for
+from fairlead.kube.client.resources import PODS, target_of
 from fairlead.kube.home.measuring import Meter, census
 from fairlead.kube.observing import Observer
 from fairlead.model import events as e
@@ -41,7 +41,7 @@ def request_of(observer: Observer) -> Callable[[], None]:
     path = PODS.path("team", "a-pod")
 
     def work() -> None:
-        resource, _ = asked_for(path)
+        resource = target_of(path).resource
         observer.answered("patch", resource, 200, 0.004)
 
     return work
