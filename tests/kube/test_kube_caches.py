@@ -23,7 +23,7 @@ from tests.support.kube_home import KubernetesHome, Reign
 
 from fairlead.kube import names
 from fairlead.kube.caches import LIMIT, MOST, KubernetesCache, sweep
-from fairlead.kube.client import CONFIG_MAPS
+from fairlead.kube.client import CONFIG_MAPS, Invalid
 from fairlead.kube.fence import NotLeader
 from fairlead.kube.names import record_name
 from fairlead.model.effects import FillCache, LookUp
@@ -277,6 +277,22 @@ def test_a_sweep_takes_nothing_that_was_put_anew_meanwhile(home):
 
     assert 0 == home.run(sweep(home.client, home.reign, home.namespace, 10))
     assert b"new" == get(home, now=98)
+
+
+def test_a_sweep_passes_over_what_a_policy_keeps(home):
+    """Somebody's admission policy denies it: that is an answer about one entry, and the others go."""
+    for number in range(3):
+        put(home, f"old-{number}", expires=10)
+    refused = iter([Invalid("ValidatingAdmissionPolicy 'keep' denied request", "Invalid")])
+
+    async def deny(method, path):
+        if (error := next(refused, None)) is not None:
+            raise error
+
+    home.client.between = deny
+
+    assert 2 == home.run(sweep(home.client, home.reign, home.namespace, 10))
+    assert 1 == home.run(sweep(home.client, home.reign, home.namespace, 10))
 
 
 def test_a_sweep_can_be_of_all_namespaces(plane):

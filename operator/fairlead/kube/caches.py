@@ -172,7 +172,7 @@ async def _delete_all(client: Client, fence: Fence, old: list[Metadata]) -> int:
 
     async def one(about: Metadata) -> bool:
         async with limit:
-            with contextlib.suppress(NotFound, Conflict, Ambiguous):
+            with contextlib.suppress(NotFound, Conflict, Ambiguous, Invalid):  # Invalid: a policy denies it
                 await _delete(client, fence, about)
                 return True
         return False

@@ -38,7 +38,7 @@ def parent_of(about: Metadata) -> Parent | None:
     """Who started an execution; None for one that a person, a tool or a trigger made."""
     try:
         parent = _parent.decode(about.annotations.get(names.PARENT, ""))
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     if parent.wait and all(owner.uid != parent.uid for owner in about.owner_references):
         return None
@@ -49,7 +49,7 @@ def wanted_of(annotations: Mapping[str, str]) -> Wish:
     """What the parent of an execution wants of it, as the part of a wish that is its own."""
     try:
         found = _wanted.decode(annotations.get(names.WANTED, "{}"))
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return Wish()
     return Wish(**msgspec.structs.asdict(found))
 

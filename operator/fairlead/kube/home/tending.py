@@ -63,6 +63,8 @@ if TYPE_CHECKING:
 
 SOON, LATER, AT_MOST = 1.0, 30.0, 300.0
 """Seconds until it is tried again: first, for what may have changed unseen, at most."""
+SHOWN_AGAIN = 1.0
+"""Seconds between two looks whether a run whose last status is refused was deleted."""
 
 _log = structlog.get_logger(__name__)
 
@@ -301,7 +303,7 @@ async def _give_up(term: Term, run: Run, end: State) -> None:
         run.hears(None, run.wish())
     await term.statuses.publish(run.place.uid, cancelled_status(run.execution, end))
     term.client.observer.execution_ended(end.phase, None)
-    await term.statuses.flushed(run.place.uid)
+    await _until_shown(term, run)
     await term.ended(run, end)
 
 
@@ -363,9 +365,18 @@ async def _let_go(term: Term, run: Run, graph: Graph, state: State) -> bool:
         if not term.runner.seen(pod):
             term.unwanted(uid, pod)
     await term.runner.idle(uid)
-    await term.statuses.flushed(uid)
+    await _until_shown(term, run)
     await term.ended(run, state, graph.spec.retention)
     return True
+
+
+async def _until_shown(term: Term, run: Run) -> None:
+    """Until the last status is written; that of a run which is being deleted is missed by nobody."""
+    while not run.deleted:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SHOWN_AGAIN):
+                await term.statuses.flushed(run.place.uid)
+                return
 
 
 def _show(term: Term, run: Run, waiting: Waiting) -> bool:

@@ -10,7 +10,6 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Callable, Collection
 from typing import Any
@@ -228,9 +227,11 @@ class Term:
         if place.uid not in self.runs:
             self._begin(Run(place, None))
             return
-        with contextlib.suppress(Unavailable):  # the feed says the same, later
+        try:
             if (execution := await intake.fetched(self.client, place)) is not None:
                 self.seen(execution)
+        except Exception as error:  # noqa: BLE001 - one that makes no sense ends no term; the feed says the same, later
+            _log.info("a child could not be read", execution=place.name, reason=str(error))
 
     async def _told(self, parent: Parent, end: c.ChildEnded) -> None:
         """Tell a parent of the end of its child until it has taken that in, or is at work no more (protocol.md 10)."""
@@ -313,9 +314,9 @@ class Term:
                 await sweep_caches(self.client, self.fence, self._namespace, self.clock.now())
             except NotLeader:
                 raise
-            except Unavailable as error:
+            except Exception as error:  # noqa: BLE001 - what may not be taken away today is in nobody's way
                 more = False
-                _log.warning("retention could not be kept", reason=str(error))
+                _log.warning("retention could not be kept", reason=f"{type(error).__name__}: {error}")
 
     async def _look_around(self) -> None:
         """List everything from time to time: no event that was missed is missed for ever."""
@@ -330,6 +331,9 @@ class Term:
         known, there = set(self.runs), set[str]()
         async for execution in intake.executions(self.client, self._namespace):
             there.add(execution.uid)
-            self.seen(execution)
+            try:
+                self.seen(execution)
+            except Exception:  # noqa: BLE001 - one with which we cannot cope hides no other, and ends no term
+                _log.exception("an execution could not be taken in", execution=execution.metadata.name)
         for uid in known - there:
             self.gone(uid)

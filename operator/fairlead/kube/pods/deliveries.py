@@ -24,6 +24,7 @@ class Delivery:
     pod_uid: str = ""
     stopping: bool = False
     queued: bool = False
+    creating: bool = False  # a request for its pod is under way
     told: Verdict | None = None
     untold_start: bool = False
     tries: int = 0
@@ -37,6 +38,20 @@ class Delivery:
     def with_runner(self) -> bool:
         """Whether our own runner is in the container."""
         return "image" not in self.start.document.get("run", {})
+
+    def is_of(self, pod: Pod) -> bool:
+        """Whether a pod was made for it: the whole identity, and the owner."""
+        about = pod.metadata
+        return about.identity == self.start.id and any(
+            owner.uid == self.uid for owner in about.owner_references
+        )
+
+    def is_given_up(self, pod: Pod) -> bool:
+        """Whether the author would rather have the work twice than wait for a node that may never answer."""
+        if self.start.placement.get("onNodeLost") != "redeliver":
+            return False
+        condition = pod.condition("DisruptionTarget")
+        return condition is not None and condition.reason == "DeletionByTaintManager"
 
 
 class Deliveries:

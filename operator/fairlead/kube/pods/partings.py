@@ -3,6 +3,8 @@
 Rules of this file
 - The finalizer goes in the patch that marks the pod done (protocol 8). Done already, and gone already, are fine. The patch
   empties managedFields: to compare them costs the API server a third of the patch, and nobody applies to a pod of ours.
+- A refusal is believed only of a pod that is not there any more: what an admission denies today, or somebody else's writes have
+  crossed, is asked for again. A finalizer that nobody frees would hold its namespace for ever.
 - Nobody waits for these requests but the end of a run: a few at a time, so that what runs goes before what has ended.
 """
 
@@ -19,12 +21,15 @@ import structlog
 from fairlead.kube import names
 from fairlead.kube.client import PODS, Client, Invalid
 from fairlead.kube.client.client import STRATEGIC
+from fairlead.kube.client.replies import metadata_of
 from fairlead.kube.fence import Fence, NotLeader
 from fairlead.kube.pods.views import Pod
 from fairlead.model.errors import Conflict, FairleadError, NotFound
 
 AT_ONCE, MANY = 1, 100
 """Releases under way at once, and one more for each so many that wait."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds between two tries of what was refused."""
 
 _log = structlog.get_logger(__name__)
 
@@ -93,19 +98,34 @@ class Partings:
 
     async def insist(self, pod: Pod, request: Callable[[], Awaitable[object]]) -> None:
         """Send it until there is a verdict: it is done, it is gone, or it is not ours to do any more."""
+        pause = FIRST_PAUSE
         while True:
             try:
                 self._fence.epoch()
                 await request()
-            except (NotFound, Conflict, NotLeader, Invalid):  # Invalid: another pod has the name by now
+            except (NotFound, NotLeader):
                 return
             except FairleadError as error:
+                if isinstance(error, (Conflict, Invalid)) and not await self._is_there(pod):
+                    return
                 _log.warning("a pod could not be let go", pod=pod.metadata.name, error=str(error))
-                await asyncio.sleep(1 + random())  # noqa: S311 - spreads load
+                await asyncio.sleep(pause * (0.5 + random()))  # noqa: S311 - spreads load
+                pause = min(LONGEST_PAUSE, pause * 2)
             else:
                 return
 
     # --- inside ---
+
+    async def _is_there(self, pod: Pod) -> bool:
+        """Whether it may still be there: neither gone, nor another one under its name."""
+        about = pod.metadata
+        try:
+            found = metadata_of(await self._client.get(PODS, about.namespace, about.name, partial=True))
+        except NotFound:
+            return False
+        except FairleadError:
+            return True
+        return found.uid == about.uid
 
     async def _release_all(self) -> None:
         """Release pods one after the other while there are any."""

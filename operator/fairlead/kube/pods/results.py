@@ -87,7 +87,7 @@ def of_image(exit_code: int, message: str) -> Result:
         return Result(outputs={})
     try:
         outputs = msgspec.json.decode(message)
-    except msgspec.DecodeError as wrong:
+    except (msgspec.DecodeError, RecursionError) as wrong:
         text = f"the termination message is no JSON: {wrong}; expected an object with the outputs"
         return Result(error=Error(reason=reasons.OUTPUT_INVALID, message=text))
     if not isinstance(outputs, dict):
@@ -122,7 +122,7 @@ def from_log(where: LoggedResult, lines: Iterable[str]) -> Result:
 def _decoded(text: str, *, logged: bool = False) -> Result:
     try:
         message = _decoder.decode(text)
-    except msgspec.DecodeError as wrong:  # its subclass ValidationError too
+    except (msgspec.DecodeError, RecursionError) as wrong:  # their subclass ValidationError too
         raise NoResult(f"the runner's result cannot be read: {wrong}") from None
     if message.outputs is not None:
         return Result(outputs=message.outputs)

@@ -8,6 +8,7 @@ Rules of this file
 - A pod is taken for ours only if its whole identity and its owner's uid agree; a result counts only from the pod that was
   recorded, once one was (protocol 4).
 - A pod that vanished is asked for by name before anything is concluded (protocol 8).
+- A delivery that is stopped while its pod is being created has ended when that creation has an answer, and what came of it has.
 - The finalizer goes in the patch that marks the pod done, and only after the home has said that the end is in the log.
 - What cannot be created for a reason that may pass is tried again, with the reason shown, until the engine ends it.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from random import random
 from typing import Any, Self
 
@@ -55,6 +56,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two tries of a creation that was refused."""
 COMPANY = 0.1
 """Seconds for which the news that a container runs waits for its end: where both come together, one append has both."""
+CREATION, SLOW, LOG_PATIENCE = 35.0, 5.0, 8.0
+"""Seconds that a creation may take (a webhook has 30 of them), after which that is shown, and that a log is asked for at once."""
 LOG_LIMIT = 3 * 1024 * 1024
 """Bytes of a container's log that are read for a result: 1 MiB in base64, and what stands around it."""
 
@@ -107,7 +110,9 @@ class PodRunner:
         if pod is not None and self.seen(pod):
             return
         if effect.handle:
-            self._spawn(self._look(delivery))  # it runs already, or it is gone; it is never created again
+            self._work_on(
+                delivery, self._look(delivery)
+            )  # it runs already, or it is gone; it is never created again
         else:
             self._queue.push(delivery)
 
@@ -121,8 +126,10 @@ class PodRunner:
             delivery.queued = False
             message = "it was ended before its pod was created"
             self._tell(delivery, Ended(Result(error=Error(reason=reasons.CANCELLED, message=message))))
-        elif not delivery.queued:
-            self._spawn(self._delete(delivery))
+        elif (
+            not delivery.queued and not delivery.creating
+        ):  # whoever creates it sees that it is not wanted any more
+            self._work_on(delivery, self._delete(delivery))
 
     # --- what the watch shows ---
 
@@ -131,7 +138,7 @@ class PodRunner:
         if pod.metadata.uid in self._let_go:
             return True
         delivery = self._deliveries.named(pod.metadata.name)
-        if delivery is None or not _is_of(delivery, pod):
+        if delivery is None or not delivery.is_of(pod):
             return False
         if delivery.pod_uid and delivery.pod_uid != pod.metadata.uid:
             return False
@@ -142,9 +149,9 @@ class PodRunner:
         if isinstance(found, InLog):
             if delivery.told != found:
                 delivery.told = found
-                self._spawn(self._read_log(delivery, found))
+                self._work_on(delivery, self._read_log(delivery, found))
             return True
-        if isinstance(found, Held) and _given_up(delivery, pod):
+        if isinstance(found, Held) and delivery.is_given_up(pod):
             found = Lost(reasons.NODE_LOST, "its node does not answer, and onNodeLost says redeliver")
         self._tell(delivery, found)
         return True
@@ -154,7 +161,7 @@ class PodRunner:
         self._let_go.discard(pod.metadata.uid)
         delivery = self._deliveries.named(pod.metadata.name)
         if delivery is not None and delivery.pod_uid in ("", pod.metadata.uid):
-            self._spawn(self._look(delivery))
+            self._work_on(delivery, self._look(delivery))
 
     def settled(self, uid: str, wanted: Callable[[str, int, int], bool]) -> None:
         """After a commit: what has ended and is not `wanted` any more (node, attempt, delivery) is in the log, so let go."""
@@ -205,7 +212,7 @@ class PodRunner:
 
     @property
     def deliveries(self) -> int:
-        """How many deliveries are looked after: asked for, and their end not in the log."""
+        """How many are looked after: asked for, and their end not in the log."""
         return len(self._deliveries)
 
     # --- requests ---
@@ -213,14 +220,25 @@ class PodRunner:
     async def _create_all(self) -> None:
         while True:
             delivery = await self._queue.pop()
+            delivery.creating = True
+            self._under_way.begin(delivery.uid)
             try:
-                self._under_way.begin(delivery.uid)
-                await self._under_way.counted(delivery.uid, self._create(delivery))
-            except asyncio.CancelledError:
-                raise
-            except Exception:  # noqa: BLE001 - one poisoned order never stops the others
-                _log.exception("a pod could not be created", pod=delivery.name)
-                self._again(delivery)
+                await self._under_way.counted(delivery.uid, self._guarded(delivery, self._create(delivery)))
+            finally:
+                delivery.creating = False
+
+    def _work_on(self, delivery: Delivery, work: Awaitable[None]) -> None:
+        """Do something about a delivery, beside everything else."""
+        self._spawn(self._guarded(delivery, work))
+
+    async def _guarded(self, delivery: Delivery, work: Awaitable[None]) -> None:
+        """One poisoned order never stops the others, and is not forgotten: it says so and is tried again."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            _log.exception("a delivery met an error of ours", pod=delivery.name)
+            self._tell(delivery, Held(reasons.INTERNAL_ERROR, f"{type(error).__name__}: {error}"))
+            self._again(delivery)
 
     async def _create(self, delivery: Delivery) -> None:
         """One try. Whatever comes of it is told, or it is tried again."""
@@ -232,12 +250,17 @@ class PodRunner:
                     AlreadyExists
                 ):  # named by its content, and nobody else may write that name
                     await self._client.create(CONFIG_MAPS, place.namespace, config_map)
-            created = await self._client.create(PODS, place.namespace, wanted.pod)
+            with self._shown_if_slow(delivery):
+                created = await self._client.create(PODS, place.namespace, wanted.pod, seconds=CREATION)
             delivery.pod_uid = created.uid
         except AlreadyExists:
             await self._look(delivery)
-        except (Ambiguous, NotLeader):
-            self._again(delivery)  # if it was created, the next try finds it
+        except NotLeader:
+            self._again(delivery)
+        except Ambiguous as error:  # if it was created, the next try finds it
+            if delivery.tries:
+                self._tell(delivery, refusal_of(error))
+            self._again(delivery)
         except NamespaceTerminating:
             return
         except FairleadError as error:
@@ -253,11 +276,22 @@ class PodRunner:
         if delivery.stopping:
             await self._delete(delivery)
 
+    @contextlib.contextmanager
+    def _shown_if_slow(self, delivery: Delivery) -> Iterator[None]:
+        """Have it shown that the API server has not answered yet, if that takes long."""
+        said = "the API server has not answered yet; perhaps an admission webhook is slow"
+        held = Held(reasons.CLUSTER_UNAVAILABLE, said)
+        slow = asyncio.get_running_loop().call_later(SLOW, self._tell, delivery, held)
+        try:
+            yield
+        finally:
+            slow.cancel()
+
     def _again(self, delivery: Delivery) -> None:
         """Try it again in a while; what is being ended and was never created has ended."""
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**delivery.tries) * (0.5 + random() / 2)  # noqa: S311 - spreads load
         delivery.tries += 1
-        self._spawn(self._later(delivery, pause))
+        self._work_on(delivery, self._later(delivery, pause))
 
     async def _later(self, delivery: Delivery, pause: float) -> None:
         await asyncio.sleep(pause)
@@ -324,24 +358,34 @@ class PodRunner:
             self._again(delivery)
 
     async def _read_log(self, delivery: Delivery, found: InLog) -> None:
-        """The result that stands at the end of the container's log."""
+        """The result that stands at the end of the container's log; asked for until there is an answer, or nobody wants it."""
+        while not await self._has_read_log(delivery, found):
+            await asyncio.sleep(1 + random())  # noqa: S311 - spreads load
+            if self._deliveries.named(delivery.name) is not delivery:
+                return
+
+    async def _has_read_log(self, delivery: Delivery, found: InLog) -> bool:
         place = self._places.of(delivery.uid)
         params = {"container": causes.CONTAINER, "tailLines": str(found.where.lines + 50)}
         path = PODS.path(place.namespace, delivery.name, "log")
         try:
-            text = await self._client.request("GET", path, params=params)
+            text = await self._client.request("GET", path, params=params, seconds=LOG_PATIENCE)
             result = from_log(found.where, text[-LOG_LIMIT:].decode("utf-8", "replace").splitlines())
         except (NoResult, NotFound) as wrong:
             self._tell(
                 delivery, Lost(reasons.RUNNER_FAILED, f"its result could not be read from its log: {wrong}")
             )
         except FairleadError as error:
-            self._tell(delivery, Held(reasons.CLUSTER_UNAVAILABLE, f"its log cannot be read: {error}"))
+            said = f"its log cannot be read: {error}"
+            if delivery.stopping:  # its container has ended, and nobody waits for what it had to say
+                self._tell(delivery, Lost(reasons.RUNNER_FAILED, said))
+                return True
+            self._tell(delivery, Held(reasons.CLUSTER_UNAVAILABLE, said))
             delivery.told = found
-            await asyncio.sleep(1 + random())  # noqa: S311 - spreads load
-            await self._read_log(delivery, found)
+            return False
         else:
             self._tell(delivery, Ended(result))
+        return True
 
     # --- inside ---
 
@@ -369,6 +413,8 @@ class PodRunner:
                 command = c.AttemptLost(reason=reason, message=message, **about)
             case Ended(result):
                 command = c.AttemptEnded(outputs=result.outputs, error=result.error, **about)
+            case Nothing() if isinstance(before, Held):
+                command = c.AttemptHeld(**about)  # what it was held by is over
             case InLog() | Nothing():
                 return
         self._report(delivery.uid, command)
@@ -390,18 +436,5 @@ def _about(delivery: Delivery) -> dict[str, Any]:
     return {"node": start.node, "attempt": start.attempt, "delivery": start.delivery}
 
 
-def _is_of(delivery: Delivery, pod: Pod) -> bool:
-    owners = pod.metadata.owner_references
-    return pod.metadata.identity == delivery.start.id and any(owner.uid == delivery.uid for owner in owners)
-
-
 def _has_ended(told: Verdict | None) -> bool:
     return isinstance(told, (Ended, Lost))
-
-
-def _given_up(delivery: Delivery, pod: Pod) -> bool:
-    """Whether the author would rather have the work twice than wait for a node that may never answer."""
-    if delivery.start.placement.get("onNodeLost") != "redeliver":
-        return False
-    condition = pod.condition("DisruptionTarget")
-    return condition is not None and condition.reason == "DeletionByTaintManager"

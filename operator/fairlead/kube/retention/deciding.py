@@ -64,7 +64,7 @@ def read(head: Metadata) -> Kept | None:
     """What a head's annotation says; None if there is none that can be read: then the log tells."""
     try:
         return _decoder.decode(head.annotations[names.RETENTION])
-    except (KeyError, msgspec.DecodeError):
+    except (KeyError, msgspec.DecodeError, RecursionError):
         return None
 
 
