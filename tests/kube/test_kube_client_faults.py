@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from fairlead.kube.client import CONFIG_MAPS, Ambiguous, Client, Expired, TooManyRequests, from_kubeconfig
+from fairlead.kube.client import (
+    CONFIG_MAPS,
+    LEASES,
+    Ambiguous,
+    Channel,
+    Client,
+    Expired,
+    TooManyRequests,
+    from_kubeconfig,
+)
 from fairlead.model.errors import NotFound
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -165,3 +174,26 @@ def test_a_place_in_a_list_that_is_forgotten_is_expired(tmp_path):
             await get(client)
 
     assert ["GET"] == meet(tmp_path, [gone, fine], work)
+
+
+def test_a_crowd_of_requests_never_delays_the_lease(tmp_path):
+    """All connections for ordinary requests are taken by a server that does not answer: the Lease is renewed meanwhile."""
+    crowd = Channel.ORDINARY.value * 2
+
+    async def hangs_but_for_the_lease(request: web.Request) -> web.StreamResponse:
+        if "/leases/" not in request.path:
+            await asyncio.Event().wait()
+        return web.json_response(DONE)
+
+    async def work(client):
+        waiting = [asyncio.ensure_future(get(client)) for _ in range(crowd)]
+        for _ in range(3):
+            body = {"metadata": {"name": "fairlead", "namespace": "n", "resourceVersion": "7"}}
+            done = await client.replace(LEASES, "n", "fairlead", body, channel=Channel.LEASE, seconds=10)
+            assert "7" == done.resource_version
+        assert not [one for one in waiting if one.done()]
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    meet(tmp_path, [hangs_but_for_the_lease], work)

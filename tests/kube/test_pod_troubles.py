@@ -246,3 +246,52 @@ def test_an_error_of_ours_is_shown_and_tried_again(
         await made.pod(effect)
 
     play(scene)
+
+
+def test_an_older_view_of_a_pod_changes_nothing(play: Callable[[Play], None]):
+    """A list from a cache that lags shows the pod as it was: its end was told, is not told again, and nothing is made anew."""
+
+    async def scene(made: Scene) -> None:
+        effect = made.effect()
+        made.runner.start(made.uid, effect)
+        young = await made.pod(effect)
+        made.runner.seen(young)
+        ended = {"exitCode": 0, "reason": "Completed", "message": '{"outputs":{}}'}
+        container = {"name": "node", "image": "x", "imageID": "", "ready": False, "restartCount": 0}
+        old = await made.status(
+            effect, phase="Succeeded", containerStatuses=[{**container, "state": {"terminated": ended}}]
+        )
+        made.runner.seen(old)
+        assert isinstance(await made.heard_end(), c.AttemptEnded)
+        made.runner.seen(young)
+        made.runner.settled(made.uid, lambda *_: False)
+        made.runner.seen(young)
+        await made.until(effect, lambda pod: not pod.metadata.finalizers)
+        made.runner.vanished(old)
+        made.runner.seen(young)
+
+        assert (await made.pod(effect)).metadata.uid == old.metadata.uid
+        assert made.reports.empty()
+
+    play(scene)
+
+
+def test_finalizers_of_others_stay(play: Callable[[Play], None]):
+    """Somebody else holds the pod too, before us and after us in the list: ours alone goes."""
+
+    async def scene(made: Scene) -> None:
+        effect = made.effect(played=True)
+        made.runner.start(made.uid, effect)
+        pod = await made.until(effect, lambda pod: pod.status.phase == "Succeeded")
+        held = ["example.com/before", names.RESULT_FINALIZER, "example.com/after"]
+        await made.client.patch(PODS, made.namespace, pod.metadata.name, {"metadata": {"finalizers": held}})
+        assert made.runner.seen(pod)
+        assert isinstance(await made.heard(), c.AttemptEnded)
+        made.runner.settled(made.uid, lambda *_: False)
+        free = await made.until(effect, lambda pod: names.RESULT_FINALIZER not in pod.metadata.finalizers)
+
+        assert {"example.com/before", "example.com/after"} == set(free.metadata.finalizers)
+        nobody = {"metadata": {"finalizers": None}}
+        await made.client.patch(PODS, made.namespace, pod.metadata.name, nobody)
+
+    play(scene)

@@ -60,6 +60,7 @@ CREATION, SLOW, LOG_PATIENCE = 35.0, 5.0, 8.0
 """Seconds that a creation may take (a webhook has 30 of them), after which that is shown, and that a log is asked for at once."""
 LOG_LIMIT = 3 * 1024 * 1024
 """Bytes of a container's log that are read for a result: 1 MiB in base64, and what stands around it."""
+OVER = (Ended, Lost, InLog)
 
 _log = structlog.get_logger(__name__)
 _decoder = msgspec.json.Decoder(Pod)
@@ -142,9 +143,11 @@ class PodRunner:
             return False
         if delivery.pod_uid and delivery.pod_uid != pod.metadata.uid:
             return False
-        delivery.pod, delivery.pod_uid = pod, pod.metadata.uid
         found = causes.verdict(pod, with_runner=delivery.with_runner)
-        if not delivery.ended_at and isinstance(found, (Ended, Lost, InLog)):
+        if delivery.ended_at and not isinstance(found, OVER):
+            return True  # as it was before its end, which was seen (protocol 11)
+        delivery.pod, delivery.pod_uid = pod, pod.metadata.uid
+        if not delivery.ended_at and isinstance(found, OVER):
             delivery.ended_at = time.monotonic()
         if isinstance(found, InLog):
             if delivery.told != found:
@@ -219,13 +222,17 @@ class PodRunner:
 
     async def _create_all(self) -> None:
         while True:
-            delivery = await self._queue.pop()
-            delivery.creating = True
-            self._under_way.begin(delivery.uid)
-            try:
-                await self._under_way.counted(delivery.uid, self._guarded(delivery, self._create(delivery)))
-            finally:
-                delivery.creating = False
+            await self._create_next()
+
+    async def _create_next(self) -> None:
+        """Have the next pod created; who waits for one keeps nothing of the last."""
+        delivery = await self._queue.pop()
+        delivery.creating = True
+        self._under_way.begin(delivery.uid)
+        try:
+            await self._under_way.counted(delivery.uid, self._guarded(delivery, self._create(delivery)))
+        finally:
+            delivery.creating = False
 
     def _work_on(self, delivery: Delivery, work: Awaitable[None]) -> None:
         """Do something about a delivery, beside everything else."""
