@@ -280,18 +280,25 @@ def test_a_pod_that_cannot_be_read_is_not_created_again(play: Callable[[Play], N
     play(scene)
 
 
-def test_labels_that_hide_a_pod_from_the_watch_are_set_right(play: Callable[[Play], None]):
-    """Somebody marks a pod that runs as done: it has not ended, and is marked as it was."""
+@pytest.mark.parametrize(
+    "labels",
+    [{names.DONE: "true", names.MANAGED: None}, {names.SHARD: "nowhere"}, {names.EXECUTION_UID: "another"}],
+    ids=["done", "shard", "uid"],
+)
+def test_labels_that_hide_a_pod_from_the_watch_are_set_right(
+    play: Callable[[Play], None], labels: dict[str, str | None]
+):
+    """Somebody marks a pod that runs as done, or as of another shard: it has not ended, and is marked as it was."""
 
     async def scene(made: Scene) -> None:
         effect = made.effect()
         made.runner.start(made.uid, effect)
         pod = await made.pod(effect)
         assert made.runner.seen(pod)
-        labels = {"metadata": {"labels": {names.DONE: "true", names.MANAGED: None}}}
-        await made.client.patch(PODS, made.namespace, pod.metadata.name, labels)
+        patch = {"metadata": {"labels": labels}}
+        await made.client.patch(PODS, made.namespace, pod.metadata.name, patch)
         made.runner.vanished(pod)
-        again = await made.until(effect, lambda pod: pod.is_watched)
+        again = await made.until(effect, lambda pod: pod.is_watched_for(made.uid))
 
         assert again.metadata.uid == pod.metadata.uid
         while not made.reports.empty():  # that no node fits it may be told: it is no end

@@ -82,6 +82,11 @@ def shard_label(shard: int) -> str:
     return f"{shard:02d}"
 
 
+def selected_by(uid: str) -> dict[str, str]:
+    """The labels by which the pods of an execution are found."""
+    return {MANAGED: "true", EXECUTION_UID: uid, SHARD: shard_label(shard_of(uid))}
+
+
 def metadata(place: Place, name: str, kind: str, epoch: int) -> dict[str, Any]:
     """The metadata of an object that belongs to an execution; `kind` is empty but for records of its log."""
     shared = shared_metadata(place.namespace, name, kind, epoch)

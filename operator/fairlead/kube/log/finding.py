@@ -57,7 +57,9 @@ async def heads(
         for there in page.items:
             if there.metadata.uid not in given:
                 given.add(there.metadata.uid)
-                yield _found(there)
+                found = _found(there)
+                if found.place.uid and found.place.name:  # else it is nobody's, whatever its label says
+                    yield found
         place = page.metadata.continue_
         if not place:
             return

@@ -243,6 +243,8 @@ class PodRunner:
         try:
             await work
         except Exception as error:  # noqa: BLE001 - whatever it is
+            if self._deliveries.named(delivery.name) is not delivery:
+                return  # nobody waits for it any more
             _log.exception("a delivery met an error of ours", pod=delivery.name)
             self._tell(delivery, Held(reasons.INTERNAL_ERROR, f"{type(error).__name__}: {error}"))
             self._again(delivery)
@@ -324,8 +326,8 @@ class PodRunner:
         if self.seen(pod):
             if delivery.stopping:
                 await self._delete(delivery)
-            elif not pod.is_watched and not _has_ended(delivery.told):
-                await self._watch_again(pod)
+            elif not pod.is_watched_for(delivery.uid) and not _has_ended(delivery.told):
+                await self._watch_again(delivery.uid, pod)
         elif delivery.pod_uid:
             self._gone(delivery)  # another pod has its name now
         else:
@@ -333,10 +335,11 @@ class PodRunner:
             self._tell(delivery, Held(reasons.POD_REFUSED, message))
             self._again(delivery)
 
-    async def _watch_again(self, pod: Pod) -> None:
+    async def _watch_again(self, uid: str, pod: Pod) -> None:
         """Somebody has changed its labels so that no watch shows its end: set them right (protocol 8)."""
         about = pod.metadata
-        body = {"metadata": {"uid": about.uid, "labels": {names.MANAGED: "true", names.DONE: None}}}
+        labels = {**names.selected_by(uid), names.DONE: None}
+        body = {"metadata": {"uid": about.uid, "labels": labels}}
         await self._partings.insist(pod, lambda: self._client.patch(PODS, about.namespace, about.name, body))
 
     def _gone(self, delivery: Delivery) -> None:

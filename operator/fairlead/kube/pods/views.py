@@ -178,11 +178,15 @@ class Pod(_View):
         """The value of its shard label, as `kube.watching` wants it of a view."""
         return self.metadata.labels.shard
 
-    @property
-    def is_watched(self) -> bool:
-        """Whether its labels say that it is ours and that its end is awaited."""
+    def is_watched_for(self, uid: str) -> bool:
+        """Whether its labels say that it is of an execution, which is where it is looked for, and that its end is awaited."""
         labels = self.metadata.labels
-        return labels.managed == "true" and labels.done != "true"
+        found = {
+            names.MANAGED: labels.managed,
+            names.EXECUTION_UID: labels.execution_uid,
+            names.SHARD: labels.shard,
+        }
+        return found == names.selected_by(uid) and labels.done != "true"
 
     def condition(self, kind: str) -> Condition | None:
         """The condition of a type, if it is there and decides something."""
