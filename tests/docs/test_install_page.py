@@ -79,11 +79,18 @@ class Reader:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=150,
+            timeout=180,
             check=False,
         )
         said = done.stdout if done.stdout.endswith("\n") or not done.stdout else done.stdout + "\n"
-        assert (command.code, True) == (done.returncode, agrees(command.output, said)), f"$ {line}\n{said}"
+        assert (command.code, True) == (done.returncode, agrees(command.output, said)), (
+            f"$ {line}\n{said}\n{self._left() if done.returncode else ''}"
+        )
+
+    def _left(self) -> str:
+        """What is there of ours, and whether it is going."""
+        words = ("get", "crd,ns", "-o", "jsonpath={range .items[*]}{.metadata.name} {.status}{'\\n'}{end}")
+        return self.cluster.kubectl(*words)
 
     @contextmanager
     def operator(self) -> Iterator[InstalledOperator]:

@@ -6,6 +6,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
@@ -32,7 +33,11 @@ func main() {
 
 func verdictOf(script string) (found verdict, err error) {
 	var object unstructured.Unstructured
-	if err = json.NewDecoder(os.Stdin).Decode(&object.Object); err != nil {
+	text, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return found, err
+	}
+	if err = object.UnmarshalJSON(text); err != nil { // numbers are whole where they can be, as kstatus wants them
 		return found, err
 	}
 	said, err := status.Compute(&object)
