@@ -1,4 +1,4 @@
-"""docs/install.md typed into an empty cluster: Helm, an upgrade and a rollback under a run, uninstalling, kustomize, and nothing is left."""
+"""docs/install.md typed into an empty cluster: Helm, upgrade and rollback under a run, uninstalling, kustomize; nothing is left."""
 
 from __future__ import annotations
 
