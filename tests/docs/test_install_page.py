@@ -1,4 +1,4 @@
-"""docs/install.md typed into an empty cluster: Helm, upgrade and rollback under a run, uninstalling, kustomize; nothing is left."""
+"""docs/install.md typed into an empty cluster: Helm, upgrade and rollback under a run, kustomize; in the end nothing is left."""
 
 from __future__ import annotations
 
