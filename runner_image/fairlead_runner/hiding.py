@@ -16,7 +16,20 @@ SHORTEST = 4
 LARGEST = 1 << 20
 """Bytes of a file; a Secret has no more."""
 _STARS = "***"
-_ORDINARY = {"PATH", "HOME", "HOSTNAME", "LANG", "LANGUAGE", "TERM", "TZ", "PWD", "OLDPWD", "SHLVL", "USER", "_"}
+_ORDINARY = {
+    "PATH",
+    "HOME",
+    "HOSTNAME",
+    "LANG",
+    "LANGUAGE",
+    "TERM",
+    "TZ",
+    "PWD",
+    "OLDPWD",
+    "SHLVL",
+    "USER",
+    "_",
+}
 _FAMILIES = ("FAIRLEAD_", "KUBERNETES_", "PYTHON", "LC_")
 
 

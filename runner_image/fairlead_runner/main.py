@@ -46,7 +46,9 @@ def main() -> None:
             scripts.run(node, place, env)
             return
         posix.close(stderr)
-        watch = Watch(pid, wakeups, LastWords(source, hidden), control, node.grace / 1_000_000, adopting=adopting)
+        watch = Watch(
+            pid, wakeups, LastWords(source, hidden), control, node.grace / 1_000_000, adopting=adopting
+        )
         result = hidden.result(_finish(node, place, env, watch))
     place.remove()
     code = reporting.report(result, result_to, environ.get(b"FAIRLEAD_TERMINATION_LOG", b""))

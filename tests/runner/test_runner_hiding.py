@@ -56,9 +56,7 @@ def test_files_line_by_line(start: Start, tmp_path: Path):
 @pytest.mark.parametrize("before", [280, 290, 4_080, 70_000])
 def test_no_half_of_a_value_is_left(start: Start, before: int):
     """Neither where a long line is cut at its end nor where its beginning is forgotten."""
-    script = (
-        f"import os, sys\nsys.stderr.write('x' * {before} + os.environ['PW'] * 200 + 'y' * 10 + '\\n')\nos._exit(2)"
-    )
+    script = f"import os, sys\nsys.stderr.write('x' * {before} + os.environ['PW'] * 200 + 'y' * 10 + '\\n')\nos._exit(2)"
     message = start(python=script, env_of_home={"PW": PASSWORD, **hidden(env=["PW"])}).error()["message"]
     assert "x" in message or "***" in message
     assert set(message.removeprefix("exit code 2: ")) <= set("xy*.")
