@@ -36,6 +36,7 @@ class Standing:
     leading: bool = True
     ready: bool = False
     epoch: int = 12
+    in_force: dict[str, bool] = field(default_factory=lambda: {"records": True, "fence": False})
 
 
 class Told(Observer):
