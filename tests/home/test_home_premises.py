@@ -1,9 +1,8 @@
-"""What a cluster lacks: CRDs that are missing or old, an API server that is too old, policies; and a port that is taken."""
+"""What a cluster lacks: CRDs that are missing or old, an API server that is too old, policies."""
 
 from __future__ import annotations
 
 import json
-import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -226,16 +225,3 @@ def test_policies_are_found_by_trying(bare: Site):
     bare.kubectl("delete", "validatingadmissionpolicybinding", "records.fairlead.dev")
     until(lambda: found() == {RECORDS: False, FENCE: False}, "without a binding it is not")
     assert "fairlead-policy-probe" not in bare.kubectl("get", "configmaps", "-o", "name")
-
-
-def test_a_port_that_is_taken(bare: Site, operator: Watched):
-    """It ends at once, not with 0, and names the port and the setting: an operator that nobody can watch is none."""
-    with socket.create_server(("", operator.port)):
-        operator.start()
-        assert operator.process is not None
-        assert operator.process.wait(60) == 5
-    log = operator.log.read_text(encoding="utf-8")
-    assert f"port {operator.port} for probes and metrics cannot be opened" in log
-    assert "address already in use" in log
-    assert "--probes" in log
-    assert "Traceback" not in log

@@ -10,7 +10,6 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from fairlead.kube.client import EXECUTIONS, WORKFLOWS, Resource
@@ -35,16 +34,11 @@ def _lacking(served: Json, kind: Resource) -> str:
     if schema is None:
         return f"the API server does not serve {kind.kind}"
     parts = [] if _has_status(served, kind) else ["the subresource status"]
-    parts += [f"the field {path}" for path in _missing(_own(kind.kind), schema, "")]
+    parts += [f"the field {path}" for path in _missing(schema_of(kind.kind), schema, "")]
     if not parts:
         return ""
     more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
     return f"the CRD of {kind.kind} is older than this release: it lacks {', '.join(parts[:_SHOWN])}{more}"
-
-
-@cache
-def _own(kind: str) -> Json:
-    return schema_of(kind)
 
 
 def _schema(served: Json, kind: Resource) -> Json | None:
