@@ -178,6 +178,7 @@ class ClusterHome:
             told.append(("Run by", f"the operator {stored.head.writer}" if stored else "nobody"))
         if why := stuck(found):
             told.append(("Stalled", why))
+        told += [(kind, f"no, {said}") for kind in SHOWN_IF_FALSE if (said := denied(found, kind))]
         going = found.object["metadata"].get("deletionTimestamp")
         return [*told, ("Deleted", f"at {going}, and let go of by the operator soon")] if going else told
 
@@ -313,6 +314,18 @@ class ClusterHome:
         except NotFound:
             return "is deleted"
         return "is being deleted: the operator lets go of it first" if left.uid == known.uid else "is deleted"
+
+
+SHOWN_IF_FALSE = ("Permitted", "Protected")
+"""Conditions about the operator and the cluster: they are there only while something is wrong."""
+
+
+def denied(found: Execution, kind: str) -> str:
+    """Why a condition is False; empty if it is not."""
+    for condition in found.published.get("conditions") or ():
+        if condition.get("type") == kind and condition.get("status") == "False":
+            return f"{condition.get('reason')}: {condition.get('message')}"
+    return ""
 
 
 def stuck(found: Execution) -> str:
