@@ -28,7 +28,7 @@ def test_every_constant_has_a_meaning():
     conditions = {shown.READY, shown.RECONCILING, shown.STALLED, shown.SUCCEEDED}
 
     assert constants == set(reasons.MEANINGS)
-    assert {*conditions, shown.PERMITTED, shown.LOG_RETIRED} == set(shown.CONDITIONS)
+    assert {*conditions, shown.PERMITTED, shown.PROTECTED, shown.LOG_RETIRED} == set(shown.CONDITIONS)
 
 
 def test_everything_stands_in_the_page():

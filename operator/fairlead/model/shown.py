@@ -8,7 +8,7 @@ from __future__ import annotations
 from fairlead.model import state as s
 
 READY, RECONCILING, STALLED, SUCCEEDED = "Ready", "Reconciling", "Stalled", "Succeeded"
-PERMITTED = "Permitted"
+PERMITTED, PROTECTED = "Permitted", "Protected"
 LOG_RETIRED = "LogRetired"
 
 CONDITIONS: dict[str, str] = {
@@ -17,6 +17,7 @@ CONDITIONS: dict[str, str] = {
     STALLED: "it does not go on by itself: failed, cancelled, or wrong in a way that somebody has to mend",
     SUCCEEDED: "the outcome of an execution: True, False, or Unknown until it ends",
     PERMITTED: "only there as False: the operator lacks a right that this execution needs; the message names it",
+    PROTECTED: "only there as False: the policy that guards log and status of this execution is not in force",
     LOG_RETIRED: "only there as True: retention has removed the log of an execution that ended; its status is all that is left",
 }
 

@@ -22,7 +22,7 @@ import structlog
 from fairlead.engine.conditions import FALSE
 from fairlead.kube import names
 from fairlead.kube.client import CONFIG_MAPS, Client, Fenced, Invalid
-from fairlead.model import reasons
+from fairlead.model import reasons, shown
 from fairlead.model.errors import FairleadError
 from fairlead.model.times import format_time
 
@@ -114,7 +114,7 @@ def unprotected(policies: Policies, generation: int) -> list[dict[str, Any]]:
         return []
     return [
         {
-            "type": "Protected",
+            "type": shown.PROTECTED,
             "status": FALSE,
             "reason": reasons.POLICY_MISSING,
             "message": f"the policy {RECORDS} of the chart is not in force: {_GUARDS[RECORDS]}",

@@ -20,6 +20,7 @@ from fairlead.kube.client.replies import metadata_of, partial_list_decoder
 from fairlead.kube.log import KubernetesLog, head_name
 from fairlead.kube.log.reading import look
 from fairlead.kube.places import Places
+from fairlead.model import shown
 from fairlead.model.errors import Conflict, InvalidInput, LogDamaged, NotFound
 from fairlead.model.state import ENDED_RUN, PENDING, State
 from fairlead.model.times import format_duration, format_time
@@ -316,7 +317,7 @@ class ClusterHome:
         return "is being deleted: the operator lets go of it first" if left.uid == known.uid else "is deleted"
 
 
-SHOWN_IF_FALSE = ("Permitted", "Protected")
+SHOWN_IF_FALSE = (shown.PERMITTED, shown.PROTECTED)
 """Conditions about the operator and the cluster: they are there only while something is wrong."""
 
 
