@@ -21,16 +21,13 @@ import aiohttp
 import kopf
 import structlog
 
-from fairlead.kube.client import EXECUTIONS, WORKFLOWS, Client, Resource
+from fairlead.kube.client import EXECUTIONS, WORKFLOWS, Client
 from fairlead.kube.observing import NO_ANSWER
-from fairlead.model.errors import FairleadError, NotFound
 from fairlead.model.manifests import GROUP
 
 VERSION = "v1alpha1"
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds until Kopf is started again."""
-CRD_PAUSE = 2.0
-"""Seconds between two looks for the CRDs."""
 
 _log = structlog.get_logger(__name__)
 
@@ -166,23 +163,3 @@ def session_of(client: Client) -> kopf.AiohttpSession:
     return kopf.AiohttpSession(
         aiohttp_session=session, server=credentials.server, default_namespace=credentials.namespace
     )
-
-
-async def crds_installed(client: Client, kinds: tuple[Resource, ...] = (WORKFLOWS, EXECUTIONS)) -> None:
-    """Wait until the API server serves our kinds; says so while it does not."""
-    said = ""
-    while True:
-        try:
-            served = (await client.request("GET", WORKFLOWS.root)).decode()
-            missing = [kind.kind for kind in kinds if f'"{kind.plural}"' not in served]
-            reason = f"the API server does not serve {' and '.join(missing)}" if missing else ""
-        except NotFound:
-            reason = f"the API server does not serve {WORKFLOWS.api_version}"
-        except FairleadError as error:
-            reason = str(error)
-        if not reason:
-            return
-        if reason != said:
-            said = reason
-            _log.warning("waits for the CRDs (`fairlead crds | kubectl apply -f -`)", reason=reason)
-        await asyncio.sleep(CRD_PAUSE)
