@@ -22,6 +22,7 @@ from fairlead.kube.home.tending import Run
 from fairlead.kube.lease import Leadership
 from fairlead.kube.pods.deliveries import Delivery
 from fairlead.kube.pods.manifests import PodSettings
+from fairlead.kube.premises import Premises
 from fairlead.runtime.actor import Actor
 from fairlead.runtime.clock import SystemClock
 
@@ -123,11 +124,13 @@ def _remembered() -> dict[str, int]:
 def test_a_probe_sees_that_the_operator_is_blind(site: Site, monkeypatch: pytest.MonkeyPatch):
     """Heard of lately it is well; after a silence it is not, whatever else the process can do."""
 
-    async def asked(home: KubernetesHome, limit: float) -> int:
+    async def asked(client: Client, home: KubernetesHome, limit: float) -> int:
         monkeypatch.setattr(probing, "BLIND", limit)
+        premises = Premises(client)
+        premises.lacks = ""
         [port] = free_ports(1)
         async with (
-            probing.probes(home, CollectorRegistry(), port),
+            probing.probes(home, premises, CollectorRegistry(), port),
             ClientSession() as session,
             session.get(f"http://127.0.0.1:{port}/healthz") as answer,
         ):
@@ -136,6 +139,6 @@ def test_a_probe_sees_that_the_operator_is_blind(site: Site, monkeypatch: pytest
     async def scene() -> list[int]:
         async with Client(from_kubeconfig(site.kubeconfig)) as client:
             home = _home(client, site.namespace)
-            return [await asked(home, limit) for limit in (180.0, 0.0)]
+            return [await asked(client, home, limit) for limit in (180.0, 0.0)]
 
     assert [200, 503] == asyncio.run(scene())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from tests.cluster.clusters import Cluster
@@ -44,6 +45,6 @@ def test_an_end_that_cannot_be_shown_holds_nothing(served: Site, cluster: Cluste
     until(lambda: not served.object("wfe", "unshown-2")["metadata"].get("finalizers"), "it is let go")
 
 
-def _held(site: Site, pods: list[dict]) -> list[str]:
+def _held(site: Site, pods: list[dict[str, Any]]) -> list[str]:
     there = [site.object("pod", pod["metadata"]["name"]) for pod in pods]
     return [one["metadata"]["name"] for one in there if one.get("metadata", {}).get("finalizers")]
