@@ -19,9 +19,8 @@ from fairlead.kube import children as kube_children
 from fairlead.kube import names
 from fairlead.kube.children import KubernetesChildren, KubernetesRegistry, Trees
 from fairlead.kube.client import CONFIG_MAPS, EXECUTIONS, WORKFLOWS
-from fairlead.kube.client.replies import Metadata
 from fairlead.kube.fence import NotLeader
-from fairlead.kube.kinship import merged, parent_of, wanted_of
+from fairlead.kube.kinship import merged, wanted_of
 from fairlead.kube.log import head_name
 from fairlead.kube.names import Place
 from fairlead.kube.workflows import Workflows
@@ -441,11 +440,3 @@ def test_the_port_works_in_the_namespace_of_the_parent(home):
     assert c.Wish(held=True) == wanted_of(stored(home)["metadata"]["annotations"])
     found = home.run(registry_of(home).find("kid"))
     assert effect.parent == found.parent
-
-
-def test_annotations_that_are_nested_without_end_mean_nothing():
-    """Somebody writes 100,000 brackets where a parent's words stand: they count as none, and nobody stumbles over them."""
-    about = Metadata(annotations=dict.fromkeys((names.WANTED, names.PARENT), '{"x":' + "[" * 100_000))
-
-    assert parent_of(about) is None
-    assert wanted_of(about.annotations) == c.Wish()
