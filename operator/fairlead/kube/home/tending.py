@@ -189,6 +189,7 @@ async def tend(term: Term, run: Run) -> Execution | None:
         except Waiting as waiting:
             _show(term, run, waiting)
         except LogDamaged as damage:
+            term.runner.forget(run.place.uid)  # what it had asked for is asked for anew if the log is mended
             reason = reasons.LOG_MISSING if isinstance(damage, LogMissing) else reasons.LOG_DAMAGED
             if _show(term, run, Waiting(reason, str(damage), kind=shown.LOG)):
                 term.notices.notice(run.place, [log_frozen(str(damage))])
