@@ -295,3 +295,33 @@ def test_finalizers_of_others_stay(play: Callable[[Play], None]):
         await made.client.patch(PODS, made.namespace, pod.metadata.name, nobody)
 
     play(scene)
+
+
+@CALMLY
+def test_a_policy_that_denies_a_deletion_is_named(
+    play: Callable[[Play], None], cluster: Cluster, namespace: str
+):
+    """What is to end cannot: the run says so with the policy's words; when the policy is gone, the pod goes."""
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["DELETE"]}
+
+    async def scene(made: Scene) -> None:
+        effect = made.effect()
+        made.runner.start(made.uid, effect)
+        pod = await made.pod(effect)
+        made.runner.seen(pod)
+
+        def denied() -> bool:
+            words = ("--namespace", namespace, "delete", "pod", pod.metadata.name, "--dry-run=server")
+            return refused_with("not on Sundays", lambda: cluster.kubectl(*words))
+
+        with denying(cluster, namespace, rule, "false", denied):
+            _stop(made, effect)
+            held = await made.heard()
+            while not (isinstance(held, c.AttemptHeld) and held.reason == "PodRefused"):
+                held = await made.heard()
+            assert "not on Sundays" in held.message
+        gone = await made.until(effect, lambda pod: pod.metadata.deletion_timestamp is not None)
+        made.runner.seen(gone)
+        assert isinstance(await made.heard_end(), c.AttemptLost)
+
+    play(scene)

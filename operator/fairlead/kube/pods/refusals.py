@@ -21,10 +21,10 @@ from fairlead.kube.client import Fenced, Forbidden, Invalid
 from fairlead.kube.pods.causes import Ended, Held
 from fairlead.kube.pods.results import Result
 from fairlead.model import reasons
-from fairlead.model.errors import FairleadError
+from fairlead.model.errors import FairleadError, Unavailable
 from fairlead.model.events import Error
 
-__all__ = ["Fenced", "may_pass", "refusal_of", "said_of"]
+__all__ = ["Fenced", "denial_of", "may_pass", "refusal_of", "said_of"]
 
 _QUOTA = re.compile(r"exceeded quota|failed quota")
 _ADMISSION = re.compile(r"ValidatingAdmissionPolicy '|admission webhook|denied the request|denied request")
@@ -43,6 +43,13 @@ def refusal_of(error: FairleadError) -> Ended | Held:
             return Held(reasons.POD_REFUSED, said)
         return Ended(Result(error=Error(reason=reasons.POD_INVALID, message=said)))
     return Held(reasons.CLUSTER_UNAVAILABLE, said)
+
+
+def denial_of(error: FairleadError) -> Held:
+    """What it means that a pod may not be deleted: it is waited for, as long as it takes."""
+    away = isinstance(error, Unavailable) and not isinstance(error, Forbidden)
+    reason = reasons.CLUSTER_UNAVAILABLE if away else reasons.POD_REFUSED
+    return Held(reason, f"its pod cannot be deleted: {said_of(error)}")
 
 
 def may_pass(error: FairleadError) -> bool:

@@ -41,7 +41,7 @@ from fairlead.kube.pods.causes import Ended, Held, InLog, Lost, Nothing, Running
 from fairlead.kube.pods.deliveries import CreationQueue, Deliveries, Delivery
 from fairlead.kube.pods.manifests import PodSettings, pod_name, pod_of
 from fairlead.kube.pods.partings import Partings, UnderWay
-from fairlead.kube.pods.refusals import Fenced, refusal_of
+from fairlead.kube.pods.refusals import Fenced, denial_of, refusal_of
 from fairlead.kube.pods.results import NoResult, Result, from_log
 from fairlead.kube.pods.views import Pod
 from fairlead.model import commands as c
@@ -61,6 +61,8 @@ CREATION, SLOW, LOG_PATIENCE = 35.0, 5.0, 8.0
 LOG_LIMIT = 3 * 1024 * 1024
 """Bytes of a container's log that are read for a result: 1 MiB in base64, and what stands around it."""
 OVER = (Ended, Lost, InLog)
+_CANCELLED = Error(reason=reasons.CANCELLED, message="it was ended before its pod was created")
+NEVER_MADE = Ended(Result(error=_CANCELLED))
 
 _log = structlog.get_logger(__name__)
 _decoder = msgspec.json.Decoder(Pod)
@@ -125,8 +127,7 @@ class PodRunner:
         delivery.stopping = True
         if delivery.queued and delivery.tries == 0:
             delivery.queued = False
-            message = "it was ended before its pod was created"
-            self._tell(delivery, Ended(Result(error=Error(reason=reasons.CANCELLED, message=message))))
+            self._tell(delivery, NEVER_MADE)
         elif (
             not delivery.queued and not delivery.creating
         ):  # whoever creates it sees that it is not wanted any more
@@ -346,8 +347,7 @@ class PodRunner:
         if delivery.pod_uid:
             self._tell(delivery, causes.gone(delivery.pod))
         elif delivery.stopping:
-            message = "it was ended before its pod was created"
-            self._tell(delivery, Ended(Result(error=Error(reason=reasons.CANCELLED, message=message))))
+            self._tell(delivery, NEVER_MADE)
         else:
             self._again(delivery)
 
@@ -364,7 +364,7 @@ class PodRunner:
         except NotLeader:
             return
         except FairleadError as error:
-            _log.warning("a pod could not be deleted", pod=delivery.name, error=str(error))
+            self._tell(delivery, denial_of(error))
             self._again(delivery)
 
     async def _read_log(self, delivery: Delivery, found: InLog) -> None:
