@@ -29,6 +29,8 @@ from fairlead.model.manifests import GROUP
 VERSION = "v1alpha1"
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds until Kopf is started again."""
+IDENTITY = "fairlead"
+"""Under which Kopf would talk to its peers. It has none; but it would ask for the name of our user, which in a container has none."""
 CRD_PAUSE = 2.0
 """Seconds between two looks for the CRDs."""
 
@@ -82,6 +84,7 @@ async def _run_once(feed: Feed, client: Client, namespace: str | None, resignal:
     listen(registry, lambda: feed)
     stop = asyncio.Event()
     where: dict[str, Any] = {"clusterwide": True} if namespace is None else {"namespaces": [namespace]}
+    where["identity"] = IDENTITY
     settings = kopf.OperatorSettings()
     lean(settings)
     tasks = await kopf.spawn_tasks(registry=registry, settings=settings, stop_flag=stop, **where)
