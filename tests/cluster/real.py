@@ -98,13 +98,7 @@ class RealNode:
     def stop(self) -> None:
         """End everything of it."""
         self.kubelet.stop()
-        networks: set[Path] = set()
-        with contextlib.suppress(subprocess.CalledProcessError):
-            for task in self._ctr("task", "ls", "-q").split():
-                self._ctr("task", "rm", "--force", task)
-            for container in self._ctr("container", "ls", "-q").split():
-                networks |= self._networks_of(container)
-                self._ctr("container", "rm", container)
+        networks = self._remove_containers()
         self.containerd.stop()
         mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
         for mount in reversed(mounts):
@@ -194,6 +188,19 @@ state = "{self._folder}/run"
         finally:
             self._buildah("rm", container)
         self.load(archive)
+
+    def _remove_containers(self) -> set[Path]:
+        """Kill and remove all containers; where their network namespaces are mounted."""
+        networks: set[Path] = set()
+        with contextlib.suppress(subprocess.CalledProcessError):  # containerd has ended, or never began
+            containers = self._ctr("container", "ls", "-q").split()
+            for container in containers:
+                networks |= self._networks_of(container)
+            for words in (("task", "rm", "--force"), ("container", "rm")):
+                for container in containers:
+                    with contextlib.suppress(subprocess.CalledProcessError):  # it went by itself
+                        self._ctr(*words, container)
+        return networks
 
     def _networks_of(self, container: str) -> set[Path]:
         """Where the network namespace of a container is mounted."""
