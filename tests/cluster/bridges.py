@@ -1,8 +1,8 @@
 """The network of a real node: two bridges of this machine, and the way from its pods to the API server.
 
-A pod knows the API server by the address of the Service `kubernetes`, and there is no kube-proxy to make that true: one rule on the
-bridge of the pods does. The API server goes on to listen on loopback alone, and pods get nothing else that listens there. `take_down`
-leaves no link, rule or network namespace of ours behind, also those of a node that was killed.
+A pod knows the API server by the address of the Service `kubernetes`, and there is no kube-proxy to make that true: one rule on
+the bridge of the pods does. The API server goes on to listen on loopback alone, and pods get nothing else that listens there.
+`take_down` leaves no link, rule or network namespace of ours behind; `set_up` removes those of a node that was killed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A real node beside the played ones: containerd, runc, a bridge network and a kubelet, for pods that must really run.
 
 It needs root, Linux, and programs that Debian packages (PACKAGES). One machine has one at a time: the kubelet's ports, the
-bridges and their addresses are taken. Pods reach it with the node selector `type: real`. They reach the API server and nothing else
-beyond the machine, by no name: there is no DNS. It pulls nothing: images are built here, with `buildah`, and imported.
+bridges and their addresses are taken. Pods come to it with the node selector `type: real`. They reach the API server and each
+other, by no name: there is no DNS. It has no way out, and pulls nothing: images are built here, with `buildah`, and imported.
 """
 
 from __future__ import annotations
@@ -173,8 +173,12 @@ state = "{self._folder}/run"
         }
 
     def _lead_to_the_server(self) -> None:
-        service = json.loads(kubectl(self._kubeconfig, "-n", "default", "get", "service", "kubernetes", "-o", "json"))
-        server = kubectl(self._kubeconfig, "config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
+        service = json.loads(
+            kubectl(self._kubeconfig, "-n", "default", "get", "service", "kubernetes", "-o", "json")
+        )
+        server = kubectl(
+            self._kubeconfig, "config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}"
+        )
         self._bridges.lead(service["spec"]["clusterIP"], service["spec"]["ports"][0]["port"], server)
 
     def _build_busybox(self) -> None:

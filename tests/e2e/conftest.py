@@ -19,7 +19,10 @@ from tests.support.waiting import until
 
 NAMESPACE = "real"
 OPERATOR, RUNNER = (f"localhost/fairlead-{name}:{version('fairlead')}" for name in ("operator", "runner"))
-ARCHIVES = {image: ROOT / "dist" / f"fairlead-{name}.tar" for image, name in ((OPERATOR, "operator"), (RUNNER, "runner"))}
+ARCHIVES = {
+    image: ROOT / "dist" / f"fairlead-{name}.tar"
+    for image, name in ((OPERATOR, "operator"), (RUNNER, "runner"))
+}
 
 
 @dataclass(frozen=True)

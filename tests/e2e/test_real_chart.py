@@ -1,4 +1,4 @@
-"""The chart with the images of `make image` on a real node: what `helm install` gives is an operator that works, in its containers."""
+"""The chart with the images of `make image` on a real node: what `helm install` gives is an operator that works."""
 
 from __future__ import annotations
 
@@ -75,7 +75,12 @@ def installed(
         name: {"repository": image.rpartition(":")[0]}
         for name, image in (("image", operator_image), ("runnerImage", runner))
     }
-    words = ("--namespace", SHOP, "--create-namespace", "--take-ownership")  # of CRDs that another test applied
+    words = (
+        "--namespace",
+        SHOP,
+        "--create-namespace",
+        "--take-ownership",
+    )  # of CRDs that another test applied
     helm.ok("install", RELEASE, str(helm.chart), *words, values=images)
     try:
         yield Installed(cluster, real_cluster.node, helm)
@@ -170,7 +175,7 @@ def test_nothing_that_it_asked_for_was_denied(installed: Installed):
 
 
 def test_uninstalling_lets_go_of_a_run_in_the_middle(installed: Installed):
-    """The Job of the chart runs in the operator's image; no finalizer stays, nor anything of the operator; the namespace can go."""
+    """The Job of the chart runs in the operator's image; no finalizer stays, nor an operator, and the namespace can go."""
     installed.until_both_ready()
     site = installed.site
     site.workflow("held", [run_node("one", {"sh": "sleep 600"})])

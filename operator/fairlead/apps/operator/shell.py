@@ -30,7 +30,7 @@ VERSION = "v1alpha1"
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds until Kopf is started again."""
 IDENTITY = "fairlead"
-"""Under which Kopf would talk to its peers. It has none; but it would ask for the name of our user, which in a container has none."""
+"""Whom Kopf's peers would see. It has none, but it would ask for the name of our user, and a container's has none."""
 CRD_PAUSE = 2.0
 """Seconds between two looks for the CRDs."""
 
