@@ -23,8 +23,7 @@ sys.path.insert(0, str(ROOT))  # tests.cluster, which is no part of the package
 from containers import MIB, operators, python_start  # noqa: E402
 from tests.cluster.clusters import apply_ours  # noqa: E402
 from tests.cluster.plane import ControlPlane  # noqa: E402
-from tests.cluster.real import lacking, real_node  # noqa: E402
-from tests.e2e.conftest import ARCHIVES, OPERATOR, RUNNER  # noqa: E402
+from tests.cluster.real import ARCHIVES, OPERATOR, RUNNER, lacking, real_node  # noqa: E402
 from tests.support.operators import API, Operator, Site, execution_of  # noqa: E402
 from tests.support.waiting import until  # noqa: E402
 

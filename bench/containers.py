@@ -33,7 +33,7 @@ ROUNDS = 15
 TO_ASK_AGAIN = 0.01
 
 # The container's process begins with the shell's `exec`; the clock is read just before.
-_STAMPED = ["/bin/sh", "-c", 'BEGUN=$(date +%s%N) exec "$@"', "sh"]
+_STAMPED = ["/bin/sh", "-c", 'BEGUN=$(date +%s%N); export BEGUN; exec "$@"', "sh"]
 _SCRIPT = "import time\nnow = time.time_ns()\nimport os\noutputs['ms'] = (now - int(os.environ.get('BEGUN', now))) / 1e6"
 _BARE = (
     "import time\nnow = time.time_ns()\nimport os, json\n"
@@ -163,7 +163,7 @@ def python_start(site: Site) -> None:
         for name, command in commands.items():
             own = {**made["containers"][0], "command": [*_STAMPED, *command]}
             spec = {key: value for key, value in made.items() if key != "nodeName"} | {"containers": [own]}
-            about = {"name": f"{name}-{number}"}
+            about = {"name": f"first-{name}-{number}"}
             site.apply({"apiVersion": "v1", "kind": "Pod", "metadata": about, "spec": spec})
             found[name].append(until(_taken(site, about["name"]), f"{about['name']} has ended"))
     bare, node = found["bare"], found["node"]

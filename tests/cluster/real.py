@@ -16,6 +16,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 from tests.cluster import binaries
@@ -24,9 +25,16 @@ from tests.cluster.kubectl import kubectl
 from tests.cluster.plane import NotReady
 from tests.cluster.processes import Process
 
+ROOT = Path(__file__).resolve().parents[2]
 NAME = "real-0"
 SELECTOR = {"type": "real"}
 TAINT = "fairlead.dev/real"
+OPERATOR, RUNNER = (f"localhost/fairlead-{name}:{version('fairlead')}" for name in ("operator", "runner"))
+ARCHIVES = {
+    OPERATOR: ROOT / "dist" / "fairlead-operator.tar",
+    RUNNER: ROOT / "dist" / "fairlead-runner.tar",
+}
+"""What `make image` builds, and where."""
 BUSYBOX = "localhost/busybox:1"
 """An image with a shell and little else; it is the pause image, too."""
 PACKAGES = {

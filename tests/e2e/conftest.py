@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from tests.cluster.binaries import NotBuilt
-from tests.cluster.clusters import ROOT, Cluster, apply_ours
+from tests.cluster.clusters import Cluster, apply_ours
 from tests.cluster.plane import ControlPlane
-from tests.cluster.real import RealNode, lacking, real_node
+from tests.cluster.real import ARCHIVES, OPERATOR, RUNNER, RealNode, lacking, real_node
 from tests.support.leavings import leavings, networks
 from tests.support.operators import Operator, Site
 from tests.support.waiting import until
 
 NAMESPACE = "real"
-OPERATOR, RUNNER = (f"localhost/fairlead-{name}:{version('fairlead')}" for name in ("operator", "runner"))
-ARCHIVES = {
-    image: ROOT / "dist" / f"fairlead-{name}.tar"
-    for image, name in ((OPERATOR, "operator"), (RUNNER, "runner"))
-}
 
 
 @dataclass(frozen=True)

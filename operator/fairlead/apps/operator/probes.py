@@ -1,4 +1,5 @@
-"""/healthz: the process works and hears from the API server. /readyz: it leads with all in hand, or stands by and knows the pods.
+"""/healthz: the process works and hears from the API server. /readyz: it leads with all in hand and hears of executions, or it
+stands by and knows the pods.
 /metrics: what Prometheus scrapes.
 
 A probe that only says "the process answers" is green while it is blind (kopf.md, trap 21).
@@ -13,6 +14,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from fairlead.apps.metrics.scraping import CONTENT_TYPE, text_of
+from fairlead.apps.operator.hearing import Hearing
 from fairlead.kube.home import KubernetesHome
 from fairlead.model.errors import Unavailable
 
@@ -21,7 +23,9 @@ BLIND = 180.0
 
 
 @asynccontextmanager
-async def probes(home: KubernetesHome, registry: CollectorRegistry, port: int | None) -> AsyncIterator[None]:
+async def probes(
+    home: KubernetesHome, hearing: Hearing, registry: CollectorRegistry, port: int | None
+) -> AsyncIterator[None]:
     """Answer probes and scrapes on a port, if there is one. Raises Unavailable if the port is taken."""
     if port is None:
         yield
@@ -35,7 +39,10 @@ async def probes(home: KubernetesHome, registry: CollectorRegistry, port: int | 
         )
 
     async def readyz(_: web.Request) -> web.Response:
-        return _answer(home.ready, f"{home.standing}; {home.live} executions")
+        words = f"{home.standing}; {home.live} executions"
+        if hearing.deaf:
+            return _answer(False, f"{words}; nothing is heard of new ones: {hearing.deaf}")
+        return _answer(home.ready, words)
 
     async def metrics(_: web.Request) -> web.Response:
         answer = web.Response(body=text_of(registry), headers={"Content-Type": CONTENT_TYPE})

@@ -15,6 +15,7 @@ import structlog
 
 from fairlead.apps.metrics.recording import Recorder
 from fairlead.apps.metrics.scraping import HomeGauges, lag_watched
+from fairlead.apps.operator.hearing import Hearing
 from fairlead.apps.operator.probes import probes
 from fairlead.apps.operator.settings import Settings
 from fairlead.apps.operator.shell import crds_installed, run_kopf
@@ -68,10 +69,11 @@ async def serve(settings: Settings) -> None:
         async with Client(settings.credentials, observer=recorder) as client:
             home = home_of(client, settings)
             recorder.registry.register(HomeGauges(home, version("fairlead")))
-            async with probes(home, recorder.registry, settings.probes), lag_watched(recorder):
+            hearing = Hearing()
+            async with probes(home, hearing, recorder.registry, settings.probes), lag_watched(recorder):
                 await crds_installed(client)
                 feed = HomeFeed(home)
-                await home.run([lambda: run_kopf(feed, client, settings.namespace, listen)])
+                await home.run([lambda: run_kopf(feed, client, settings.namespace, listen, hearing)])
 
 
 def home_of(client: Client, settings: Settings) -> KubernetesHome:
