@@ -93,7 +93,7 @@ def _script(name: str, script: str) -> dict[str, Any]:
 
 
 def _runs(site: Site, pod: dict[str, Any]) -> bool:
-    return site.object("pod", pod["metadata"]["name"]).get("status", {}).get("phase") == "Running"
+    return bool(site.object("pod", pod["metadata"]["name"]).get("status", {}).get("phase") == "Running")
 
 
 def test_it_comes_up_and_runs_an_example(installed: Installed, runner: str, tmp_path: Path):
