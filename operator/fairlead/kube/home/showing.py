@@ -24,7 +24,7 @@ from fairlead.model.errors import Bug, FairleadError
 from fairlead.model.state import ENDED_RUN
 
 WORKERS = 8
-CALM_RATE, LATEST = 10.0, 5.0
+CALM_RATE, LATEST = 5.0, 5.0
 """Writes per second of mere progress, of all executions together; more if one would else wait longer than so many seconds."""
 PAUSE = 2.0
 """Seconds until a refused write is tried again."""
