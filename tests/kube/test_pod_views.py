@@ -77,7 +77,8 @@ def test_a_pod_says_which_one_it_is(field: str):
         decoded(json.dumps(body).encode())
 
 
-ENDED, RUNS = {"terminated": {"exitCode": 0}}, {"running": {}}
+ENDED: dict[str, object] = {"terminated": {"exitCode": 0}}
+RUNS: dict[str, object] = {"running": {}}
 
 
 @pytest.mark.parametrize(
