@@ -14,6 +14,7 @@ from fairlead_runner.scratch import Scratch
 PRIVATE = (
     b"FAIRLEAD_NODE",
     b"FAIRLEAD_NODE_FILE",
+    b"FAIRLEAD_HIDDEN",
     b"FAIRLEAD_SCRATCH",
     b"FAIRLEAD_RESULT_FD",
     b"FAIRLEAD_CONTROL_FD",

@@ -4,6 +4,7 @@ import posix
 
 from fairlead_runner import documents, launching, processes, reporting, results, signals, supervision
 from fairlead_runner.documents import Node
+from fairlead_runner.hiding import Hidden
 from fairlead_runner.scratch import Scratch, choose
 from fairlead_runner.supervision import Watch
 from fairlead_runner.words import LastWords
@@ -21,6 +22,7 @@ def main() -> None:
     place = Scratch(choose(environ))
     try:
         node = documents.load(environ)
+        hidden = Hidden(environ, node)
         _detach(result_to, control)
         wakeups = signals.Wakeups()
         adopting = processes.adopt_orphans()
@@ -44,8 +46,10 @@ def main() -> None:
             scripts.run(node, place, env)
             return
         posix.close(stderr)
-        watch = Watch(pid, wakeups, LastWords(source), control, node.grace / 1_000_000, adopting=adopting)
-        result = _finish(node, place, env, watch)
+        watch = Watch(
+            pid, wakeups, LastWords(source, hidden), control, node.grace / 1_000_000, adopting=adopting
+        )
+        result = hidden.result(_finish(node, place, env, watch))
     place.remove()
     code = reporting.report(result, result_to, environ.get(b"FAIRLEAD_TERMINATION_LOG", b""))
     posix._exit(code)  # noqa: SLF001 - its documented name; nothing is left to unwind

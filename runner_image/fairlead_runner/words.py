@@ -7,6 +7,8 @@ writable pipe takes at once.
 
 import posix
 
+from fairlead_runner.hiding import Hidden
+
 _CHUNK = 65536
 _AT_ONCE = 4096
 """PIPE_BUF of Linux: a pipe that is writable takes this much without blocking."""
@@ -17,15 +19,17 @@ _SHOWN = 300
 class LastWords:
     """The relay between the node's stderr and ours; `source` -1 is a node that says nothing."""
 
-    __slots__ = ("_backlog", "_frozen", "_source", "_tail", "_target")
+    __slots__ = ("_backlog", "_cut", "_frozen", "_hidden", "_source", "_tail", "_target")
 
-    def __init__(self, source: int, target: int = 2) -> None:
+    def __init__(self, source: int, hidden: Hidden | None = None, target: int = 2) -> None:
         if source >= 0:
             posix.set_blocking(source, False)
         self._source = source
         self._target = target
         self._backlog = memoryview(b"")
+        self._hidden = hidden
         self._tail = b""
+        self._cut = False
         self._frozen = False
 
     def readable(self) -> list[int]:
@@ -46,7 +50,9 @@ class LastWords:
             self._close()
             return False
         if not self._frozen:
-            self._tail = (self._tail + chunk)[-_REMEMBERED:]
+            whole = self._tail + chunk
+            self._tail = whole[-(_REMEMBERED + self._longest) :]
+            self._cut = self._cut or len(self._tail) < len(whole)
         self._backlog = memoryview(chunk)
         return True
 
@@ -71,11 +77,23 @@ class LastWords:
 
     def last_line(self) -> str:
         """The last line that says something, fit for a message; empty if there is none."""
-        for line in reversed(self._tail.decode("utf-8", "replace").splitlines()):
+        for line in reversed(self._known().splitlines()):
             text = _plain(line).strip(" |")  # traceback draws groups of exceptions with bars
             if any(letter.isalnum() for letter in text):
                 return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
         return ""
+
+    @property
+    def _longest(self) -> int:
+        return self._hidden.longest if self._hidden is not None else 0
+
+    def _known(self) -> str:
+        """The end of what was said. What is hidden is so before anything is cut: half a secret could not be told any more."""
+        text = self._tail.decode("utf-8", "replace")
+        if self._hidden is None:
+            return text
+        text = self._hidden.text(text)
+        return text[self._longest :] if self._cut else text
 
     def _close(self) -> None:
         if self._source >= 0:

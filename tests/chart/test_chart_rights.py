@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
-from tests.cluster.clusters import Cluster
+from tests.cluster.clusters import SYSTEM, Cluster, apply_ours
+from tests.cluster.plane import ControlPlane
+from tests.cluster.played import played_nodes
 from tests.support.charts import RELEASE, Helm
 from tests.support.installs import Install, Used, granted, installed
 from tests.support.operators import Site, pod_node
@@ -26,6 +29,33 @@ LONG = 200.0
 """Seconds: retention looks once a minute."""
 SHORT = {"succeeded": "1s", "failed": "1s", "cancelled": "1s", "pods": "1s"}
 BROKEN = {"reason": "NonZeroExit", "message": "again", "exitCode": 1}
+
+
+class Ground(NamedTuple):
+    """Where the chart is installed and where runs are: one namespace, or an install for all and the namespace of a team."""
+
+    cluster: Cluster
+    install: str
+    runs: str
+    everywhere: bool
+
+
+@pytest.fixture(params=[False, True], ids=["namespaced", "clusterWide"])
+def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
+    """An install for all namespaces would run what other tests have in theirs: it gets a cluster of its own."""
+    if not request.param:
+        name = request.getfixturevalue("namespace")
+        yield Ground(request.getfixturevalue("cluster"), name, name, everywhere=False)
+        return
+    with (
+        ControlPlane(tmp_path / "plane") as plane,
+        played_nodes(plane.kubeconfig, tmp_path / "plane", remove=False),
+    ):
+        cluster = Cluster("a control plane of its own", plane.kubeconfig, plane.audit_log)
+        apply_ours(cluster.kubeconfig)
+        for name in (SYSTEM, "team"):
+            cluster.add_namespace(name)
+        yield Ground(cluster, SYSTEM, "team", everywhere=True)
 
 
 def _runs(site: Site) -> None:
@@ -103,8 +133,13 @@ def _tampering(site: Site) -> None:
     site.until("stop-1", lambda found: found["conditions"][0]["reason"] == "LogMissing", "it is frozen")
 
 
-def _rules(install: Install) -> Used:
-    roles = [install.site.object("role", name) for name in (RELEASE, f"{RELEASE}-lease")]
+def _rules(install: Install, *, everywhere: bool) -> Used:
+    whole = (
+        ("clusterrole", f"operator.{install.namespace}.{RELEASE}.fairlead.dev")
+        if everywhere
+        else ("role", RELEASE)
+    )
+    roles = [install.site.object(*named) for named in (whole, ("role", f"{RELEASE}-lease"))]
     return granted([rule for role in roles for rule in role["rules"]])
 
 
@@ -114,12 +149,14 @@ def _lacking(wanted: Used, there: Used) -> Used:
 
 
 @pytest.mark.timeout(600, func_only=True)
-def test_the_roles_of_the_chart_are_the_least_that_works(cluster: Cluster, namespace: str, tmp_path: Path):
-    """Nothing that the operator asks for is denied, and every verb of its roles is used."""
+def test_the_roles_of_the_chart_are_the_least_that_works(ground: Ground, tmp_path: Path):
+    """Nothing that the operator asks for is denied, and every verb of its roles is used; of those for all namespaces too."""
+    cluster = ground.cluster
     if cluster.audit_log is None:
         pytest.skip(f"{cluster.origin} shows no audit log")
-    with installed(cluster, namespace, tmp_path) as install:
-        site = install.site
+    with installed(cluster, ground.install, tmp_path, clusterWide=ground.everywhere) as install:
+        site = Site(cluster.kubeconfig, ground.runs)
+        rules = partial(_rules, install, everywhere=ground.everywhere)
         one, two = install.operator("one"), install.operator("two")
         one.start()
         one.until_leading()
@@ -142,20 +179,20 @@ def test_the_roles_of_the_chart_are_the_least_that_works(cluster: Cluster, names
 
             def all_is_used() -> bool:
                 asked["used"], asked["refused"] = install.used()
-                return not _lacking(_rules(install), {**asked["used"], **UNSEEN})
+                return not _lacking(rules(), {**asked["used"], **UNSEEN})
 
             try:
                 until(all_is_used, "every verb is used", LONG)
             except AssertionError:
-                unused = _lacking(_rules(install), {**asked["used"], **UNSEEN})
+                unused = _lacking(rules(), {**asked["used"], **UNSEEN})
                 raise AssertionError(f"granted and never used: {unused}") from None
             assert asked["refused"] == []
-            assert _lacking(asked["used"], _rules(install)) == {}
+            assert _lacking(asked["used"], rules()) == {}
         finally:
             one.stop()
             two.stop()
             site.kubectl("delete", "wfe", "--all", "--wait=false")
-            install.helm.ok("uninstall", RELEASE, "--namespace", namespace, "--no-hooks")
+            install.helm.ok("uninstall", RELEASE, "--namespace", ground.install, "--no-hooks")
 
 
 def _set_verb(install: Install, resource: str, verb: str, *, granted: bool) -> None:

@@ -243,3 +243,18 @@ def test_large_records_are_asked_for_by_name_alone(cli, runs, cluster):
     assert (unknown.returncode, "no execution is named modesd" in unknown.stderr) == (2, True)
     patched = cli("redrive", "modest")
     assert patched.returncode in (2, 5)
+
+
+def test_get_says_what_the_operator_may_not_do(cli, runs):
+    """Conditions that are there only while something is wrong: a right that lacks, a policy that is not in force."""
+    uid = runs.ran(cli, "held", GATED)
+    conditions = [
+        {"type": "Permitted", "status": "False", "reason": "Forbidden", "message": "it lacks create pods"},
+        {"type": "Protected", "status": "False", "reason": "PolicyMissing", "message": "records is off"},
+    ]
+    status = json.loads(cli.ok("get", "held", "-o", "json"))["status"]
+    runs.publish(uid, {**status, "conditions": [*status["conditions"], *conditions]})
+
+    said = settled(cli.ok("get", "held"))
+    assert "Permitted: no, Forbidden: it lacks create pods" in said
+    assert "Protected: no, PolicyMissing: records is off" in said

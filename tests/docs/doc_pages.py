@@ -21,7 +21,8 @@ from tests.support.cli import LONGEST, Cli
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 OF_A_CLUSTER = {"cluster.md"}
-"""Pages whose commands need a cluster: `test_cluster_page` has them."""
+OF_THEIR_OWN = {"tutorial.md", "install.md", "gitops.md"}
+"""Pages whose commands need a cluster: `test_cluster_page` has them, and those of the second set have tests of their own."""
 SERVER = "127.0.0.1:8000"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# ([\w-]+\.yaml)\n")

@@ -11,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from tests.docs.doc_pages import DOCS, OF_A_CLUSTER, SERVER, Page, agrees
+from tests.docs.doc_pages import DOCS, OF_A_CLUSTER, OF_THEIR_OWN, ROOT, SERVER, Page, agrees
 from tests.runner.api_servers import small
 from tests.runner.reach_support import as_json, serving
 from tests.support.cli import Cli
@@ -59,7 +59,7 @@ def surroundings(page: Page, cli: Cli) -> Iterator[str]:
         yield SERVER
 
 
-@pytest.mark.parametrize("name", sorted(PAGES.keys() - OF_A_CLUSTER))
+@pytest.mark.parametrize("name", sorted(PAGES.keys() - OF_A_CLUSTER - OF_THEIR_OWN))
 def test_a_page_works(name, tmp_path):
     """Its manifests are saved, its commands typed in order: each ends as the page says and prints what stands there."""
     page, cli = Page(PAGES[name]), Cli(tmp_path)
@@ -91,6 +91,13 @@ def test_outputs_are_compared():
     assert not agrees(said, same.replace("say", "said"))
     assert not agrees(said, same + "more\n")
     assert not agrees(said, same.replace("first Succeeded in 7ms: 1 node\n", ""))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_tests_that_a_page_names_are_there(name):
+    """File and function."""
+    for file, function in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", Page(PAGES[name]).text):
+        assert f"def {function}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file}::{function}"
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -127,6 +127,8 @@ def test_secrets_are_references():
     assert {"secretKeyRef": {"name": "db", "key": "password"}} == env(body)["PASSWORD"]
     assert [{"secretRef": {"name": "all"}}] == container(body)["envFrom"]
     assert {"name": "secret-0", "mountPath": "/run/tls", "readOnly": True} in container(body)["volumeMounts"]
+    told = json.loads(env(body)["FAIRLEAD_HIDDEN"])
+    assert told == {"env": ["PASSWORD"], "rest": True, "files": ["/run/tls"]}
 
 
 def test_a_users_image_gets_files_and_its_own_words():

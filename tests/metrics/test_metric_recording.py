@@ -36,6 +36,7 @@ class Standing:
     leading: bool = True
     ready: bool = False
     epoch: int = 12
+    in_force: dict[str, bool] = field(default_factory=lambda: {"records": True, "fence": False})
 
 
 class Told(Observer):
@@ -87,7 +88,8 @@ def test_names_and_labels_follow_the_rules(metric):
     if metric.kind == HISTOGRAM:
         assert metric.name.endswith("_seconds")
     assert not re.search(r"_(milli|micro|ms|minutes|hours|kib|mib|kilo)", metric.name)
-    assert set(metric.labels) <= {"phase", "reason", "kind", "outcome", "verb", "resource", "code", "version"}
+    known = {"phase", "reason", "kind", "outcome", "verb", "resource", "code", "policy", "version"}
+    assert set(metric.labels) <= known
     assert list(metric.buckets) == sorted(set(metric.buckets))
     assert metric.said.endswith(".")
 

@@ -330,3 +330,27 @@ def test_json_nested_too_deep() -> None:
     for _ in range(150):
         value = [value]
     assert refusals(Node, of_kind("set", {"a": value})) == ["TooDeep set"]
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"http": {"url": "https://x", "auth": {"secret": "Bearer canary-1"}}},
+        {"http": {"url": "https://x", "auth": {"secret": "x", "token": "canary-1"}}},
+        {"http": {"url": "https://x", "auth": {"secret": "x", "kind": "canary-1"}}},
+        {"http": {"url": "https://x", "auth": "canary-1"}},
+        {"notify": {"secret": "slack://canary-1/x", "body": "x"}},
+        {"notify": {"secret": ["canary-1"], "body": "x"}},
+        {"run": {"sh": "true", "envFrom": ["canary-1"]}},
+        {"run": {"sh": "true", "envFrom": [{"secret": "x", "keys": "canary-1"}]}},
+        {"run": {"sh": "true", "files": [{"secret": {"data": "canary-1"}, "path": "/x"}]}},
+        {"run": {"sh": "true", "pod": {"imagePullSecrets": ["canary-1"]}}},
+    ],
+)
+def test_a_secret_in_place_of_its_name_is_not_shown(node: dict[str, Any]):
+    """It is refused by its place and its length: what is said goes to statuses, Events and logs."""
+    with pytest.raises(ValidationError) as caught:
+        parse_spec(WorkflowSpec, {"nodes": [{"name": "a", **node}]})
+    found = problems_of(caught.value, WorkflowSpec)
+    assert found
+    assert "canary" not in str(found)

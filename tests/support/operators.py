@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.cluster.clusters import ROOT, Cluster, fresh_namespace
 from tests.cluster.kubectl import kubectl
+from tests.support.documented import undocumented
 from tests.support.waiting import until
 
 PATIENCE = 90.0
@@ -150,8 +151,9 @@ class Site:
         return items
 
     def status(self, name: str) -> dict[str, Any]:
-        """The status of an execution."""
+        """The status of an execution; all that it says has to be in docs/reasons.md."""
         found: dict[str, Any] = self.object("wfe", name).get("status", {})
+        assert undocumented(found) == [], json.dumps(found)
         return found
 
     def patch(self, name: str, spec: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fairlead.model import shown
 from fairlead.model import state as s
 from fairlead.model.state import State
 from fairlead.model.times import format_time
@@ -32,10 +33,10 @@ def conditions(state: State, generation: int) -> list[dict[str, Any]]:
     opened = state.epoch_at if state.epoch else born
     ended = state.finished_at if state.ended else opened
     table = (
-        ("Ready", TRUE if succeeded else FALSE, state.finished_at if succeeded else born),
-        ("Reconciling", FALSE if state.ended else TRUE, ended),
-        ("Stalled", TRUE if stopped else FALSE, ended if stopped else opened),
-        ("Succeeded", TRUE if succeeded else FALSE if stopped else UNKNOWN, ended),
+        (shown.READY, TRUE if succeeded else FALSE, state.finished_at if succeeded else born),
+        (shown.RECONCILING, FALSE if state.ended else TRUE, ended),
+        (shown.STALLED, TRUE if stopped else FALSE, ended if stopped else opened),
+        (shown.SUCCEEDED, TRUE if succeeded else FALSE if stopped else UNKNOWN, ended),
     )
     return [
         {
@@ -54,9 +55,9 @@ def _reason(state: State) -> str:
     if state.phase == s.FAILED and state.failure is not None:
         return state.failure.error.reason
     if not state.ended and state.stage == s.FINALLY:
-        return "Finally"
+        return shown.FINALLY
     if not state.ended and state.cancel:
-        return "Cancelling"
+        return shown.CANCELLING
     return state.phase or s.PENDING
 
 

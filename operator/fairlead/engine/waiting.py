@@ -23,7 +23,7 @@ from itertools import islice
 from typing import Any
 
 from fairlead.engine.graph import Graph
-from fairlead.model import reasons
+from fairlead.model import reasons, shown
 from fairlead.model import state as s
 from fairlead.model.state import NodeState, State
 from fairlead.model.times import format_time
@@ -60,7 +60,7 @@ def _suspension(state: State) -> dict[str, Any]:
     how = f"by itself at {format_time(until)}, or by resume" if until else "when it is resumed"
     if state.held:
         how = "when the execution that started it does"
-    return _entry("suspend", since=state.suspended_at, until=until, message=f"the run goes on {how}")
+    return _entry(shown.SUSPEND, since=state.suspended_at, until=until, message=f"the run goes on {how}")
 
 
 def _timer(graph: Graph, state: State, key: str) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _timer(graph: Graph, state: State, key: str) -> dict[str, Any]:
         return _wait(state, key, node)
     if node.status == s.LOOKING_UP:
         message = f"it asks the cache for {node.cache_key!r:.80}, and runs if there is no answer"
-        return _entry("cache", state.instance(key), since=node.since, until=node.due, message=message)
+        return _entry(shown.CACHE, state.instance(key), since=node.since, until=node.due, message=message)
     until = _due(state, f"retry/{key}")
     when = f"at {format_time(until)}" if until else "after the run is resumed"
     if node.status == s.LOST:
@@ -82,7 +82,7 @@ def _timer(graph: Graph, state: State, key: str) -> dict[str, Any]:
         why = f" with {node.error.reason}" if node.error is not None else ""
         message = f"attempt {spent}{of} failed{why}; the next starts {when}"
         name = "retry"
-    return _entry("timer", state.instance(key), name, since=node.since, until=until, message=message)
+    return _entry(shown.TIMER, state.instance(key), name, since=node.since, until=until, message=message)
 
 
 def _wait(state: State, key: str, node: NodeState) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _wait(state: State, key: str, node: NodeState) -> dict[str, Any]:
     when = f"until {format_time(due)}" if due is not None else "as long as the run is suspended, and then on"
     given_up = f", and is given up at {format_time(expires)}" if expires is not None else ""
     message = f"it waits {when}{given_up}"
-    return _entry("timer", state.instance(key), "wait", since=node.since, until=until, message=message)
+    return _entry(shown.TIMER, state.instance(key), "wait", since=node.since, until=until, message=message)
 
 
 def _due(state: State, timer: str) -> int | None:
@@ -106,13 +106,13 @@ def _due(state: State, timer: str) -> int | None:
 def _start(state: State, key: str, node: NodeState) -> dict[str, Any]:
     until = state.timers.due.get(f"attempt/{key}")
     message = f"attempt {node.attempt} is scheduled and has not started"
-    return _entry("start", state.instance(key), since=node.scheduled_at, until=until, message=message)
+    return _entry(shown.START, state.instance(key), since=node.scheduled_at, until=until, message=message)
 
 
 def _delivery(state: State, key: str, node: NodeState) -> dict[str, Any]:
     until = state.timers.due.get(f"attempt/{key}")
     message = f"{node.held}: {node.note}" if node.note else node.held
-    return _entry("pod", state.instance(key), node.held, since=node.since, until=until, message=message)
+    return _entry(shown.POD, state.instance(key), node.held, since=node.since, until=until, message=message)
 
 
 def _child(state: State, key: str) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _child(state: State, key: str) -> dict[str, Any]:
         message = f"it waits for the end of {what}"
     until = _due(state, f"body/{key}")
     return _entry(
-        "child", state.instance(key), child.name, since=node.scheduled_at, until=until, message=message
+        shown.CHILD, state.instance(key), child.name, since=node.scheduled_at, until=until, message=message
     )
 
 
@@ -136,9 +136,9 @@ def _held(graph: Graph, state: State, key: str, reason: str) -> dict[str, Any]:
     since = state.node(key).since
     if reason == reasons.MAX_NODES:
         message = f"it is held: as many nodes run as concurrency.maxNodes allows ({graph.max_nodes})"
-        return _entry("maxNodes", state.instance(key), since=since, message=message)
+        return _entry(shown.MAX_NODES, state.instance(key), since=since, message=message)
     message = "it is ready and starts when the run is resumed"
-    return _entry("suspend", state.instance(key), since=since, message=message)
+    return _entry(shown.SUSPEND, state.instance(key), since=since, message=message)
 
 
 def _entry(

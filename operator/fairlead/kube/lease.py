@@ -99,6 +99,11 @@ class Leadership:
         self._writing = asyncio.Lock()
         self._doubted = asyncio.Event()
 
+    @property
+    def namespace(self) -> str:
+        """Where the Lease is."""
+        return self._namespace
+
     # --- the fence ---
 
     @property

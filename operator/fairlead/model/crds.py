@@ -96,6 +96,11 @@ def crd_text(crd: dict[str, Any]) -> str:
     return _HEADER + yaml.dump(crd, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
 
 
+def schema_of(name: str) -> Schema:
+    """The schema of a kind."""
+    return next(_schema(kind) for kind in _KINDS if kind.name == name)
+
+
 def _crd(kind: _Kind) -> dict[str, Any]:
     names = {
         "kind": kind.name,

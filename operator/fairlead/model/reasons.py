@@ -70,7 +70,9 @@ INPUTS_INVALID = "InputsInvalid"
 SPEC_INVALID = "SpecInvalid"
 LOG_DAMAGED = "LogDamaged"
 LOG_MISSING = "LogMissing"
+POLICY_MISSING = "PolicyMissing"
 INTERNAL_ERROR = "InternalError"
+NO_RESULT_GIVEN = "NoResultGiven"
 VALID = "Valid"
 PASS_ABANDONED = "PassAbandoned"
 FINALLY_FAILED = "FinallyFailed"
@@ -157,8 +159,10 @@ MEANINGS: dict[str, str] = {
     INPUTS_INVALID: "the inputs do not fit the schema of the workflow that the node calls",
     SPEC_INVALID: "the spec of the execution makes no sense; the message names the fields",
     LOG_DAMAGED: "an event of the log was changed or is missing: nothing is done for the execution any more",
+    POLICY_MISSING: "an admission policy of the chart is not in force: others than the operator may write logs and statuses",
     LOG_MISSING: "the execution had a log, which somebody deleted: nothing is done for it any more",
     INTERNAL_ERROR: "Fairlead itself met an error that it did not expect; it tries again",
+    NO_RESULT_GIVEN: "the case of `fairlead test` gives no result to a node that started",
     FINALLY_FAILED: "a node of spec.finally failed after the rest had succeeded",
     FINALLY_TIMEOUT: "finally took longer than spec.finallyTimeout; what of it had not ended was ended",
     WHEN_FALSE: "the node's own `when` was false: it is passed through",

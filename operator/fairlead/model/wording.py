@@ -18,6 +18,9 @@ from fairlead.model.manifests.base import shown
 from fairlead.model.manifests.outline import description, fields, type_at
 
 _LISTED = 12
+_ABOUT_SECRETS = frozenset({"auth", "envFrom", "files", "imagePullSecrets", "secret", "secretRef"})
+"""Fields whose values say which Secret is meant. Some put the secret itself there: no message may carry it on, to statuses,
+Events and logs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +85,18 @@ def _problem(details: ErrorDetails, cls: Any) -> Problem:
         return _missing_field(path, cls)
     if "sentence" in context:
         at_key = is_key or kind == "MissingField"
-        return Problem(kind, context["sentence"], path, at_key=at_key, fields=tuple(context["fields"]))
+        sentence = _discreet(context["sentence"], path, value)
+        return Problem(kind, sentence, path, at_key=at_key, fields=tuple(context["fields"]))
     reason, words = _WORDS.get(kind, ("WrongType", _other))
-    return Problem(reason, words(value, {**context, "msg": details["msg"]}), path, at_key=is_key)
+    sentence = _discreet(words(value, {**context, "msg": details["msg"]}), path, value)
+    return Problem(reason, sentence, path, at_key=is_key)
+
+
+def _discreet(sentence: str, path: Path, value: Any) -> str:
+    """The sentence without the value, where that may be a secret."""
+    if _ABOUT_SECRETS.isdisjoint(path) or not isinstance(value, str):
+        return sentence
+    return sentence.replace(shown(value), f"a text of {len(value)} characters")
 
 
 def _unknown_field(path: Path, cls: Any) -> Problem:

@@ -22,6 +22,7 @@ from fairlead.engine.starting import same
 from fairlead.engine.validation import check_inputs
 from fairlead.model import commands as c
 from fairlead.model import events as e
+from fairlead.model import reasons
 from fairlead.model import state as s
 from fairlead.model.cases import Case, GivenResult
 from fairlead.model.effects import StartAttempt, StartChild, SteerChild, StopAttempt
@@ -62,7 +63,9 @@ class _Results:
         }
         started: Answer = [(0, c.AttemptStarted(**identity))]
         if result is None:
-            error = e.Error(reason="NoResultGiven", message="the case gives no result for this attempt")
+            error = e.Error(
+                reason=reasons.NO_RESULT_GIVEN, message="the case gives no result for this attempt"
+            )
             return [*started, (0, c.AttemptEnded(error=error, **identity))]
         if result.timeout:
             return started

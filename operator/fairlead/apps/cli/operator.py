@@ -75,7 +75,7 @@ def operator(  # noqa: PLR0913, PLR0917 - one argument per option
 ) -> None:
     """Be the operator: run the executions of a namespace, or of all, as pods, until SIGTERM or Ctrl-C.
 
-    Several may run: one leads, the others stand by. The CRDs have to be there (`fairlead crds | kubectl apply -f -`).
+    Several may run: one leads, the others stand by. It waits for the CRDs (`fairlead crds | kubectl apply -f -`).
 
     Examples:
       fairlead operator --all-namespaces --runner-image registry.example/fairlead-runner:0.1.0

@@ -1,4 +1,4 @@
-"""Tables of the documentation in Markdown: fields of manifest types, reasons, functions of expressions, metrics.
+"""Tables of the documentation in Markdown: fields of manifest types, reasons, conditions, functions of expressions, metrics.
 
 Rules of this file: what a table says stands in the code, in a description, a meaning or a docstring; nothing is said here.
 """
@@ -15,6 +15,8 @@ from fairlead.engine.graph import POD_KINDS
 from fairlead.engine.validation.placement import has_place
 from fairlead.engine.validation.ports import OWN_PORTS
 from fairlead.engine.validation.unsupported import KINDS, NODE_FIELDS
+from fairlead.kube.notices import notes
+from fairlead.model import shown
 from fairlead.model.crd_schema import Schema, structural
 from fairlead.model.manifests import nodes, policies, workflow
 from fairlead.model.manifests.nodes import NODE_KINDS
@@ -74,6 +76,39 @@ def reasons(names: Sequence[str]) -> str:
         for name in names or sorted(MEANINGS)
     ]
     return _table(("reason", "meaning"), rows)
+
+
+def conditions(_: Sequence[str]) -> str:
+    """The types of conditions."""
+    return _meanings("condition", shown.CONDITIONS)
+
+
+def condition_reasons(_: Sequence[str]) -> str:
+    """Reasons of conditions that are no reasons of failures."""
+    return _meanings("reason", shown.CONDITION_REASONS)
+
+
+def waits(_: Sequence[str]) -> str:
+    """The kinds of what a run waits for."""
+    return _meanings("kind", shown.WAITS)
+
+
+def notices(_: Sequence[str]) -> str:
+    """The Kubernetes Events about an execution."""
+    rows = [
+        (
+            "why it is held" if event.__name__ == "DeliveryHeld" else f"`{event.__name__}`",
+            told.kind,
+            told.meaning,
+        )
+        for event, told in sorted(notes.TOLD.items(), key=lambda row: row[0].__name__)
+    ]
+    rows.append((f"`{notes.LOG_FROZEN}`", notes.WARNING, notes.FROZEN_MEANS))
+    return _table(("reason", "type", "meaning"), rows)
+
+
+def _meanings(what: str, meanings: dict[str, str]) -> str:
+    return _table((what, "meaning"), ((f"`{name}`", said) for name, said in meanings.items()))
 
 
 def kinds(_: Sequence[str]) -> str:

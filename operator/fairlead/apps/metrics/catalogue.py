@@ -182,6 +182,13 @@ READY = Metric(
 EPOCH = Metric(
     "fairlead_leader_epoch", GAUGE, "The epoch in which this replica leads or led last; 0 if it never did."
 )
+POLICY = Metric(
+    "fairlead_policy_in_force",
+    GAUGE,
+    "1 for an admission policy of the chart that was found in force at the last look, 0 for one that was not, by policy: records "
+    "guards logs and statuses, fence keeps a leader that was paused from starting anything.",
+    ("policy",),
+)
 BUILD = Metric("fairlead_build_info", GAUGE, "1, with the version as a label.", ("version",))
 
 METRICS = (
@@ -211,5 +218,6 @@ METRICS = (
     LEADER,
     READY,
     EPOCH,
+    POLICY,
     BUILD,
 )

@@ -59,6 +59,10 @@ class Home(Protocol):
     def epoch(self) -> int:
         """The epoch that it leads in, or led in last."""
 
+    @property
+    def in_force(self) -> Mapping[str, bool]:
+        """Which policies are in force, as far as that is known."""
+
 
 class HomeGauges(Collector):
     """The gauges of a home."""
@@ -83,6 +87,7 @@ class HomeGauges(Collector):
         yield _gauge(catalogue.LEADER, {(): home.leading})
         yield _gauge(catalogue.READY, {(): home.ready})
         yield _gauge(catalogue.EPOCH, {(): home.epoch})
+        yield _gauge(catalogue.POLICY, {(policy,): is_so for policy, is_so in home.in_force.items()})
         yield _gauge(catalogue.BUILD, {(self._version,): 1})
 
 

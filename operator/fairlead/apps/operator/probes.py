@@ -1,6 +1,5 @@
 """/healthz: the process works and hears from the API server. /readyz: it leads with all in hand and hears of executions, or it
-stands by and knows the pods.
-/metrics: what Prometheus scrapes.
+stands by and knows the pods; what it waits for, and which policies are in force. /metrics: what Prometheus scrapes.
 
 A probe that only says "the process answers" is green while it is blind (kopf.md, trap 21).
 """
@@ -16,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from fairlead.apps.metrics.scraping import CONTENT_TYPE, text_of
 from fairlead.apps.operator.hearing import Hearing
 from fairlead.kube.home import KubernetesHome
+from fairlead.kube.premises import Premises
 from fairlead.model.errors import Unavailable
 
 BLIND = 180.0
@@ -24,7 +24,7 @@ BLIND = 180.0
 
 @asynccontextmanager
 async def probes(
-    home: KubernetesHome, hearing: Hearing, registry: CollectorRegistry, port: int | None
+    home: KubernetesHome, premises: Premises, hearing: Hearing, registry: CollectorRegistry, port: int | None
 ) -> AsyncIterator[None]:
     """Answer probes and scrapes on a port, if there is one. Raises Unavailable if the port is taken."""
     if port is None:
@@ -32,14 +32,16 @@ async def probes(
         return
 
     async def healthz(_: web.Request) -> web.Response:
-        quiet = home.watch.quiet_for
+        quiet = premises.quiet_for if premises.lacks else home.watch.quiet_for
         return _answer(
             quiet < BLIND,
             f"the API server was last heard of {quiet:.0f} s ago; expected less than {BLIND:.0f}",
         )
 
     async def readyz(_: web.Request) -> web.Response:
-        words = f"{home.standing}; {home.live} executions"
+        if premises.lacks:
+            return _answer(False, f"waits: {premises.lacks}")
+        words = f"{home.standing}; {home.live} executions; policies: {home.policies.said}"
         if hearing.deaf:
             return _answer(False, f"{words}; nothing is heard of new ones: {hearing.deaf}")
         return _answer(home.ready, words)
@@ -57,7 +59,10 @@ async def probes(
         try:
             await web.TCPSite(runner, port=port).start()
         except OSError as error:
-            raise Unavailable(f"port {port} for the probes cannot be opened: {error.strerror}") from error
+            raise Unavailable(
+                f"port {port} for probes and metrics cannot be opened: {error.strerror}; expected one that is free in "
+                "--probes (value port of the chart)"
+            ) from error
         yield
     finally:
         await runner.cleanup()

@@ -1,5 +1,7 @@
 """The operator's pieces, wired; and the order in which all of it ends.
 
+Nothing begins before its premises hold; the port is answered from the first moment on, and says what is waited for.
+
 SIGTERM ──► not ready ──► feeds stop ──► statuses are shown (5 s at most) ──► Lease given back ──► connections closed
 """
 
@@ -8,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import AsyncIterator
 from importlib.metadata import version
 from typing import Any
 
@@ -18,12 +21,13 @@ from fairlead.apps.metrics.scraping import HomeGauges, lag_watched
 from fairlead.apps.operator.hearing import Hearing
 from fairlead.apps.operator.probes import probes
 from fairlead.apps.operator.settings import Settings
-from fairlead.apps.operator.shell import crds_installed, run_kopf
+from fairlead.apps.operator.shell import run_kopf
 from fairlead.kube.client import Client
 from fairlead.kube.executions import execution_of
 from fairlead.kube.home import KubernetesHome
 from fairlead.kube.lease import Leadership
 from fairlead.kube.pods.manifests import PodSettings
+from fairlead.kube.premises import Premises
 from fairlead.runtime.clock import SystemClock
 from fairlead.runtime.collector import tune_collector
 
@@ -64,16 +68,28 @@ async def serve(settings: Settings) -> None:
 
     listen()
     tune_collector()
-    recorder = Recorder()
     with contextlib.suppress(asyncio.CancelledError):
-        async with Client(settings.credentials, observer=recorder) as client:
-            home = home_of(client, settings)
-            recorder.registry.register(HomeGauges(home, version("fairlead")))
-            hearing = Hearing()
-            async with probes(home, hearing, recorder.registry, settings.probes), lag_watched(recorder):
-                await crds_installed(client)
-                feed = HomeFeed(home)
-                await home.run([lambda: run_kopf(feed, client, settings.namespace, listen, hearing)])
+        hearing = Hearing()
+        async with opened(settings, hearing) as (client, home, premises):
+            await premises.hold()
+            feed = HomeFeed(home)
+            await home.run([lambda: run_kopf(feed, client, settings.namespace, listen, hearing)])
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    settings: Settings, hearing: Hearing
+) -> AsyncIterator[tuple[Client, KubernetesHome, Premises]]:
+    """A client, the home that an install describes, and its premises; measured and, if a port is named, answering."""
+    recorder = Recorder()
+    async with Client(settings.credentials, observer=recorder) as client:
+        home, premises = home_of(client, settings), Premises(client)
+        recorder.registry.register(HomeGauges(home, version("fairlead")))
+        async with (
+            probes(home, premises, hearing, recorder.registry, settings.probes),
+            lag_watched(recorder),
+        ):
+            yield client, home, premises
 
 
 def home_of(client: Client, settings: Settings) -> KubernetesHome:

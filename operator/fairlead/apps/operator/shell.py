@@ -22,9 +22,8 @@ import kopf
 import structlog
 
 from fairlead.apps.operator.hearing import Hearing
-from fairlead.kube.client import EXECUTIONS, WORKFLOWS, Client, Resource
+from fairlead.kube.client import EXECUTIONS, WORKFLOWS, Client
 from fairlead.kube.observing import NO_ANSWER
-from fairlead.model.errors import FairleadError, NotFound
 from fairlead.model.manifests import GROUP
 
 VERSION = "v1alpha1"
@@ -32,8 +31,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds until Kopf is started again."""
 IDENTITY = "fairlead"
 """Whom Kopf's peers would see. It has none, but it would ask for the name of our user, and a container's has none."""
-CRD_PAUSE = 2.0
-"""Seconds between two looks for the CRDs."""
 
 _log = structlog.get_logger(__name__)
 
@@ -187,23 +184,3 @@ def session_of(client: Client, hearing: Hearing) -> kopf.AiohttpSession:
     return kopf.AiohttpSession(
         aiohttp_session=session, server=credentials.server, default_namespace=credentials.namespace
     )
-
-
-async def crds_installed(client: Client, kinds: tuple[Resource, ...] = (WORKFLOWS, EXECUTIONS)) -> None:
-    """Wait until the API server serves our kinds; says so while it does not."""
-    said = ""
-    while True:
-        try:
-            served = (await client.request("GET", WORKFLOWS.root)).decode()
-            missing = [kind.kind for kind in kinds if f'"{kind.plural}"' not in served]
-            reason = f"the API server does not serve {' and '.join(missing)}" if missing else ""
-        except NotFound:
-            reason = f"the API server does not serve {WORKFLOWS.api_version}"
-        except FairleadError as error:
-            reason = str(error)
-        if not reason:
-            return
-        if reason != said:
-            said = reason
-            _log.warning("waits for the CRDs (`fairlead crds | kubectl apply -f -`)", reason=reason)
-        await asyncio.sleep(CRD_PAUSE)

@@ -1,6 +1,7 @@
 """`kopf run -m fairlead.apps.operator`: the operator inside Kopf's own command, to try it with one replica.
 
-Kopf ends everything in its loop when it stops, and has no Lease of its own: `fairlead operator` is the real thing.
+Kopf ends everything in its loop when it stops, and has no Lease of its own: `fairlead operator` is the real thing. Kopf's own
+`--liveness` knows nothing of us: FAIRLEAD_PROBES names the port of /healthz, /readyz and /metrics.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ from typing import Any
 import kopf
 import structlog
 
-from fairlead.apps.operator.serving import HomeFeed, home_of
+from fairlead.apps.operator.hearing import Hearing
+from fairlead.apps.operator.serving import HomeFeed, opened
 from fairlead.apps.operator.settings import settings_of
-from fairlead.apps.operator.shell import crds_installed, lean, listen
-from fairlead.kube.client import Client
+from fairlead.apps.operator.shell import lean, listen
+from fairlead.model.errors import InvalidInput
 
 NAMESPACE = "FAIRLEAD_NAMESPACE"
 """Environment variable that names the namespace to serve; all of them without it."""
+
+PROBES = "FAIRLEAD_PROBES"
+"""Environment variable that names the port of probes and metrics; none without it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -60,13 +65,21 @@ class Trial:
 
     async def _serve(self) -> None:
         namespace = os.environ.get(NAMESPACE)
-        chosen = settings_of(namespace=namespace, all_namespaces=namespace is None)
-        async with Client(chosen.credentials) as client:
-            home = home_of(client, chosen)
+        chosen = settings_of(
+            namespace=namespace, all_namespaces=namespace is None, probes=_port(os.environ.get(PROBES, ""))
+        )
+        async with opened(chosen, Hearing()) as (_, home, premises):
             self._feed = HomeFeed(home)
-            await crds_installed(client)
+            await premises.hold()
             self._ready.set()
             await home.run()
+
+
+def _port(text: str) -> int | None:
+    """The port that a text names. Raises InvalidInput."""
+    if text and not text.isdecimal():
+        raise InvalidInput(f"{PROBES} is {text!r}; expected the number of a port")
+    return int(text) if text else None
 
 
 def register(registry: kopf.OperatorRegistry) -> None:

@@ -9,7 +9,7 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
@@ -22,6 +22,7 @@ from fairlead.kube.home.term import Term
 from fairlead.kube.lease import Leadership
 from fairlead.kube.pods.manifests import PodSettings
 from fairlead.kube.pods.views import Pod
+from fairlead.kube.premises import Policies
 from fairlead.kube.watching import Change, Kind, Watch
 from fairlead.kube.workflows import Workflows
 from fairlead.runtime.ports import Clock
@@ -54,6 +55,7 @@ class KubernetesHome:
         self._clock = clock
         self._settings = settings
         self._namespace = namespace
+        self.policies = Policies(client, namespace or leadership.namespace)
         self._pods = PodIndex()
         self._term: Term | None = None
         self._in_hand = asyncio.Event()
@@ -121,6 +123,11 @@ class KubernetesHome:
         return self._leadership.last_epoch
 
     @property
+    def in_force(self) -> Mapping[str, bool]:
+        """Which policies are in force, as far as that is known."""
+        return self.policies.in_force
+
+    @property
     def census(self) -> Census:
         """The executions in hand."""
         return census(self._term.runs.values() if self._term is not None else ())
@@ -147,12 +154,13 @@ class KubernetesHome:
 
     async def run(self, beside: Sequence[Beside] = ()) -> None:
         """Watch, and lead whenever we may, until cancelled."""
-        watching = asyncio.create_task(self.watch.run())
+        always = [asyncio.create_task(work) for work in (self.watch.run(), self.policies.run())]
         try:
             await self._leadership.run(lambda: self._lead(beside))
         finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            for task in always:
+                task.cancel()
+            await asyncio.gather(*always, return_exceptions=True)
 
     async def _lead(self, beside: Sequence[Beside]) -> None:
         await self.watch.refresh()
@@ -161,6 +169,7 @@ class KubernetesHome:
             self._leadership,
             self._pods,
             self.workflows,
+            self.policies,
             self._clock,
             self._settings,
             self._namespace,

@@ -22,7 +22,7 @@ from fairlead.kube.executions import Execution
 from fairlead.kube.kinship import parent_of, wanted_of
 from fairlead.kube.workflows import Bundle, Unusable, Workflows
 from fairlead.model import commands as c
-from fairlead.model import reasons
+from fairlead.model import reasons, shown
 from fairlead.model import state as s
 from fairlead.model.children import Parent
 from fairlead.model.documents import path_text
@@ -37,7 +37,9 @@ TEXT = 8 * 1024
 class Waiting(Exception):
     """A run that cannot begin, or go on, as things are; `stalled` if it will not by itself."""
 
-    def __init__(self, reason: str, message: str, *, stalled: bool = True, kind: str = "execution") -> None:
+    def __init__(
+        self, reason: str, message: str, *, stalled: bool = True, kind: str = shown.EXECUTION
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
@@ -81,7 +83,7 @@ async def beginning_of(
         bundle = await workflows.bundle(about.namespace, definition)
     except Unusable as wrong:
         missing = wrong.reason == reasons.WORKFLOW_NOT_FOUND
-        raise Waiting(wrong.reason, str(wrong), stalled=not missing, kind="workflow") from wrong
+        raise Waiting(wrong.reason, str(wrong), stalled=not missing, kind=shown.WORKFLOW) from wrong
     inputs, findings = check_inputs(definition.inputs, dict(spec.inputs))
     if findings:
         raise Waiting(reasons.INPUTS_INVALID, _all_of([f"{each.path}: {each.message}" for each in findings]))
@@ -156,10 +158,10 @@ def trouble(waiting: Waiting, now: int, generation: int) -> list[dict[str, Any]]
     """The conditions of a run that does not move: kstatus calls it Failed if it is stalled, else InProgress."""
     stalled = TRUE if waiting.stalled else FALSE
     table = (
-        ("Ready", FALSE),
-        ("Reconciling", FALSE if waiting.stalled else TRUE),
-        ("Stalled", stalled),
-        ("Succeeded", UNKNOWN),
+        (shown.READY, FALSE),
+        (shown.RECONCILING, FALSE if waiting.stalled else TRUE),
+        (shown.STALLED, stalled),
+        (shown.SUCCEEDED, UNKNOWN),
     )
     return [
         {
@@ -178,7 +180,7 @@ def unpermitted(missing: Sequence[tuple[Right, int]], generation: int) -> dict[s
     """The condition that says which rights the operator lacks (and since when, in microseconds)."""
     named = "; ".join(str(right) for right, _ in missing)
     return {
-        "type": "Permitted",
+        "type": shown.PERMITTED,
         "status": FALSE,
         "reason": reasons.FORBIDDEN,
         "message": cut(f"the operator lacks the right to {named}: what needs it waits or is left out", TEXT),

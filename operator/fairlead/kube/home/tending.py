@@ -46,7 +46,7 @@ from fairlead.kube.log.reading import ExecutionGone, LogMissing
 from fairlead.kube.names import Place
 from fairlead.kube.notices import log_frozen, notes_of
 from fairlead.kube.pods.manifests import pod_name
-from fairlead.model import reasons
+from fairlead.model import reasons, shown
 from fairlead.model.commands import ChildLost, Tick, Wish
 from fairlead.model.effects import StopAttempt
 from fairlead.model.errors import FairleadError, LogDamaged, Unavailable
@@ -188,7 +188,7 @@ async def tend(term: Term, run: Run) -> Execution | None:
             _show(term, run, waiting)
         except LogDamaged as damage:
             reason = reasons.LOG_MISSING if isinstance(damage, LogMissing) else reasons.LOG_DAMAGED
-            if _show(term, run, Waiting(reason, str(damage), kind="log")):
+            if _show(term, run, Waiting(reason, str(damage), kind=shown.LOG)):
                 term.notices.notice(run.place, [log_frozen(str(damage))])
         except Unavailable as error:
             pause = min(LATER, SOON * 2**run.tries) * uniform(0.5, 1.0)  # noqa: S311 - spreads load

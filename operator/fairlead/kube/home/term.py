@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import structlog
@@ -41,6 +42,7 @@ from fairlead.kube.places import Places
 from fairlead.kube.pods.manifests import PodSettings
 from fairlead.kube.pods.runner import PodRunner
 from fairlead.kube.pods.views import Pod
+from fairlead.kube.premises import Policies, unprotected
 from fairlead.kube.retention import Retention
 from fairlead.kube.statuses import KubernetesStatus
 from fairlead.kube.workflows import Workflows
@@ -77,6 +79,7 @@ class Term:
         leadership: Leadership,
         pods: PodIndex,
         workflows: Workflows,
+        policies: Policies,
         clock: Clock,
         settings: PodSettings,
         namespace: str | None,
@@ -85,6 +88,7 @@ class Term:
         self.fence = leadership
         self.pods = pods
         self.workflows = workflows
+        self.policies = policies
         self.clock = clock
         self._namespace = namespace
         self.guard = Guard(self, client, leadership, namespace)
@@ -116,7 +120,8 @@ class Term:
         try:
             async with self.statuses, self.runner, self._group:
                 self._open = True
-                self.client.rights.when_changed = self._rights_changed
+                self.client.rights.when_changed = self._show_again
+                self.policies.when_changed = partial(self._show_again, "")
                 await self._take_over()
                 self._group.create_task(self.notices.run())
                 self._group.create_task(self._clean_up())
@@ -288,12 +293,13 @@ class Term:
             self.pod_seen(uid, pod)
 
     def _lacking(self, uid: str, generation: int) -> list[dict[str, Any]]:
-        """What the operator may not do where an execution is."""
+        """What the operator may not do where an execution is, and what does not guard it."""
         missing = self.client.rights.of(self.places.of(uid).namespace)
-        return [unpermitted(missing, generation)] if missing else []
+        permitted = [unpermitted(missing, generation)] if missing else []
+        return [*permitted, *unprotected(self.policies, generation)]
 
-    def _rights_changed(self, namespace: str) -> None:
-        """Show it with all runs that it concerns."""
+    def _show_again(self, namespace: str) -> None:
+        """What lacks has changed: show it with all runs of the namespace, or (empty) of all."""
         for run in self.runs.values():
             if self._open and run.actor is not None and namespace in ("", run.place.namespace):
                 run.actor.show_again()

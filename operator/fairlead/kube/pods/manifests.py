@@ -96,6 +96,7 @@ def pod_of(start: StartAttempt, place: Place, epoch: int, settings: PodSettings)
         _own_image(draft, document)
     else:
         _runner(draft, document)
+        _hide(draft, start.secrets)
     _secrets(draft, start.secrets)
     section = start.placement.get("pod") or {}
     container = draft.container | {
@@ -232,6 +233,19 @@ def _secrets(draft: _Draft, secrets: dict[str, Any]) -> None:
     for index, file in enumerate(secrets.get("files", ())):
         secret = {"secretName": file["secret"], "defaultMode": 0o440}
         draft.mount(f"secret-{index}", file["path"], {"secret": secret})
+
+
+def _hide(draft: _Draft, secrets: dict[str, Any]) -> None:
+    """Tell the runner where the values of Secrets are: it keeps them out of the message of a failure."""
+    env_from, files = secrets.get("envFrom", ()), secrets.get("files", ())
+    if not env_from and not files:
+        return
+    where = {
+        "env": [name for wanted in env_from for name in wanted.get("keys") or ()],
+        "rest": any(wanted.get("keys") is None for wanted in env_from),
+        "files": [file["path"] for file in files],
+    }
+    draft.say("FAIRLEAD_HIDDEN", msgspec.json.encode(where).decode())
 
 
 def _resources(wanted: dict[str, Any]) -> dict[str, Any]:

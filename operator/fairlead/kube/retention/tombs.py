@@ -25,11 +25,10 @@ from fairlead.kube.log.reading import head_name, look
 from fairlead.kube.names import Place
 from fairlead.kube.pages import pages
 from fairlead.kube.retention.deciding import Kept, belongs
+from fairlead.model import shown
 from fairlead.model.children import Parent
 from fairlead.model.errors import Conflict, NotFound
 from fairlead.model.times import format_time
-
-RETIRED = "LogRetired"
 
 
 class Withheld(Exception):
@@ -110,13 +109,13 @@ class Tombs:
             )
         at = format_time(now)
         condition = {
-            "type": RETIRED,
+            "type": shown.LOG_RETIRED,
             "status": "True",
-            "reason": "Retention",
+            "reason": shown.RETENTION,
             "message": f"the log was removed by the run's retention on {at}; this status is all that is left",
             "lastTransitionTime": at,
         }
-        others = [one for one in there.status.get("conditions", ()) if one.get("type") != RETIRED]
+        others = [one for one in there.status.get("conditions", ()) if one.get("type") != shown.LOG_RETIRED]
         patch = {
             "metadata": {"resourceVersion": there.metadata.resource_version},
             "status": {"log": {"retiredAt": at}, "conditions": [*others, condition]},

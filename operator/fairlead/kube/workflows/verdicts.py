@@ -20,11 +20,11 @@ from typing import Any
 
 from fairlead.model import reasons
 from fairlead.model.findings import Finding
+from fairlead.model.shown import READY, RECONCILING, STALLED
 from fairlead.model.times import format_time, parse_time
 
 Json = dict[str, Any]
 
-READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
 MESSAGE = 32 << 10
 """Bytes of the message of Ready at most, which is what Kubernetes allows for one."""
 BRIEF = 1 << 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,15 +69,16 @@ class Preparation:
         env = {**self._base, **self._settings(attempt.document), **secret_env}
         container: Container | None = None
         links: list[str] = []
+        folders: list[str] = []
         if tool is not None:
-            mounts = [
-                (str(self._secret_files.folder(file["secret"], anyone=True)), file["path"]) for file in files
-            ]
+            folders = [str(self._secret_files.folder(file["secret"], anyone=True)) for file in files]
+            mounts = list(zip(folders, (file["path"] for file in files), strict=True))
             document = containers.wrap(tool, key, document, str(scratch), secret_env, mounts)
             env = {**env, **containers.environment(self._environ)}
             container = self._announce(tool, attempt)
         elif files:
             links = self._secret_files.link(files)
+            folders = [file["path"] for file in files]
         env |= {
             "FAIRLEAD_SCRATCH": str(scratch),
             "FAIRLEAD_RESULT_FD": str(CHANNEL),
@@ -84,6 +86,8 @@ class Preparation:
             "FAIRLEAD_EXECUTION_UID": uid,
             "FAIRLEAD_ATTEMPT_KEY": key,
         }
+        if secret_env or folders:
+            env["FAIRLEAD_HIDDEN"] = json.dumps({"env": [*secret_env], "files": folders})
         self._make_folder(uid)
         hidden = [*secret_env.values()]
         for file in files:

@@ -20,6 +20,7 @@ from fairlead.kube.client.replies import metadata_of, partial_list_decoder
 from fairlead.kube.log import KubernetesLog, head_name
 from fairlead.kube.log.reading import look
 from fairlead.kube.places import Places
+from fairlead.model import shown
 from fairlead.model.errors import Conflict, InvalidInput, LogDamaged, NotFound
 from fairlead.model.state import ENDED_RUN, PENDING, State
 from fairlead.model.times import format_duration, format_time
@@ -178,6 +179,7 @@ class ClusterHome:
             told.append(("Run by", f"the operator {stored.head.writer}" if stored else "nobody"))
         if why := stuck(found):
             told.append(("Stalled", why))
+        told += [(kind, f"no, {said}") for kind in SHOWN_IF_FALSE if (said := denied(found, kind))]
         going = found.object["metadata"].get("deletionTimestamp")
         return [*told, ("Deleted", f"at {going}, and let go of by the operator soon")] if going else told
 
@@ -313,6 +315,18 @@ class ClusterHome:
         except NotFound:
             return "is deleted"
         return "is being deleted: the operator lets go of it first" if left.uid == known.uid else "is deleted"
+
+
+SHOWN_IF_FALSE = (shown.PERMITTED, shown.PROTECTED)
+"""Conditions about the operator and the cluster: they are there only while something is wrong."""
+
+
+def denied(found: Execution, kind: str) -> str:
+    """Why a condition is False; empty if it is not."""
+    for condition in found.published.get("conditions") or ():
+        if condition.get("type") == kind and condition.get("status") == "False":
+            return f"{condition.get('reason')}: {condition.get('message')}"
+    return ""
 
 
 def stuck(found: Execution) -> str:

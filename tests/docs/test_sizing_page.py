@@ -1,0 +1,52 @@
+"""docs/sizing.md says what bench/README.md printed, and the limits that the code has."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from tests.docs.doc_pages import DOCS, ROOT
+
+from fairlead.engine.summary import PATHS_SHOWN, VALUE_SHOWN
+from fairlead.kube.statuses import LIMIT
+from fairlead.model.reasons import MEANINGS
+from fairlead.model.shape_limits import MAX_NODES
+
+PAGE = (DOCS / "sizing.md").read_text(encoding="utf-8")
+BENCH = (ROOT / "bench" / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("said", "printed"),
+    [
+        ("2.6 ms a node of a fan-out", r"fan-out of 500 .* 2\.6\d ms CPU a node"),
+        ("4.9 ms a node in short chains", r"50 chains of 10 .* 4\.9\d ms CPU a node"),
+        ("20 to 28 ms a node", r"use 20 to 28 ms of CPU"),
+        ("2.3 to 4.1 a node", r"2\.34 API writes a node[^$]* 4\.06 API writes a node"),
+        ("84 nodes/s in a fan-out", r"fan-out of 500 +84 nodes/s"),
+        ("63 nodes/s in chains", r"50 chains of 10 +63 nodes/s"),
+        ("134 pods/s", r"bare +134 pods/s"),
+        ("8 ms at p50, 15 ms at p99", r"p50 8\.2 ms \(target 15\), p99 14\.7 ms"),
+        ("40,000 a second and more", r"worst: 4\d,\d+ nodes/s"),
+        ("one run with 10,000 nodes | 186 MiB", r"fan-out of 10,000: .* memory at most 186 MiB"),
+        ("1,000 runs at once | 169 MiB", r"1,000 live executions: .* 169 MiB"),
+        ("471 KiB", r"largest object of a run: 471 KiB"),
+        ("6 s later (p50; 9 s p99)", r"restart under the same identity: .* p50 6\.1 s, p99 9\.1 s"),
+        ("20 s later (23 s)", r"a standby takes over: .* p50 20\.0 s, p99 22\.7 s"),
+        ("began within 16 s", r"1,000 live executions: begun in 16\.0 s"),
+    ],
+)
+def test_it_says_what_was_measured(said: str, printed: str):
+    """A number that is measured anew has to be written anew here."""
+    assert said in PAGE
+    assert re.search(printed, BENCH)
+
+
+def test_it_says_the_limits_of_the_code():
+    """The status, a Workflow, large values, outputs."""
+    assert f"{LIMIT >> 10} KiB: {PATHS_SHOWN} paths" in PAGE
+    assert f"values to {VALUE_SHOWN >> 10} KiB" in PAGE
+    assert f"{MAX_NODES:,} measured on a cluster" in PAGE
+    assert "large values of a run | 256 MiB" in PAGE
+    assert "256 MiB" in MEANINGS["StorageFull"]
+    assert "1 MiB" in MEANINGS["OutputTooLarge"]
