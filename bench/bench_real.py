@@ -1,7 +1,7 @@
 """A real node: from the creation of an execution until its first container runs, beside the same pod created bare, in turn.
+Then how soon a `python` node and the operator work in their containers, what the operator uses, and the size of the images.
 
 make image && python bench/bench_real.py        (as root on Debian)
-
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # tests.cluster, which is no part of the package
 
+from containers import MIB, operators, python_start  # noqa: E402
 from tests.cluster.clusters import apply_ours  # noqa: E402
 from tests.cluster.plane import ControlPlane  # noqa: E402
-from tests.cluster.real import lacking, real_node  # noqa: E402
-from tests.e2e.conftest import ARCHIVE, RUNNER  # noqa: E402
+from tests.cluster.real import ARCHIVES, OPERATOR, RUNNER, lacking, real_node  # noqa: E402
 from tests.support.operators import API, Operator, Site, execution_of  # noqa: E402
 from tests.support.waiting import until  # noqa: E402
 
@@ -107,7 +107,11 @@ async def measured(client: Client) -> None:
 
 def main() -> None:
     """Measure on a real node of this machine."""
-    why = lacking() or ("" if ARCHIVE.exists() else "the runner image is not built; `make image` does that")
+    why = lacking() or (
+        ""
+        if all(one.exists() for one in ARCHIVES.values())
+        else "images are not built; `make image` does that"
+    )
     if why:
         print(f"not measured: {why}")
         return
@@ -116,7 +120,10 @@ def main() -> None:
         ControlPlane(Path(folder)) as plane,
         real_node(plane.kubeconfig, Path(folder) / "node") as node,
     ):
-        node.load(ARCHIVE)
+        for image, archive in ARCHIVES.items():
+            target = " (target 75)" if image == RUNNER else ""
+            print(f"{image}: {archive.stat().st_size / MIB:.0f} MiB compressed{target}")
+            node.load(archive)
         apply_ours(plane.kubeconfig)
         plane.kubectl("create", "namespace", NAMESPACE)
         site = Site(plane.kubeconfig, NAMESPACE)
@@ -133,8 +140,10 @@ def main() -> None:
                     await measured(client)
 
             asyncio.run(work())
+            python_start(site)
         finally:
             operator.stop()
+        operators(plane, node, {"image": OPERATOR, "runnerImage": RUNNER})
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ RUNGS: dict[str, tuple[str, ...]] = {
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 SHOWN_REASONS = 3
 
-CLUSTERS = frozenset({"cluster", "plane", "real", "helm_is_built"})
+CLUSTERS = frozenset({"cluster", "plane", "real_cluster", "helm_is_built"})
 """Fixtures that start a cluster, or build what it takes some minutes to build."""
 ON_A_CLUSTER = 4
 """How many times the usual limit a test on a cluster may take."""

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.cluster.clusters import SYSTEM, fence_in_force, opened
-from tests.cluster.real import BUSYBOX, SELECTOR, TAINT, lacking, real_node
+from tests.cluster.real import ARCHIVES, BUSYBOX, SELECTOR, TAINT, lacking, real_node
 
 
 def main() -> None:
@@ -33,8 +33,14 @@ def main() -> None:
         print(f"  export KUBECONFIG={cluster.kubeconfig}")
         print(f"The fence is in force: start operators with --lease-namespace {SYSTEM}.")
         if real:
-            stack.enter_context(real_node(cluster.kubeconfig, Path(folder) / "node", tainted=True))
-            print(f"Pods that select {json.dumps(SELECTOR)} and tolerate {TAINT} really run, with {BUSYBOX}.")
+            node = stack.enter_context(real_node(cluster.kubeconfig, Path(folder) / "node", tainted=True))
+            archives = [archive for archive in ARCHIVES.values() if archive.exists()]
+            for archive in archives:
+                node.load(archive)
+            images = ", ".join(
+                (BUSYBOX, *(image for image, archive in ARCHIVES.items() if archive in archives))
+            )
+            print(f"Pods that select {json.dumps(SELECTOR)} and tolerate {TAINT} really run, with {images}.")
         print("Ctrl-C ends it.", flush=True)
         stop.wait()
         print("ending", file=sys.stderr)

@@ -1,8 +1,8 @@
 """A real node beside the played ones: containerd, runc, a bridge network and a kubelet, for pods that must really run.
 
 It needs root, Linux, and programs that Debian packages (PACKAGES). One machine has one at a time: the kubelet's ports, the
-bridges and their addresses are taken. Pods reach it with the node selector `type: real`. It has no way out, and pulls nothing:
-images are built here, with `buildah`, and imported.
+bridges and their addresses are taken. Pods come to it with the node selector `type: real`. They reach the API server and each
+other, by no name: there is no DNS. It has no way out, and pulls nothing: images are built here, with `buildah`, and imported.
 """
 
 from __future__ import annotations
@@ -16,16 +16,25 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 from tests.cluster import binaries
+from tests.cluster.bridges import ADDRESS, PODS, SUBNET, Bridges
 from tests.cluster.kubectl import kubectl
 from tests.cluster.plane import NotReady
 from tests.cluster.processes import Process
 
+ROOT = Path(__file__).resolve().parents[2]
 NAME = "real-0"
 SELECTOR = {"type": "real"}
 TAINT = "fairlead.dev/real"
+OPERATOR, RUNNER = (f"localhost/fairlead-{name}:{version('fairlead')}" for name in ("operator", "runner"))
+ARCHIVES = {
+    OPERATOR: ROOT / "dist" / "fairlead-operator.tar",
+    RUNNER: ROOT / "dist" / "fairlead-runner.tar",
+}
+"""What `make image` builds, and where."""
 BUSYBOX = "localhost/busybox:1"
 """An image with a shell and little else; it is the pause image, too."""
 PACKAGES = {
@@ -41,12 +50,10 @@ PACKAGES = {
 """Programs, and the Debian packages that have them."""
 
 _PLUGINS = Path("/usr/lib/cni")
-_BRIDGE, _PODS = "fairlead0", "fairlead1"
-_ADDRESS = "10.250.0.1"  # the kubelet refuses a loopback address
-_SUBNET = "10.244.0.0/24"
 _PATIENCE = 120.0
 _LOOK_AGAIN = 0.2
 _BUILDAH = {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
+_CGROUPS = Path("/sys/fs/cgroup")
 
 
 def lacking() -> str:
@@ -68,6 +75,7 @@ class RealNode:
         self._kubeconfig = kubeconfig
         self._folder = folder.resolve()
         self._socket = self._folder / "containerd.sock"
+        self._bridges = Bridges()
         programs = binaries.programs("kubelet")
         self.containerd = Process(
             ["containerd", "--config", self._folder / "containerd.toml"], self._folder / "containerd.log"
@@ -76,7 +84,7 @@ class RealNode:
             [
                 *(programs["kubelet"], "--kubeconfig", kubeconfig, "--config", self._folder / "kubelet.yaml"),
                 *("--root-dir", self._folder / "kubelet", "--cert-dir", self._folder / "pki"),
-                *("--hostname-override", NAME, "--node-ip", _ADDRESS, "--node-labels", "type=real"),
+                *("--hostname-override", NAME, "--node-ip", ADDRESS, "--node-labels", "type=real"),
             ],
             self._folder / "kubelet.log",
         )
@@ -87,7 +95,8 @@ class RealNode:
         (self._folder / "cni").mkdir(exist_ok=True)
         for name, content in self._settings().items():
             (self._folder / name).write_text(content, encoding="utf-8")
-        self._add_bridge()
+        self._bridges.set_up()
+        self._lead_to_the_server()
         self.containerd.start()
         self._until(self._runs_containers, self.containerd)
         self._build_busybox()
@@ -97,28 +106,32 @@ class RealNode:
     def stop(self) -> None:
         """End everything of it."""
         self.kubelet.stop()
-        with contextlib.suppress(subprocess.CalledProcessError):
-            for task in self._ctr("task", "ls", "-q").split():
-                self._ctr("task", "rm", "--force", task)
-            for container in self._ctr("container", "ls", "-q").split():
-                self._ctr("container", "rm", container)
+        networks = self._remove_containers()
         self.containerd.stop()
         mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
         for mount in reversed(mounts):
             if mount.startswith(f"{self._folder}/"):
                 subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True)
-        for bridge in (_PODS, _BRIDGE):
-            subprocess.run(["ip", "link", "delete", bridge], check=False, capture_output=True)
+        self._bridges.take_down(networks)
+        for cgroup in (*_CGROUPS.glob("k8s.io"), *_CGROUPS.glob("*/k8s.io")):
+            with contextlib.suppress(OSError):  # another containerd's containers are in it
+                cgroup.rmdir()
 
     def load(self, archive: Path) -> None:
         """Import an OCI archive. Raises CalledProcessError."""
         self._ctr("images", "import", str(archive))
 
+    def pid(self, container: str) -> int:
+        """The first process of a container, named as a pod's status does (`containerd://...`). Raises KeyError if none runs."""
+        tasks = self._ctr("task", "ls").splitlines()[1:]
+        pids = {name: int(pid) for name, pid, *_ in map(str.split, tasks)}
+        return pids[container.removeprefix("containerd://")]
+
     # --- how it is set up ---
 
     def _settings(self) -> Mapping[str, str]:
-        bridge = {"type": "bridge", "bridge": _PODS, "isGateway": True}
-        ranges = {"ranges": [[{"subnet": _SUBNET}]], "routes": [{"dst": "0.0.0.0/0"}]}
+        bridge = {"type": "bridge", "bridge": PODS, "isGateway": True}
+        ranges = {"ranges": [[{"subnet": SUBNET}]], "routes": [{"dst": "0.0.0.0/0"}]}
         network = {
             "cniVersion": "0.4.0",
             "name": "pods",
@@ -131,7 +144,8 @@ class RealNode:
             "kind": "KubeletConfiguration",
             "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
             "authorization": {"mode": "AlwaysAllow"},
-            "address": _ADDRESS,
+            "address": ADDRESS,
+            "makeIPTablesUtilChains": False,  # they would stay when it ends
             "failSwapOn": False,
             "failCgroupV1": False,
             "cgroupDriver": "cgroupfs",
@@ -166,15 +180,14 @@ state = "{self._folder}/run"
             "kubelet.yaml": json.dumps(kubelet),
         }
 
-    def _add_bridge(self) -> None:
-        for bridge in (_PODS, _BRIDGE):  # of one that was killed
-            subprocess.run(["ip", "link", "delete", bridge], check=False, capture_output=True)
-        for words in (
-            ("link", "add", _BRIDGE, "type", "bridge"),
-            ("addr", "add", f"{_ADDRESS}/32", "dev", _BRIDGE),
-            ("link", "set", _BRIDGE, "up"),
-        ):
-            subprocess.run(["ip", *words], check=True, capture_output=True)
+    def _lead_to_the_server(self) -> None:
+        service = json.loads(
+            kubectl(self._kubeconfig, "-n", "default", "get", "service", "kubernetes", "-o", "json")
+        )
+        server = kubectl(
+            self._kubeconfig, "config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}"
+        )
+        self._bridges.lead(service["spec"]["clusterIP"], service["spec"]["ports"][0]["port"], server)
 
     def _build_busybox(self) -> None:
         archive = self._folder / "busybox.tar"
@@ -187,6 +200,28 @@ state = "{self._folder}/run"
         finally:
             self._buildah("rm", container)
         self.load(archive)
+
+    def _remove_containers(self) -> set[Path]:
+        """Kill and remove all containers; where their network namespaces are mounted."""
+        networks: set[Path] = set()
+        with contextlib.suppress(subprocess.CalledProcessError):  # containerd has ended, or never began
+            containers = self._ctr("container", "ls", "-q").split()
+            for container in containers:
+                networks |= self._networks_of(container)
+            for words in (("task", "rm", "--force"), ("container", "rm")):
+                for container in containers:
+                    with contextlib.suppress(subprocess.CalledProcessError):  # it went by itself
+                        self._ctr(*words, container)
+        return networks
+
+    def _networks_of(self, container: str) -> set[Path]:
+        """Where the network namespace of a container is mounted."""
+        spec = json.loads(self._ctr("container", "info", container))["Spec"]
+        return {
+            Path(one["path"])
+            for one in spec["linux"]["namespaces"]
+            if one["type"] == "network" and Path(one.get("path", "")).parent.name == "netns"
+        }
 
     def _buildah(self, *words: str) -> str:
         roots = ("--root", str(self._folder / "buildah"), "--runroot", str(self._folder / "buildah-run"))

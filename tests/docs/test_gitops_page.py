@@ -88,8 +88,9 @@ def test_what_the_page_says_of_our_objects(cluster: Cluster, namespace: str, tmp
     late = execution_of("late-1", "late")
     operator = Operator(cluster.kubeconfig, namespace, tmp_path / "operator.log")
     tool.apply(*good)
-    # kstatus takes an object that nobody has looked at for finished; Argo CD's script does not.
-    assert tool.health("workflow", "good")[1] == "Progressing"
+    for kind, name in ("workflow", "good"), ("wfe", "good-1"):
+        assert tool.health(kind, name) == ("InProgress", "Progressing")
+        assert "no operator" in site.object(kind, name)["status"]["conditions"][0]["message"]
     operator.start()
     try:
         operator.until_leading()

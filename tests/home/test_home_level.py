@@ -16,6 +16,7 @@ from tests.support.operators import Site, pod_node
 from tests.support.waiting import until_async
 
 from fairlead.apps.operator import probes as probing
+from fairlead.apps.operator.hearing import Hearing
 from fairlead.kube.client import Client, from_kubeconfig
 from fairlead.kube.home import KubernetesHome
 from fairlead.kube.home.tending import Run
@@ -130,7 +131,7 @@ def test_a_probe_sees_that_the_operator_is_blind(site: Site, monkeypatch: pytest
         premises.lacks = ""
         [port] = free_ports(1)
         async with (
-            probing.probes(home, premises, CollectorRegistry(), port),
+            probing.probes(home, premises, Hearing(), CollectorRegistry(), port),
             ClientSession() as session,
             session.get(f"http://127.0.0.1:{port}/healthz") as answer,
         ):

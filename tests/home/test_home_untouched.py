@@ -24,8 +24,10 @@ def test_a_large_workflow_is_left_as_it_was(served: Site):
     served.kubectl("create", "-f", "-", text=json.dumps(run))
     served.ended("large-1", "Succeeded")
 
-    until(lambda: served.object("workflow", "large").get("status"), "it is judged")
+    until(
+        lambda: served.object("workflow", "large")["status"]["conditions"][0]["reason"] == "Valid",
+        "it is judged",
+    )
     workflow, ended = served.object("workflow", "large"), served.object("wfe", "large-1")
-    assert workflow["status"]["conditions"][0]["reason"] == "Valid"
     assert not {"annotations", "finalizers", "labels"} & workflow["metadata"].keys()
     assert "annotations" not in ended["metadata"]

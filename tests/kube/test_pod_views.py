@@ -75,3 +75,26 @@ def test_a_pod_says_which_one_it_is(field: str):
 
     with pytest.raises(msgspec.ValidationError, match=field):
         decoded(json.dumps(body).encode())
+
+
+ENDED: dict[str, object] = {"terminated": {"exitCode": 0}}
+RUNS: dict[str, object] = {"running": {}}
+
+
+@pytest.mark.parametrize(
+    ("phase", "states", "ended"),
+    [
+        ("Succeeded", [], True),
+        ("Failed", [], True),
+        ("Running", [ENDED], True),
+        ("Running", [ENDED, RUNS], False),
+        ("Running", [RUNS], False),
+        ("Pending", [{"waiting": {}}], False),
+        ("Pending", [], False),
+    ],
+)
+def test_a_pod_has_ended_with_its_last_container(phase: str, states: list[object], ended: bool):
+    """Also while its phase says that it runs, as a kubelet tells it for a moment: what has ended keeps its log."""
+    statuses = [{"name": f"c{number}", "state": state} for number, state in enumerate(states)]
+    body = json.loads(sent()) | {"status": {"phase": phase, "containerStatuses": statuses}}
+    assert decoded(json.dumps(body).encode()).status.has_ended is ended

@@ -9,8 +9,12 @@ import pytest
 from tests.support.kube_faults import Fault
 
 from fairlead.kube.client import EXECUTIONS
+from fairlead.kube.client.replies import metadata_of
 from fairlead.kube.statuses import LIMIT, KubernetesStatus
 from fairlead.model.errors import Unavailable
+from fairlead.model.shown import UNSEEN_STATUS
+
+UNSEEN = UNSEEN_STATUS[EXECUTIONS.kind]
 
 
 def _shown(home, uid) -> dict[str, Any]:
@@ -41,6 +45,18 @@ def test_what_was_there_before_a_lost_answer_is_shown_again(home, fault):
         home.run(home.statuses.amend(uid, {"phase": "Pending"}))
     home.run(home.statuses.publish(uid, before))
     assert before == _shown(home, uid)
+
+
+def test_until_an_operator_has_looked_the_server_says_that_none_has(home):
+    """The first status takes its place, whether what is there was read or is taken for granted."""
+    looked, granted = home.born(), home.born()
+    assert (UNSEEN, UNSEEN) == (_shown(home, looked), _shown(home, granted))
+    place = home.places.of(granted)
+    body = home.run(home.client.get(EXECUTIONS, place.namespace, place.name))
+    home.statuses.begins(granted, metadata_of(body).resource_version)
+    for uid in looked, granted:
+        home.run(home.statuses.publish(uid, _of(1)))
+        assert _of(1) == _shown(home, uid)
 
 
 def test_somebody_who_wrote_in_between_hinders_nothing(home):

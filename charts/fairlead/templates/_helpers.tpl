@@ -45,6 +45,8 @@ capabilities:
   drop: [ALL]
 readOnlyRootFilesystem: true
 runAsNonRoot: true
+{{- /* A kubelet takes the image's user, but not its group: that would be root's. */}}
+runAsGroup: 65532
 {{- end }}
 
 {{/* What the operator does where runs are; tests/chart compares it with what it is seen to do. */}}

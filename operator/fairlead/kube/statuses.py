@@ -22,6 +22,7 @@ from fairlead.kube.fence import Fence
 from fairlead.kube.names import Place
 from fairlead.kube.places import Places
 from fairlead.model.errors import Conflict, NotFound, Unavailable
+from fairlead.model.shown import UNSEEN_STATUS
 
 LIMIT = 64 << 10
 """Bytes of a status at most."""
@@ -94,8 +95,8 @@ class KubernetesStatus:
         return self._last is not None and sequence(shown.status) > await self._last(uid)
 
     def begins(self, uid: str, version: str) -> None:
-        """Nothing is shown yet of an execution which has that version: the first status needs no look at it."""
-        self._shown.setdefault(uid, _Shown(version, {}))
+        """Nobody has shown anything yet of an execution which has that version: the first status needs no look at it."""
+        self._shown.setdefault(uid, _Shown(version, UNSEEN_STATUS[EXECUTIONS.kind]))
 
     async def amend(self, uid: str, changes: dict[str, Any]) -> None:
         """Change some keys of the status and leave the others as they are. Raises NotLeader, Unavailable."""

@@ -22,6 +22,7 @@ from fairlead.model.manifests.parsing import KINDS
 from fairlead.model.manifests.status import ExecutionStatus, GuardStatus, IntakeStatus, WorkflowStatus
 from fairlead.model.manifests.workflow import WorkflowSpec
 from fairlead.model.shape_limits import MAX_NODES
+from fairlead.model.shown import UNSEEN_STATUS
 
 _HEADER = "# Generated from operator/fairlead/model by `make crds`. Do not edit.\n"
 
@@ -131,7 +132,9 @@ def _crd(kind: _Kind) -> dict[str, Any]:
 
 
 def _schema(kind: _Kind) -> Schema:
-    spec = structural(kind.spec)
+    spec, status = structural(kind.spec), structural(kind.status, pruned=True)
+    if kind.name in UNSEEN_STATUS:
+        status["default"] = UNSEEN_STATUS[kind.name]
     if kind.name == "Workflow":
         _limit_nodes(spec["properties"]["nodes"])
     if kind.name == "WorkflowExecution":
@@ -155,7 +158,7 @@ def _schema(kind: _Kind) -> Schema:
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
             "spec": spec,
-            "status": structural(kind.status, pruned=True),
+            "status": status,
         },
     }
 

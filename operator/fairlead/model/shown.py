@@ -5,6 +5,8 @@ The lists are closed, and each name has its meaning beside it; the documentation
 
 from __future__ import annotations
 
+from typing import Any
+
 from fairlead.model import state as s
 
 READY, RECONCILING, STALLED, SUCCEEDED = "Ready", "Reconciling", "Stalled", "Succeeded"
@@ -21,11 +23,13 @@ CONDITIONS: dict[str, str] = {
     LOG_RETIRED: "only there as True: retention has removed the log of an execution that ended; its status is all that is left",
 }
 
+UNSEEN = "Unseen"
 FINALLY = "Finally"
 CANCELLING = "Cancelling"
 RETENTION = "Retention"
 
 CONDITION_REASONS: dict[str, str] = {
+    UNSEEN: "no operator has looked at it yet: is one running, and does it serve this namespace?",
     s.PENDING: "the run has not started",
     s.RUNNING: "the run is under way",
     s.SUSPENDED: "the run is suspended: what runs goes on, nothing new starts",
@@ -46,7 +50,7 @@ SUSPEND, TIMER, CACHE, START, POD, MAX_NODES, CHILD = (
     "maxNodes",
     "child",
 )
-EXECUTION, WORKFLOW, LOG = "execution", "workflow", "log"
+EXECUTION, WORKFLOW, LOG, OPERATOR = "execution", "workflow", "log", "operator"
 
 WAITS: dict[str, str] = {
     SUSPEND: "the run, or an instance of a node that is ready, is held until the run is resumed",
@@ -59,4 +63,23 @@ WAITS: dict[str, str] = {
     EXECUTION: "the execution cannot begin or go on; `name` is the reason",
     WORKFLOW: "its Workflow, or one that it runs inline, is missing or cannot run; `name` is the reason",
     LOG: "its log was changed or deleted by somebody else, and nothing is done for it; `name` is the reason",
+    OPERATOR: "no operator has looked at the execution yet",
 }
+
+_NOBODY = "no operator has looked at it yet"
+_UNSEEN: dict[str, Any] = {
+    "conditions": [
+        {
+            "type": READY,
+            "status": "Unknown",
+            "reason": UNSEEN,
+            "message": _NOBODY,
+            "lastTransitionTime": "1970-01-01T00:00:00Z",
+        }
+    ]
+}
+UNSEEN_STATUS: dict[str, dict[str, Any]] = {
+    "Workflow": _UNSEEN,
+    "WorkflowExecution": {**_UNSEEN, "waitingFor": [{"kind": OPERATOR, "message": _NOBODY}]},
+}
+"""The status that the API server shows, by kind, until an operator has written one: kstatus calls what has none Current."""

@@ -1,5 +1,5 @@
-"""/healthz: the process works and hears from the API server. /readyz: it leads with all in hand, or stands by and knows the pods;
-what it waits for, and which policies are in force. /metrics: what Prometheus scrapes.
+"""/healthz: the process works and hears from the API server. /readyz: it leads with all in hand and hears of executions, or it
+stands by and knows the pods; what it waits for, and which policies are in force. /metrics: what Prometheus scrapes.
 
 A probe that only says "the process answers" is green while it is blind (kopf.md, trap 21).
 """
@@ -13,6 +13,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from fairlead.apps.metrics.scraping import CONTENT_TYPE, text_of
+from fairlead.apps.operator.hearing import Hearing
 from fairlead.kube.home import KubernetesHome
 from fairlead.kube.premises import Premises
 from fairlead.model.errors import Unavailable
@@ -23,7 +24,7 @@ BLIND = 180.0
 
 @asynccontextmanager
 async def probes(
-    home: KubernetesHome, premises: Premises, registry: CollectorRegistry, port: int | None
+    home: KubernetesHome, premises: Premises, hearing: Hearing, registry: CollectorRegistry, port: int | None
 ) -> AsyncIterator[None]:
     """Answer probes and scrapes on a port, if there is one. Raises Unavailable if the port is taken."""
     if port is None:
@@ -40,7 +41,10 @@ async def probes(
     async def readyz(_: web.Request) -> web.Response:
         if premises.lacks:
             return _answer(False, f"waits: {premises.lacks}")
-        return _answer(home.ready, f"{home.standing}; {home.live} executions; policies: {home.policies.said}")
+        words = f"{home.standing}; {home.live} executions; policies: {home.policies.said}"
+        if hearing.deaf:
+            return _answer(False, f"{words}; nothing is heard of new ones: {hearing.deaf}")
+        return _answer(home.ready, words)
 
     async def metrics(_: web.Request) -> web.Response:
         answer = web.Response(body=text_of(registry), headers={"Content-Type": CONTENT_TYPE})

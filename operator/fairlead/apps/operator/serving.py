@@ -18,6 +18,7 @@ import structlog
 
 from fairlead.apps.metrics.recording import Recorder
 from fairlead.apps.metrics.scraping import HomeGauges, lag_watched
+from fairlead.apps.operator.hearing import Hearing
 from fairlead.apps.operator.probes import probes
 from fairlead.apps.operator.settings import Settings
 from fairlead.apps.operator.shell import run_kopf
@@ -68,20 +69,26 @@ async def serve(settings: Settings) -> None:
     listen()
     tune_collector()
     with contextlib.suppress(asyncio.CancelledError):
-        async with opened(settings) as (client, home, premises):
+        hearing = Hearing()
+        async with opened(settings, hearing) as (client, home, premises):
             await premises.hold()
             feed = HomeFeed(home)
-            await home.run([lambda: run_kopf(feed, client, settings.namespace, listen)])
+            await home.run([lambda: run_kopf(feed, client, settings.namespace, listen, hearing)])
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[tuple[Client, KubernetesHome, Premises]]:
+async def opened(
+    settings: Settings, hearing: Hearing
+) -> AsyncIterator[tuple[Client, KubernetesHome, Premises]]:
     """A client, the home that an install describes, and its premises; measured and, if a port is named, answering."""
     recorder = Recorder()
     async with Client(settings.credentials, observer=recorder) as client:
         home, premises = home_of(client, settings), Premises(client)
         recorder.registry.register(HomeGauges(home, version("fairlead")))
-        async with probes(home, premises, recorder.registry, settings.probes), lag_watched(recorder):
+        async with (
+            probes(home, premises, hearing, recorder.registry, settings.probes),
+            lag_watched(recorder),
+        ):
             yield client, home, premises
 
 

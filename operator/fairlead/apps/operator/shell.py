@@ -21,6 +21,7 @@ import aiohttp
 import kopf
 import structlog
 
+from fairlead.apps.operator.hearing import Hearing
 from fairlead.kube.client import EXECUTIONS, WORKFLOWS, Client
 from fairlead.kube.observing import NO_ANSWER
 from fairlead.model.manifests import GROUP
@@ -28,6 +29,8 @@ from fairlead.model.manifests import GROUP
 VERSION = "v1alpha1"
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds until Kopf is started again."""
+IDENTITY = "fairlead"
+"""Whom Kopf's peers would see. It has none, but it would ask for the name of our user, and a container's has none."""
 
 _log = structlog.get_logger(__name__)
 
@@ -58,27 +61,43 @@ class LeanProgress(kopf.AnnotationsProgressStorage):
         return essence
 
 
-async def run_kopf(feed: Feed, client: Client, namespace: str | None, resignal: Callable[[], None]) -> None:
+async def run_kopf(
+    feed: Feed, client: Client, namespace: str | None, resignal: Callable[[], None], hearing: Hearing
+) -> None:
     """Feed from Kopf until cancelled. `resignal` puts the process's own signal handlers back: Kopf replaces them."""
+    try:
+        await _run_on(feed, client, namespace, resignal, hearing)
+    finally:
+        hearing.stopped()
+
+
+async def _run_on(
+    feed: Feed, client: Client, namespace: str | None, resignal: Callable[[], None], hearing: Hearing
+) -> None:
     pause = FIRST_PAUSE
     while True:
         begun = asyncio.get_running_loop().time()
         try:
-            await _run_once(feed, client, namespace, resignal)
+            await _run_once(feed, client, namespace, resignal, hearing)
         except Exception as error:  # noqa: BLE001 - an outage of the API server ends Kopf, and nothing else (kopf.md, trap 3)
-            _log.warning("kopf ended and is started again", reason=f"{type(error).__name__}: {error}")
+            reason = f"{type(error).__name__}: {error}"
+            hearing.ended(reason)
+            _log.warning("kopf ended and is started again", reason=reason)
         if asyncio.get_running_loop().time() - begun > LONGEST_PAUSE:
             pause = FIRST_PAUSE
         await asyncio.sleep(pause * uniform(0.5, 1.0))  # noqa: S311 - spreads load
         pause = min(LONGEST_PAUSE, pause * 2)
 
 
-async def _run_once(feed: Feed, client: Client, namespace: str | None, resignal: Callable[[], None]) -> None:
+async def _run_once(
+    feed: Feed, client: Client, namespace: str | None, resignal: Callable[[], None], hearing: Hearing
+) -> None:
     registry = kopf.OperatorRegistry()
-    log_in(registry, client)
+    log_in(registry, client, hearing)
     listen(registry, lambda: feed)
     stop = asyncio.Event()
     where: dict[str, Any] = {"clusterwide": True} if namespace is None else {"namespaces": [namespace]}
+    where["identity"] = IDENTITY
     settings = kopf.OperatorSettings()
     lean(settings)
     tasks = await kopf.spawn_tasks(registry=registry, settings=settings, stop_flag=stop, **where)
@@ -109,12 +128,12 @@ def lean(settings: kopf.OperatorSettings) -> None:
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
 
 
-def log_in(registry: kopf.OperatorRegistry, client: Client) -> None:
+def log_in(registry: kopf.OperatorRegistry, client: Client, hearing: Hearing) -> None:
     """Have Kopf use our credentials."""
 
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.AiohttpSession:
-        return session_of(client)
+        return session_of(client, hearing)
 
 
 def listen(registry: kopf.OperatorRegistry, feed: Callable[[], Feed]) -> None:
@@ -129,8 +148,8 @@ def listen(registry: kopf.OperatorRegistry, feed: Callable[[], Feed]) -> None:
         await feed().workflow(event["type"], event["object"])
 
 
-def session_of(client: Client) -> kopf.AiohttpSession:
-    """A session for Kopf that proves anew with each request who we are, and tells our observer of it."""
+def session_of(client: Client, hearing: Hearing) -> kopf.AiohttpSession:
+    """A session for Kopf that proves anew with each request who we are, and tells our observer what became of it."""
     credentials = client.credentials
     prefix = urlsplit(credentials.server).path.rstrip("/")
 
@@ -154,7 +173,9 @@ def session_of(client: Client) -> kopf.AiohttpSession:
             code = response.status
             return response
         finally:
-            client.answered(method, request.url.raw_path.removeprefix(prefix), code, begun)
+            path = request.url.raw_path.removeprefix(prefix)
+            client.answered(method, path, code, begun)
+            hearing.answered(path, code)
 
     connector = aiohttp.TCPConnector(limit=0, ssl=credentials.tls if credentials.tls is not None else True)
     session = aiohttp.ClientSession(

@@ -14,6 +14,7 @@ from typing import Any
 import kopf
 import structlog
 
+from fairlead.apps.operator.hearing import Hearing
 from fairlead.apps.operator.serving import HomeFeed, opened
 from fairlead.apps.operator.settings import settings_of
 from fairlead.apps.operator.shell import lean, listen
@@ -67,7 +68,7 @@ class Trial:
         chosen = settings_of(
             namespace=namespace, all_namespaces=namespace is None, probes=_port(os.environ.get(PROBES, ""))
         )
-        async with opened(chosen) as (_, home, premises):
+        async with opened(chosen, Hearing()) as (_, home, premises):
             self._feed = HomeFeed(home)
             await premises.hold()
             self._ready.set()

@@ -82,7 +82,7 @@ class Partings:
     def release_soon(self, uid: str, pod: Pod) -> None:
         """Have a pod of an execution released when its turn comes; one that has not ended is deleted at once."""
         self._under_way.begin(uid)
-        if pod.status.phase not in ("Succeeded", "Failed"):
+        if not pod.status.has_ended:
             self._spawn(self._under_way.counted(uid, self.end(pod)))
             return
         self._line.append((uid, pod))

@@ -145,6 +145,12 @@ class Status(_View):
     conditions: tuple[Condition, ...] = ()
     container_statuses: tuple[Container, ...] = ()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing of it runs any more. A kubelet may tell of the end of the containers before that of the pod."""
+        ends = [each.state.terminated is not None for each in self.container_statuses]
+        return self.phase in ("Succeeded", "Failed") or (bool(ends) and all(ends))
+
     def share(self) -> None:
         """Only the conditions that decide; words that many pods have in common are one string for all."""
         self.phase = intern(self.phase)
