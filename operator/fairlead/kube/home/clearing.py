@@ -1,7 +1,8 @@
 """What is left of an execution that is deleted, or going: its pods are ended and let go, then it is (protocol.md 6).
 
 Rules of this file
-- Everything is found by a list of the API server, never by what we remember; by label and by the owner's uid.
+- Everything is found by a list of the API server, never by what we remember: by the label with the execution's uid, whoever owns
+  it by now.
 - Pods are deleted by uid and lose our finalizer at once: nobody waits for their results any more.
 - Nothing here needs the log, the definition or the execution itself: all of them may be gone.
 """
