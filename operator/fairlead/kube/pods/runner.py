@@ -37,14 +37,14 @@ from fairlead.kube.client import (
 from fairlead.kube.fence import Fence, NotLeader
 from fairlead.kube.places import Places
 from fairlead.kube.pods import causes
-from fairlead.kube.pods.causes import Ended, Held, InLog, Lost, Nothing, Running, Verdict
+from fairlead.kube.pods.causes import Ended, Held, InLog, Lost
 from fairlead.kube.pods.deliveries import CreationQueue, Deliveries, Delivery
 from fairlead.kube.pods.manifests import PodSettings, pod_name, pod_of
 from fairlead.kube.pods.partings import Partings, UnderWay
 from fairlead.kube.pods.refusals import Fenced, denial_of, refusal_of
+from fairlead.kube.pods.reports import Report, Reports, has_ended
 from fairlead.kube.pods.results import NoResult, Result, from_log
 from fairlead.kube.pods.views import Pod
-from fairlead.model import commands as c
 from fairlead.model import reasons
 from fairlead.model.effects import StartAttempt, StopAttempt
 from fairlead.model.errors import Conflict, FairleadError, NotFound
@@ -54,8 +54,6 @@ AT_ONCE = 32
 """Requests under way at once."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two tries of a creation that was refused."""
-COMPANY = 0.1
-"""Seconds for which the news that a container runs waits for its end: where both come together, one append has both."""
 CREATION, SLOW, LOG_PATIENCE = 35.0, 5.0, 8.0
 """Seconds that a creation may take (a webhook has 30 of them), after which that is shown, and that a log is asked for at once."""
 LOG_LIMIT = 3 * 1024 * 1024
@@ -66,7 +64,6 @@ NEVER_MADE = Ended(Result(error=_CANCELLED))
 
 _log = structlog.get_logger(__name__)
 _decoder = msgspec.json.Decoder(Pod)
-Report = Callable[[str, c.Command], None]
 
 
 class PodRunner:
@@ -79,8 +76,8 @@ class PodRunner:
         self._places = places
         self._fence = fence
         self._settings = settings
-        self._report = report
         self._deliveries = Deliveries()
+        self._reports = Reports(report, self._deliveries)
         self._queue = CreationQueue()
         self._let_go: set[str] = set()  # uids of pods that are released, until the watch has seen that
         self._under_way = UnderWay()
@@ -127,7 +124,7 @@ class PodRunner:
         delivery.stopping = True
         if delivery.queued and delivery.tries == 0:
             delivery.queued = False
-            self._tell(delivery, NEVER_MADE)
+            self._reports.tell(delivery, NEVER_MADE)
         elif (
             not delivery.queued and not delivery.creating
         ):  # whoever creates it sees that it is not wanted any more
@@ -157,7 +154,7 @@ class PodRunner:
             return True
         if isinstance(found, Held) and delivery.is_given_up(pod):
             found = Lost(reasons.NODE_LOST, "its node does not answer, and onNodeLost says redeliver")
-        self._tell(delivery, found)
+        self._reports.tell(delivery, found)
         return True
 
     def vanished(self, pod: Pod) -> None:
@@ -203,7 +200,7 @@ class PodRunner:
         for delivery in self._deliveries.of(uid):
             told, delivery.told = delivery.told, None
             if told is not None and not isinstance(told, InLog):
-                self._tell(delivery, told)
+                self._reports.tell(delivery, told)
             elif delivery.pod is not None:
                 self.seen(delivery.pod)
 
@@ -247,7 +244,7 @@ class PodRunner:
             if self._deliveries.named(delivery.name) is not delivery:
                 return  # nobody waits for it any more
             _log.exception("a delivery met an error of ours", pod=delivery.name)
-            self._tell(delivery, Held(reasons.INTERNAL_ERROR, f"{type(error).__name__}: {error}"))
+            self._reports.tell(delivery, Held(reasons.INTERNAL_ERROR, f"{type(error).__name__}: {error}"))
             self._again(delivery)
 
     async def _create(self, delivery: Delivery) -> None:
@@ -269,7 +266,7 @@ class PodRunner:
             self._again(delivery)
         except Ambiguous as error:  # if it was created, the next try finds it
             if delivery.tries:
-                self._tell(delivery, refusal_of(error))
+                self._reports.tell(delivery, refusal_of(error))
             self._again(delivery)
         except NamespaceTerminating:
             return
@@ -279,7 +276,7 @@ class PodRunner:
             except Fenced:
                 self._again(delivery)
                 return
-            self._tell(delivery, found)
+            self._reports.tell(delivery, found)
             if isinstance(found, Held):
                 self._again(delivery)
             return
@@ -291,7 +288,7 @@ class PodRunner:
         """Have it shown that the API server has not answered yet, if that takes long."""
         said = "the API server has not answered yet; perhaps an admission webhook is slow"
         held = Held(reasons.CLUSTER_UNAVAILABLE, said)
-        slow = asyncio.get_running_loop().call_later(SLOW, self._tell, delivery, held)
+        slow = asyncio.get_running_loop().call_later(SLOW, self._reports.tell, delivery, held)
         try:
             yield
         finally:
@@ -327,13 +324,13 @@ class PodRunner:
         if self.seen(pod):
             if delivery.stopping:
                 await self._delete(delivery)
-            elif not pod.is_watched_for(delivery.uid) and not _has_ended(delivery.told):
+            elif not pod.is_watched_for(delivery.uid) and not has_ended(delivery.told):
                 await self._watch_again(delivery.uid, pod)
         elif delivery.pod_uid:
             self._gone(delivery)  # another pod has its name now
         else:
             message = f"pod {place.namespace}/{delivery.name} is there already and is not ours; expected nobody to use that name"
-            self._tell(delivery, Held(reasons.POD_REFUSED, message))
+            self._reports.tell(delivery, Held(reasons.POD_REFUSED, message))
             self._again(delivery)
 
     async def _watch_again(self, uid: str, pod: Pod) -> None:
@@ -345,9 +342,9 @@ class PodRunner:
 
     def _gone(self, delivery: Delivery) -> None:
         if delivery.pod_uid:
-            self._tell(delivery, causes.gone(delivery.pod))
+            self._reports.tell(delivery, causes.gone(delivery.pod))
         elif delivery.stopping:
-            self._tell(delivery, NEVER_MADE)
+            self._reports.tell(delivery, NEVER_MADE)
         else:
             self._again(delivery)
 
@@ -364,7 +361,7 @@ class PodRunner:
         except NotLeader:
             return
         except FairleadError as error:
-            self._tell(delivery, denial_of(error))
+            self._reports.tell(delivery, denial_of(error))
             self._again(delivery)
 
     async def _read_log(self, delivery: Delivery, found: InLog) -> None:
@@ -382,69 +379,24 @@ class PodRunner:
             text = await self._client.request("GET", path, params=params, seconds=LOG_PATIENCE)
             result = from_log(found.where, text[-LOG_LIMIT:].decode("utf-8", "replace").splitlines())
         except (NoResult, NotFound) as wrong:
-            self._tell(
+            self._reports.tell(
                 delivery, Lost(reasons.RUNNER_FAILED, f"its result could not be read from its log: {wrong}")
             )
         except FairleadError as error:
             said = f"its log cannot be read: {error}"
             if delivery.stopping:  # its container has ended, and nobody waits for what it had to say
-                self._tell(delivery, Lost(reasons.RUNNER_FAILED, said))
+                self._reports.tell(delivery, Lost(reasons.RUNNER_FAILED, said))
                 return True
-            self._tell(delivery, Held(reasons.CLUSTER_UNAVAILABLE, said))
+            self._reports.tell(delivery, Held(reasons.CLUSTER_UNAVAILABLE, said))
             delivery.told = found
             return False
         else:
-            self._tell(delivery, Ended(result))
+            self._reports.tell(delivery, Ended(result))
         return True
 
     # --- inside ---
-
-    def _tell(self, delivery: Delivery, found: Verdict) -> None:
-        """Report a verdict if it is a new one; after an end there is none."""
-        if found == delivery.told or _has_ended(delivery.told):
-            return
-        before, delivery.told = delivery.told, found
-        if _has_ended(found):
-            self._deliveries.ended(delivery)
-        if isinstance(before, Running):
-            self._tell_start(delivery)
-        about = _about(delivery)
-        command: c.Command
-        match found:
-            case Running():
-                if isinstance(before, Held):
-                    self._report(delivery.uid, c.AttemptHeld(**about))
-                delivery.untold_start = True
-                asyncio.get_running_loop().call_later(COMPANY, self._tell_start, delivery)
-                return
-            case Held(reason, message):
-                command = c.AttemptHeld(reason=reason, message=message, **about)
-            case Lost(reason, message):
-                command = c.AttemptLost(reason=reason, message=message, **about)
-            case Ended(result):
-                command = c.AttemptEnded(outputs=result.outputs, error=result.error, **about)
-            case Nothing() if isinstance(before, Held):
-                command = c.AttemptHeld(**about)  # what it was held by is over
-            case InLog() | Nothing():
-                return
-        self._report(delivery.uid, command)
-
-    def _tell_start(self, delivery: Delivery) -> None:
-        """Report that the container runs, if that was not done yet and anybody still waits for it."""
-        if delivery.untold_start and self._deliveries.named(delivery.name) is delivery:
-            delivery.untold_start = False
-            self._report(delivery.uid, c.AttemptStarted(handle=delivery.pod_uid, **_about(delivery)))
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _about(delivery: Delivery) -> dict[str, Any]:
-    start = delivery.start
-    return {"node": start.node, "attempt": start.attempt, "delivery": start.delivery}
-
-
-def _has_ended(told: Verdict | None) -> bool:
-    return isinstance(told, (Ended, Lost))
