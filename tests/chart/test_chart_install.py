@@ -16,7 +16,7 @@ from tests.cluster.clusters import SYSTEM, Cluster, fresh_namespace
 from tests.cluster.plane import ALONE, ControlPlane
 from tests.support.charts import CHART, RELEASE, Helm, Manifest
 from tests.support.installs import installed, run_container, token_kubeconfig
-from tests.support.operators import Site, pod_node
+from tests.support.operators import UNSEEN, Site, pod_node
 from tests.support.waiting import until
 
 LONG = pytest.mark.timeout(400, func_only=True)
@@ -84,7 +84,7 @@ def test_two_installs_ignore_each_other(cluster: Cluster, namespace: str, other:
             install.site.workflow("hello", [pod_node("one")])
             install.site.execution("hello-1", "hello")
         first.site.ended("hello-1", "Succeeded")
-        assert second.site.status("hello-1") == {}
+        assert second.site.status("hello-1") == UNSEEN
 
         beside = second.operator("same-name")
         beside.start()

@@ -145,7 +145,8 @@ def test_submit_stays_until_the_end_and_exits_as_the_run_did(cli, runs):
     code, out = at_work("bad", "--wait")
     assert (code, "bad Failed" in out) == (1, True)
     late = cli("submit", file, "late", "--wait", "--timeout", "1s")
-    assert (late.returncode, late.stdout) == (4, "late Pending\n")
+    assert (late.returncode, late.stdout.splitlines()[0]) == (4, "late Pending")
+    assert "Unseen: no operator has looked at it yet" in late.stdout
 
 
 def test_submit_needs_a_cluster(cli):

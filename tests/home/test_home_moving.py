@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.support.cli import Cli, manifest
-from tests.support.operators import Operator, execution_of, pod_node
+from tests.support.operators import UNSEEN, Operator, execution_of, pod_node
 
 from fairlead.kube import names
 
@@ -64,7 +64,7 @@ def test_what_is_being_imported_is_left_alone(site, operator):
     site.ended("free", "Succeeded")
 
     there = site.object("wfe", "held")
-    assert ({}, []) == (there.get("status", {}), there["metadata"].get("finalizers", []))
+    assert (UNSEEN, []) == (there["status"], there["metadata"].get("finalizers", []))
 
     site.kubectl("annotate", "wfe", "held", f"{names.IMPORTING}-")
     site.ended("held", "Succeeded")

@@ -111,8 +111,9 @@ def _without_a_field(crd: dict[str, Any]) -> str:
 
 
 def _without_deep_fields(crd: dict[str, Any]) -> str:
-    status = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
-    del status["waitingFor"]["items"]["properties"]["message"]
+    status = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+    del status["default"]
+    del status["properties"]["waitingFor"]["items"]["properties"]["message"]
     crd["spec"]["versions"][0]["additionalPrinterColumns"] = []
     return "the field status.waitingFor[].message"
 

@@ -8,6 +8,7 @@ import secrets
 
 import pytest
 from tests.support.kube_faults import Fault
+from tests.support.operators import UNSEEN
 
 from fairlead.kube import names
 from fairlead.kube.client import CONFIG_MAPS, EXECUTIONS
@@ -247,7 +248,7 @@ def test_the_status_of_a_run_that_is_gone_is_dropped(home):
     )
     home.run(home.statuses.publish(uid, running(2)))
 
-    assert {} == status_of(home, uid)
+    assert UNSEEN == status_of(home, uid)
 
 
 def test_a_status_that_does_not_fit_the_schema_is_told(home):

@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 from tests.support.kube_faults import Fault
+from tests.support.operators import UNSEEN
 
 from fairlead.kube.client import EXECUTIONS
 from fairlead.kube.client.replies import metadata_of
 from fairlead.kube.statuses import LIMIT, KubernetesStatus
 from fairlead.model.errors import Unavailable
-from fairlead.model.shown import UNSEEN_STATUS
-
-UNSEEN = UNSEEN_STATUS[EXECUTIONS.kind]
 
 
 def _shown(home, uid) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from tests.cluster.kubectl import kubectl
 from tests.support.documented import undocumented
 from tests.support.waiting import until
 
+from fairlead.model.shown import UNSEEN_STATUS
+
 PATIENCE = 90.0
 """Seconds: several suites share the machine."""
 LEADING = "all live executions are in hand"
@@ -161,13 +163,13 @@ class Site:
         self.kubectl("patch", "wfe", name, "--type", "merge", "-p", json.dumps({"spec": spec}))
 
     def until(self, name: str, holds: Callable[[dict[str, Any]], Any], what: str) -> dict[str, Any]:
-        """Wait until the status of an execution is as wanted; that status."""
+        """Wait until an operator has written a status of an execution, and it is as wanted; that status."""
         last: dict[str, Any] = {}
 
         def found() -> bool:
             nonlocal last
             last = self.status(name)
-            return bool(last) and bool(holds(last))
+            return last not in ({}, UNSEEN) and bool(holds(last))
 
         try:
             until(found, what, PATIENCE)
@@ -226,6 +228,8 @@ class Site:
 
 
 API = "fairlead.dev/v1alpha1"
+UNSEEN = UNSEEN_STATUS["WorkflowExecution"]
+"""The status of an execution until an operator has written one."""
 
 
 def execution_of(name: str, workflow: str, **spec: Any) -> dict[str, Any]:

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 from fairlead.apps.cli.terminal import say
 from fairlead.model.errors import InvalidInput, NotFound
+from fairlead.model.shown import UNSEEN
 
 if TYPE_CHECKING:
     from fairlead.apps.cli.homes import Execution, Home, Json, Known
     from fairlead.engine.graph import Graph, NodeDef
+
+ATTENTION = 3.0
+"""Seconds for which nobody who watches is told that no operator has looked yet."""
 
 
 def now() -> int:
@@ -50,6 +54,11 @@ def graph_of(found: Execution) -> Graph:
     return found.graph
 
 
+def is_unseen(status: Json) -> bool:
+    """Whether a published status says that no operator has looked at the execution yet."""
+    return any(condition.get("reason") == UNSEEN for condition in status.get("conditions") or ())
+
+
 def why_not_begun(status: Json) -> str:
     """What the conditions of a published status say, as the end of a sentence."""
     from fairlead.apps.views.executions import blocked
@@ -81,12 +90,16 @@ class Waiting:
         self._home = home
         self._known = known
         self._told = ""
+        self._seen_by = time.monotonic() + ATTENTION
 
     def look(self, phase: str) -> None:
         """Say on stderr what is new; a phase means that it has begun."""
         if phase:
             return
-        why = why_not_begun(self._home.load(self._known.name).published)
+        published = self._home.load(self._known.name).published
+        if is_unseen(published) and time.monotonic() < self._seen_by:
+            return
+        why = why_not_begun(published)
         if why not in ("", self._told):
             self._told = why
             say(f"{self._known.name} has not begun{why}")
