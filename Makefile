@@ -6,6 +6,8 @@ BIN     := $(VENV)/bin
 CACHE   := .cache
 PYTHONS  = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 N       ?= 1000
+# One worker more than there are processors: tests of a cluster wait as much as they compute.
+WORKERS ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The programs of .venv come first for whatever a recipe starts, also for the nodes of the demo.
@@ -25,7 +27,7 @@ demo: $(VENV)/.run ## run examples/release-check.yaml on this repository itself
 	$(BIN)/fairlead run examples/release-check.yaml --store $(CACHE)/demo.db
 
 test: $(VENV)/.dev ## run every test that this machine can run (ARGS="-k name" narrows it)
-	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: lint-ruff lint-format lint-mypy lint-imports ## ruff, mypy strict, import contracts (-k: all, even if one fails)
 lint-ruff: $(VENV)/.dev
