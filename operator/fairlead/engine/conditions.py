@@ -39,16 +39,22 @@ def conditions(state: State, generation: int) -> list[dict[str, Any]]:
         (shown.SUCCEEDED, TRUE if succeeded else FALSE if stopped else UNKNOWN, ended),
     )
     return [
-        {
-            "type": kind,
-            "status": status,
-            "reason": reason,
-            "message": message,
-            "lastTransitionTime": format_time(at),
-            "observedGeneration": generation,
-        }
-        for kind, status, at in table
+        condition(kind, status, reason, message, format_time(at), generation) for kind, status, at in table
     ]
+
+
+def condition(
+    kind: str, status: str, reason: str, message: str, since: str, generation: int
+) -> dict[str, Any]:
+    """One condition, with the time since when its status is what it is."""
+    return {
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": since,
+        "observedGeneration": generation,
+    }
 
 
 def _reason(state: State) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from fairlead.engine import expressions
-from fairlead.engine.conditions import FALSE, TRUE, UNKNOWN, conditions
+from fairlead.engine.conditions import FALSE, TRUE, UNKNOWN, condition, conditions
 from fairlead.engine.summary import cut
 from fairlead.engine.validation import check_inputs
 from fairlead.kube.client import EXECUTIONS, Right
@@ -163,30 +163,16 @@ def trouble(waiting: Waiting, now: int, generation: int) -> list[dict[str, Any]]
         (shown.STALLED, stalled),
         (shown.SUCCEEDED, UNKNOWN),
     )
-    return [
-        {
-            "type": kind,
-            "status": status,
-            "reason": waiting.reason,
-            "message": cut(waiting.message, TEXT),
-            "lastTransitionTime": format_time(now),
-            "observedGeneration": generation,
-        }
-        for kind, status in table
-    ]
+    message, since = cut(waiting.message, TEXT), format_time(now)
+    return [condition(kind, status, waiting.reason, message, since, generation) for kind, status in table]
 
 
 def unpermitted(missing: Sequence[tuple[Right, int]], generation: int) -> dict[str, Any]:
     """The condition that says which rights the operator lacks (and since when, in microseconds)."""
     named = "; ".join(str(right) for right, _ in missing)
-    return {
-        "type": shown.PERMITTED,
-        "status": FALSE,
-        "reason": reasons.FORBIDDEN,
-        "message": cut(f"the operator lacks the right to {named}: what needs it waits or is left out", TEXT),
-        "lastTransitionTime": format_time(min(since for _, since in missing)),
-        "observedGeneration": generation,
-    }
+    message = cut(f"the operator lacks the right to {named}: what needs it waits or is left out", TEXT)
+    since = format_time(min(since for _, since in missing))
+    return condition(shown.PERMITTED, FALSE, reasons.FORBIDDEN, message, since, generation)
 
 
 def _all_of(messages: Sequence[str]) -> str:

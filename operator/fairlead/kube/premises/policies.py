@@ -19,7 +19,7 @@ from typing import Any
 
 import structlog
 
-from fairlead.engine.conditions import FALSE
+from fairlead.engine.conditions import FALSE, condition
 from fairlead.kube import names
 from fairlead.kube.client import CONFIG_MAPS, Client, Fenced, Invalid
 from fairlead.model import reasons, shown
@@ -112,16 +112,9 @@ def unprotected(policies: Policies, generation: int) -> list[dict[str, Any]]:
     """The condition of an execution whose log and status are not guarded, if so."""
     if policies.in_force.get(RECORDS) is not False:
         return []
-    return [
-        {
-            "type": shown.PROTECTED,
-            "status": FALSE,
-            "reason": reasons.POLICY_MISSING,
-            "message": f"the policy {RECORDS} of the chart is not in force: {_GUARDS[RECORDS]}",
-            "lastTransitionTime": format_time(policies.since[RECORDS]),
-            "observedGeneration": generation,
-        }
-    ]
+    message = f"the policy {RECORDS} of the chart is not in force: {_GUARDS[RECORDS]}"
+    since = format_time(policies.since[RECORDS])
+    return [condition(shown.PROTECTED, FALSE, reasons.POLICY_MISSING, message, since, generation)]
 
 
 def _nothing() -> None:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fairlead.engine.conditions import FALSE, TRUE, condition
 from fairlead.model import reasons
 from fairlead.model.findings import Finding
 from fairlead.model.shown import READY, RECONCILING, STALLED
@@ -32,7 +33,6 @@ BRIEF = 1 << 10
 _MORE = 40
 """Bytes that `; and N more` may take."""
 _LISTED = 12
-_TRUE, _FALSE = "True", "False"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,14 @@ def status_of(verdict: Verdict, generation: int, before: Any, now: int) -> Json:
         "observedGeneration": generation,
         "digest": verdict.digest or None,
         "conditions": [
-            {
-                "type": kind,
-                "status": _TRUE if holds else _FALSE,
-                "reason": verdict.reason,
-                "message": message,
-                "lastTransitionTime": _since(known.get(kind, {}), holds, now),
-                "observedGeneration": generation,
-            }
+            condition(
+                kind,
+                TRUE if holds else FALSE,
+                verdict.reason,
+                message,
+                _since(known.get(kind, {}), holds, now),
+                generation,
+            )
             for kind, holds, message in table
         ],
     }
@@ -113,7 +113,7 @@ def says_already(before: Any, wanted: Json) -> bool:
 def _since(before: Json, holds: bool, now: int) -> str:
     """When the status of a condition became what it is."""
     since = before.get("lastTransitionTime")
-    if before.get("status") == (_TRUE if holds else _FALSE) and _is_time(since):
+    if before.get("status") == (TRUE if holds else FALSE) and _is_time(since):
         return str(since)
     return format_time(now)
 

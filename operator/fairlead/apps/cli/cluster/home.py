@@ -179,7 +179,7 @@ class ClusterHome:
             told.append(("Run by", f"the operator {stored.head.writer}" if stored else "nobody"))
         if why := stuck(found):
             told.append(("Stalled", why))
-        told += [(kind, f"no, {said}") for kind in SHOWN_IF_FALSE if (said := denied(found, kind))]
+        told += [(kind, f"no, {said}") for kind in SHOWN_IF_FALSE if (said := _said(found, kind, "False"))]
         going = found.object["metadata"].get("deletionTimestamp")
         return [*told, ("Deleted", f"at {going}, and let go of by the operator soon")] if going else told
 
@@ -321,20 +321,17 @@ SHOWN_IF_FALSE = (shown.PERMITTED, shown.PROTECTED)
 """Conditions about the operator and the cluster: they are there only while something is wrong."""
 
 
-def denied(found: Execution, kind: str) -> str:
-    """Why a condition is False; empty if it is not."""
-    for condition in found.published.get("conditions") or ():
-        if condition.get("type") == kind and condition.get("status") == "False":
-            return f"{condition.get('reason')}: {condition.get('message')}"
-    return ""
-
-
 def stuck(found: Execution) -> str:
     """Why the operator has stopped moving a run that has begun and not ended; empty if it has not."""
     if not found.state.phase or found.state.ended:
         return ""
+    return _said(found, shown.STALLED, "True")
+
+
+def _said(found: Execution, kind: str, status: str) -> str:
+    """Why a condition has a status; empty if it has not."""
     for condition in found.published.get("conditions") or ():
-        if condition.get("type") == "Stalled" and condition.get("status") == "True":
+        if condition.get("type") == kind and condition.get("status") == status:
             return f"{condition.get('reason')}: {condition.get('message')}"
     return ""
 
