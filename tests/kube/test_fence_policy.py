@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from tests.cluster.clusters import FREE, SYSTEM, fence_in_force
 from tests.kube.test_kube_children import SPEC, registry_of, started_by
-from tests.kube.test_pod_runner import Forgetful, Scene
 from tests.support.fences import fenced, managed, set_epoch
 from tests.support.kube import config_map, execution
 from tests.support.kube_home import KubernetesHome, Reign
+from tests.support.pod_scenes import Forgetful, Scene
 from tests.support.stores import a_run
 from tests.support.waiting import until, until_async
 

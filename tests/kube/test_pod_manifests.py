@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.support.driver import Driver
+from tests.support.pod_scenes import start_of
 
 from fairlead.kube import names
 from fairlead.kube.names import Place
@@ -15,14 +15,6 @@ from fairlead.model.effects import StartAttempt
 
 PLACE = Place("team", "order-1", "0b6d")
 SETTINGS = PodSettings(runner_image="runner:1", http_settings={"FAIRLEAD_HTTP_ALLOW": "example.com"})
-
-
-def start_of(node: dict[str, Any], inputs: dict[str, Any] | None = None, **spec: Any) -> StartAttempt:
-    """The effect that the engine wants for a workflow of one node."""
-    run = Driver({"nodes": [{"name": "a", **node}], **spec}).create(inputs or {})
-    [effect] = run.running.values()
-    assert isinstance(effect, StartAttempt)
-    return effect
 
 
 def wanted(start: StartAttempt) -> Wanted:

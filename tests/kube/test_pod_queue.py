@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import msgspec
-from tests.kube.test_pod_manifests import start_of
+from tests.support.pod_scenes import start_of
 
 from fairlead.kube.pods.deliveries import CreationQueue, Delivery
 

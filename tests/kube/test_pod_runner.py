@@ -2,149 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import pytest
 from tests.cluster.clusters import Cluster
-from tests.kube.test_pod_manifests import start_of
-from tests.support.kube_home import Reign
+from tests.support.pod_scenes import Forgetful, Play, Scene, played_on
 from tests.support.waiting import until_async
 
 from fairlead.kube import names
-from fairlead.kube.client import EXECUTIONS, PODS, Ambiguous, Client, from_kubeconfig
-from fairlead.kube.client.replies import metadata_of
-from fairlead.kube.names import Place
-from fairlead.kube.places import Places
-from fairlead.kube.pods.manifests import PodSettings
-from fairlead.kube.pods.runner import PodRunner
-from fairlead.kube.pods.views import Pod
+from fairlead.kube.client import PODS
 from fairlead.model import commands as c
-from fairlead.model.effects import StartAttempt, StopAttempt
-from fairlead.model.errors import NotFound
-
-_pod = msgspec.json.Decoder(Pod)
-
-
-class Forgetful(Client):
-    """A client whose next so many reads get no answer."""
-
-    reads_that_fail = 0
-
-    async def get(self, *words: Any, **more: Any) -> bytes:
-        if self.reads_that_fail:
-            self.reads_that_fail -= 1
-            raise Ambiguous("the answer was lost")
-        return await super().get(*words, **more)
-
-
-class Scene:
-    """One execution, a runner for it, and what the runner reports."""
-
-    def __init__(self, client: Forgetful, namespace: str, reign: Reign) -> None:
-        self.client, self.namespace = client, namespace
-        self.places = Places()
-        self.reign = reign
-        self.reports: asyncio.Queue[c.Command] = asyncio.Queue()
-        self.uid = ""
-        self.runner = self.another()
-
-    def another(self) -> PodRunner:
-        settings = PodSettings(runner_image="runner:test")
-        return PodRunner(
-            self.client,
-            self.places,
-            self.reign,
-            settings,
-            lambda _, command: self.reports.put_nowait(command),
-        )
-
-    async def execution(self) -> None:
-        body = {
-            "apiVersion": EXECUTIONS.api_version,
-            "kind": EXECUTIONS.kind,
-            "metadata": {"name": "order"},
-            "spec": {"workflow": {"name": "flow"}},
-        }
-        born = await self.client.create(EXECUTIONS, self.namespace, body)
-        self.uid = born.uid
-        self.places.tell(born.uid, Place(self.namespace, "order", born.uid))
-
-    def effect(
-        self, node: dict[str, Any] | None = None, *, played: bool = False, **more: Any
-    ) -> StartAttempt:
-        """An order for a node; one that is not played stays where the test puts it."""
-        run = {"sh": "true", **({} if played else {"pod": {"nodeSelector": {"type": "nobody"}}})}
-        effect = start_of(node or {"run": run})
-        id = f"{self.uid}/a/{more.get('attempt', 1)}/1"  # noqa: A001 - its name
-        return msgspec.structs.replace(effect, id=id, **more)
-
-    async def found(self, effect: StartAttempt) -> Pod | None:
-        """The pod of an order as it is now."""
-        name = names.record_name("pod", effect.id)
-        try:
-            return _pod.decode(await self.client.get(PODS, self.namespace, name))
-        except NotFound:
-            return None
-
-    async def pod(self, effect: StartAttempt) -> Pod:
-        """The pod of an order, once it is there."""
-        return await until_async(lambda: self.found(effect), f"the pod of {effect.id}")
-
-    async def labels(self, effect: StartAttempt) -> dict[str, str]:
-        """All labels of the pod of an order."""
-        name = names.record_name("pod", effect.id)
-        return metadata_of(await self.client.get(PODS, self.namespace, name)).labels
-
-    async def until(self, effect: StartAttempt, holds: Callable[[Pod], bool]) -> Pod:
-        async def pod() -> Pod | None:
-            found = await self.found(effect)
-            return found if found is not None and holds(found) else None
-
-        return await until_async(pod, f"what is awaited of the pod of {effect.id}")
-
-    async def gone(self, effect: StartAttempt) -> None:
-        async def absent() -> bool | None:
-            return None if await self.found(effect) is not None else True
-
-        await until_async(absent, f"the end of the pod of {effect.id}")
-
-    async def heard(self) -> c.Command:
-        return await asyncio.wait_for(self.reports.get(), 30)
-
-    async def heard_end(self) -> c.Command:
-        """The next report but those that it waits: the scheduler may have had its say before."""
-        while isinstance(report := await self.heard(), c.AttemptHeld):
-            pass
-        return report
-
-    async def status(self, effect: StartAttempt, **status: Any) -> Pod:
-        """Play the kubelet."""
-        name = names.record_name("pod", effect.id)
-        await self.client.patch(PODS, self.namespace, name, {"status": status}, subresource="status")
-        return await self.pod(effect)
-
-
-Play = Callable[[Scene], Awaitable[None]]
+from fairlead.model.effects import StopAttempt
 
 
 @pytest.fixture
 def play(cluster: Cluster, namespace: str) -> Callable[[Play], None]:
-    """Runs a scene in a loop of its own."""
-
-    def run(scene: Play) -> None:
-        async def inside() -> None:
-            async with Forgetful(from_kubeconfig(cluster.kubeconfig)) as client:
-                made = Scene(client, namespace, Reign())
-                await made.execution()
-                async with made.runner:
-                    await scene(made)
-
-        asyncio.run(inside())
-
-    return run
+    """Runs a scene."""
+    return played_on(Forgetful, cluster.kubeconfig, namespace)
 
 
 def test_a_delivery_is_a_pod_that_reports_and_is_let_go(play: Callable[[Play], None]):

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from tests.cluster.clusters import Cluster
-from tests.kube.test_pod_runner import Forgetful, Scene
-from tests.support.kube_home import Reign
+from tests.support.pod_scenes import Forgetful, Play, Scene, played_on
 from tests.support.policies import broken_webhook, denying, refused_with
 
 from fairlead.kube import names
-from fairlead.kube.client import PODS, Ambiguous, Resource, from_kubeconfig
+from fairlead.kube.client import PODS, Ambiguous, Resource
 from fairlead.kube.pods.manifests import pod_of
 from fairlead.model import commands as c
 from fairlead.model.effects import StopAttempt
 from fairlead.model.errors import Conflict
 
-Play = Callable[[Scene], Awaitable[None]]
 CALMLY = pytest.mark.timeout(120, func_only=True)
 
 
@@ -53,19 +51,8 @@ class Slow(Forgetful):
 
 @pytest.fixture
 def play(cluster: Cluster, namespace: str) -> Callable[[Play], None]:
-    """Runs a scene in a loop of its own."""
-
-    def run(scene: Play) -> None:
-        async def inside() -> None:
-            async with Slow(from_kubeconfig(cluster.kubeconfig)) as client:
-                made = Scene(client, namespace, Reign())
-                await made.execution()
-                async with made.runner:
-                    await scene(made)
-
-        asyncio.run(inside())
-
-    return run
+    """Runs a scene."""
+    return played_on(Slow, cluster.kubeconfig, namespace)
 
 
 def _slow(made: Scene) -> Slow:
