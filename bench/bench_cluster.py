@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import statistics
 import sys
@@ -29,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # tests.cluster, which is no part of the package
 
 from audit_log import Audit  # noqa: E402
+from processes import cpu_of  # noqa: E402
 from tests.cluster.clusters import Cluster, opened  # noqa: E402
 from tests.support.operators import API, Operator, execution_of, pod_node  # noqa: E402
 
@@ -73,8 +73,7 @@ class Bench:
 
     def cpu(self) -> float:
         """Seconds of CPU that the operator has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_of(self.pid)
 
     def memory(self, field: str = "VmRSS") -> float:
         """MiB of memory that the operator has, or (VmHWM) has had at most."""

@@ -7,7 +7,6 @@ a strategic merge patch and not a merge patch, and the patch that lets a pod go 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -18,6 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # tests.cluster, which is no part of the package
 
+from processes import cpu_of  # noqa: E402
 from tests.cluster.clusters import apply_ours  # noqa: E402
 from tests.cluster.plane import ALONE, ControlPlane  # noqa: E402
 from tests.support.operators import execution_of  # noqa: E402
@@ -44,8 +44,7 @@ class Costs:
         self._bare = 0.0
 
     def _used(self) -> float:
-        fields = [Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split() for pid in self._pids]
-        return sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
+        return sum(map(cpu_of, self._pids))
 
     async def of(self, what: str, request: Request) -> None:
         """Send one for each object, and print what it took."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import statistics
 import time
@@ -14,6 +13,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from processes import began
 from tests.cluster.clusters import ROOT, SYSTEM
 from tests.cluster.plane import ControlPlane
 from tests.cluster.real import RealNode
@@ -85,7 +85,7 @@ def _starts(site: Site, node: RealNode) -> None:
         until(lambda pod=new: pod["metadata"]["name"] in _ready(site), "the kubelet says so too")
         told = time.clock_gettime(time.CLOCK_BOOTTIME)
         pod = _ready(site)[new["metadata"]["name"]]
-        begun = _began(_pid(node, pod))
+        begun = began(_pid(node, pod))
         answers.append(answered - begun)
         conditions.append(told - begun)
         until(lambda: len(site.objects("pods", OPERATORS)) == 2, "the old one is gone")
@@ -123,12 +123,6 @@ def _answers(address: str) -> bool:
 
 def _pid(node: RealNode, pod: dict[str, Any]) -> int:
     return node.pid(pod["status"]["containerStatuses"][0]["containerID"])
-
-
-def _began(pid: int) -> float:
-    """When a process began, in seconds since the machine did, to a hundredth."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def working_set(pid: int) -> int:

@@ -14,7 +14,7 @@ VARIABLE = b"FAIRLEAD_HIDDEN"
 SHORTEST = 4
 """Shorter values would blot out ordinary text without hiding anything."""
 LARGEST = 1 << 20
-"""Bytes of a file; a Secret has no more."""
+"""Bytes of a file that are read at once; a whole Secret has no more."""
 _STARS = "***"
 _ORDINARY = {
     "PATH",
