@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -161,6 +164,34 @@ def test_reads_outlive_a_restart_of_the_server(plane):
         with_client(plane.kubeconfig, work)
     finally:
         plane.wait_until_ready()
+
+
+def test_a_client_leaves_no_connection_behind(run):
+    """Requests and watches that are called off at any time: whoever ends the loop after the client finds nothing open."""
+
+    async def work(client, seconds):
+        async def asks():
+            while True:
+                await client.get(CONFIG_MAPS, "default")
+
+        async def watches():
+            path = CONFIG_MAPS.path("default", None)
+            async with client.stream(path, {"watch": "true"}, silence=30) as stream:
+                await stream.read()
+
+        tasks = [asyncio.create_task(job()) for job in (asks, asks, asks, watches, watches)]
+        await asyncio.sleep(seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        for hundredths in range(10):
+            run(lambda client, seconds=hundredths / 100: work(client, seconds))
+            gc.collect()
+
+    assert not [str(one.message) for one in heard if one.category is ResourceWarning]
 
 
 def test_a_server_that_stays_away_is_unavailable(tmp_path, plane):

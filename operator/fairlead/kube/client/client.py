@@ -14,6 +14,7 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from enum import Enum
 from random import random
 from types import MappingProxyType
 from typing import Any, Self
+from weakref import WeakSet
 
 import aiohttp
 import msgspec
@@ -39,6 +41,8 @@ PATIENCE = 20.0
 """Seconds that a request may take in all."""
 TRY = 10.0
 """Seconds that one try may take."""
+GOODBYE = 2.0
+"""Seconds that a client waits at its end for TLS to be taken leave of; after them the loop may find connections open."""
 MANAGER = "fairlead"
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 OPERATIONS = "application/json-patch+json"
@@ -81,13 +85,16 @@ class Client:
         self._server = URL(credentials.server)
         self._sessions: dict[Channel, aiohttp.ClientSession] = {}
         self._free: dict[Channel, asyncio.Semaphore] = {}
+        self._sockets: WeakSet[socket.socket] = WeakSet()
         self.when_fenced: Callable[[], None] = _nothing
         self.rights = Rights()
 
     async def __aenter__(self) -> Self:
         allow_depth()
         for channel in Channel:
-            connector = aiohttp.TCPConnector(limit=channel.value, keepalive_timeout=60, ttl_dns_cache=300)
+            connector = aiohttp.TCPConnector(
+                limit=channel.value, keepalive_timeout=60, ttl_dns_cache=300, socket_factory=self._socket
+            )
             session = aiohttp.ClientSession(
                 connector=connector,
                 auto_decompress=False,
@@ -104,6 +111,16 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         for session in self._sessions.values():
             await session.close()
+        # aiohttp does not wait for a connection whose request was called off: its end takes a round trip, and a loop.
+        end = time.monotonic() + GOODBYE
+        while any(one.fileno() >= 0 for one in self._sockets) and time.monotonic() < end:  # noqa: ASYNC110 - no event says it
+            await asyncio.sleep(0.002)
+
+    def _socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        family, kind, protocol, *_ = address
+        made = socket.socket(family, kind, protocol)
+        self._sockets.add(made)
+        return made
 
     # --- objects ---
 
