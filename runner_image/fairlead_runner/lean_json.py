@@ -5,9 +5,8 @@ Strict where `json.loads` is lenient: NaN, Infinity and -Infinity are no JSON. E
 with half a sentence that fits behind "is no JSON: ".
 """
 
-import sys
-
 import _json
+import sys
 
 _SPACE = " \t\n\r"
 

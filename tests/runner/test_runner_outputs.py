@@ -31,7 +31,10 @@ in_a_process = pytest.mark.local
             '{"said": "so "she" said"}',
             "the outputs are no JSON: expecting ',' delimiter: line 1 column 15 (char 14)",
         ),
-        ("{a: 1}", "the outputs are no JSON: expecting property name enclosed in double quotes: line 1 column 2"),
+        (
+            "{a: 1}",
+            "the outputs are no JSON: expecting property name enclosed in double quotes: line 1 column 2",
+        ),
         ('{"a" 1}', "the outputs are no JSON: expecting ':' delimiter: line 1 column 6 (char 5)"),
         ('{"a": "cut', "the outputs are no JSON: unterminated string starting at: line 1 column 7 (char 6)"),
         ("{", "the outputs are no JSON: expecting property name enclosed in double quotes: line 1 column 2"),
