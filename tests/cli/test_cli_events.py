@@ -99,6 +99,23 @@ def test_a_node_that_does_not_exist_is_refused_with_the_nearest(ended, words):
     assert done.stderr == "error: r has no node aa; did you mean a?\n"
 
 
+def test_a_name_in_a_body_means_all_its_instances(cli):
+    """`events --node` and `logs`, also with --follow, take the name of a node that is in a body; one that is nowhere is refused
+    with the nearest of all."""
+    pack = sh("pack", 'echo "packed"')
+    cli.workflow({"name": "each", "forEach": {"items": [1, 2], "nodes": [pack]}})
+    cli.ok("run", "flow.yaml", "r")
+
+    for follow in ([], ["--follow"]):
+        lines = cli.ok("events", "r", "--node", "pack", "--type", "NodeCompleted", *follow).splitlines()
+        assert sorted(line.split()[2] for line in lines) == ["each[0]/pack", "each[1]/pack"]
+    assert cli.ok("logs", "r", "pack").count("packed") == 2
+    assert cli.ok("logs", "r", "each[1]/pack").count("packed") == 1
+    followed = cli.ok("logs", "r", "pack", "--follow").splitlines()
+    assert sorted(followed) == ["each[0]/pack | packed", "each[1]/pack | packed"]
+    assert cli("logs", "r", "pakc").stderr == "error: r has no node pakc; did you mean pack?\n"
+
+
 def test_following_an_ended_run_prints_all_and_ends(ended):
     """--follow -o json is one object a line."""
     lines = ended.ok("events", "r", "--follow", "-o", "json").splitlines()

@@ -68,7 +68,7 @@ def why_not_begun(status: Json) -> str:
 
 
 def node_of(home: Home, known: Known, node: str) -> NodeDef:
-    """A node of an execution, by name or instance id. Raises NotFound with the nearest name."""
+    """A node of an execution, by instance id or by its name in whatever body. Raises NotFound with the nearest name."""
     from fairlead.model.wording import nearest_name
 
     graph = home.graph(known)
@@ -77,9 +77,15 @@ def node_of(home: Home, known: Known, node: str) -> NodeDef:
     try:
         return graph.find(node)
     except KeyError:
-        names = [*graph.root.names.values(), *graph.finally_.names.values()]
+        bodies = (graph.root, graph.finally_, *graph.bodies.values())
+    names: dict[str, NodeDef] = {}
+    for body in bodies:
+        for name, found in (*body.nodes.items(), *body.fallbacks.items()):
+            names.setdefault(name, found)
+    if node in names:
+        return names[node]
     near = nearest_name(node, names)
-    hint = f"did you mean {near}?" if near else f"expected one of {', '.join(names[:12])}"
+    hint = f"did you mean {near}?" if near else f"expected one of {', '.join(list(names)[:12])}"
     raise NotFound(f"{known.name} has no node {node}; {hint}")
 
 

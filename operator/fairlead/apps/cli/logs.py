@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Node = Annotated[
     str | None,
     typer.Argument(
-        metavar="NODE", help="A node's name, or the id of an instance. Default: all.", show_default=False
+        metavar="NODE", help="A node's name, which means all its items and passes, or the id of one. Default: all.", show_default=False
     ),
 ]
 Attempt = Annotated[
@@ -77,16 +77,12 @@ def logs(
 
 
 def _rows(events: list[Event], node: str | None, attempt: int | None) -> list[AttemptRow]:
-    """The attempts that are asked for. Raises InvalidInput for a name that means several instances."""
+    """The attempts that are asked for."""
     from fairlead.apps.views.attempts import attempts, chosen
-    from fairlead.model.errors import InvalidInput
 
     rows = attempts(events)
     if node is not None:
-        try:
-            rows = chosen(rows, node)
-        except ValueError as error:
-            raise InvalidInput(str(error)) from None
+        rows = chosen(rows, node)
     return [row for row in rows if attempt in (None, row.attempt)]
 
 
