@@ -143,6 +143,20 @@ def test_events_are_followed_from_another_terminal(cli):
     assert [line.split()[1:3] for line in rest] == [["NodeStarted", "b"], ["NodeCompleted", "b"]]
 
 
+@pytest.mark.parametrize("words", [["watch"], ["events", "-f"], ["logs", "-f"]], ids=" ".join)
+def test_whoever_follows_is_told_that_no_process_runs_it(cli, words):
+    """A run whose process is gone looks as one that takes long; what goes on with it is said on stderr, once."""
+    command, *options = words
+    cli.workflow({"name": "rest", "wait": {"for": "1h"}})
+    assert cli("run", "flow.yaml", "r", "--no-wait").returncode == 4
+
+    with cli.started(command, "r", *options) as follower:
+        assert follower.stderr is not None
+        said = follower.stderr.readline()
+
+    assert said == "r is run by no process now: `fairlead run --resume r` goes on\n"
+
+
 def test_logs_show_each_attempt_under_a_line_of_its_own(ended):
     """Attempts in order, with how they ended; stderr is kept too."""
     lines = ended.ok("logs", "r").splitlines()

@@ -188,6 +188,10 @@ class ClusterHome:
         place = self._places.of(found.known.uid)
         return [("Namespace", place.namespace), ("Head of log", head_name(place))]
 
+    def why_it_rests(self, known: Known) -> str:
+        """Not known here: whether an operator is at work stands in its own Lease."""
+        return ""
+
     def children_by_phase(self, found: Execution) -> dict[str, int]:
         """How many executions its nodes have started, by phase; the objects are asked only where there are some."""
         if all(node.child is None for node in found.state.nodes.values()):

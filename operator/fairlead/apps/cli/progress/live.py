@@ -23,6 +23,7 @@ from rich.text import Text
 from fairlead.apps.cli.progress import PAUSE, Places, Tail
 from fairlead.apps.cli.progress.lines import line_of
 from fairlead.apps.cli.progress.plain import failed_output
+from fairlead.apps.cli.terminal import say
 from fairlead.apps.views import words
 from fairlead.apps.views.graphs.texts import clean
 from fairlead.engine import summary
@@ -71,7 +72,10 @@ class LiveProgress:
             self._ended += self._lines(event, state, place)
 
     def tell(self, text: str) -> None:
-        """A line above the picture."""
+        """A line above the picture; on stderr while there is none."""
+        if self._shown is None:
+            say(text)
+            return
         self._ended.append(Text(text, style="bold"))
         self._draw()
 
