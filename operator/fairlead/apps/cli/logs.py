@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 Node = Annotated[
     str | None,
     typer.Argument(
-        metavar="NODE", help="A node's name, which means all its items and passes, or the id of one. Default: all.", show_default=False
+        metavar="NODE",
+        help="A node's name, which means all its items and passes, or the id of one. Default: all.",
+        show_default=False,
     ),
 ]
 Attempt = Annotated[
