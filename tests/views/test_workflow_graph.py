@@ -269,3 +269,39 @@ def test_an_inlined_workflow_in_a_loop_is_drawn():
 
     assert {"e": None, "e/a": "e", "e/a/x": "e/a"} == {n.id: n.group for n in view.nodes}
     assert "x (run)" in to_text(view)
+
+
+def test_what_is_in_a_loop_is_drawn_for_all_its_items():
+    """With the status that matters most, and how many instances came to what, while it goes on and once it has ended."""
+    body = [{"name": "x", "run": RUN}, {"name": "y", "run": RUN, "after": ["x"]}]
+    each = {"items": [1, 2, 3], "onItemError": "continue", "nodes": body}
+    driver = Driver({"nodes": [{"name": "e", "forEach": each}]}).create()
+    driver.end("e[0]/x").end("e[0]/y").fail("e[1]/x")
+
+    def drawn():
+        return graph_view(
+            driver.graph, "flow", driver.state, settled_by(driver.events), ended_by(driver.events)
+        )
+
+    def told(view):
+        return {node.id: (node.status, node.detail) for node in view.nodes}
+
+    going = drawn()
+    driver.end("e[2]/x").end("e[2]/y")
+
+    assert told(going)["e/x"] == ("Ready", "1 ready, 1 failed, 1 done")
+    assert told(drawn())["e/x"] == ("Failed", "1 failed, 2 done")
+    assert told(drawn())["e/y"] == ("Succeeded", "2 done, 1 skipped")
+    assert edges(drawn())[("e/x", None, "e/y")].state == "taken"
+    assert "✗ x (run, 1 failed, 2 done)" in to_text(drawn())
+
+
+def test_a_loop_of_one_pass_is_drawn_as_its_pass():
+    """There is nothing to count, also where a fallback has stood in."""
+    body = [{"name": "x", "run": RUN, "fallback": "z"}, {"name": "z", "run": RUN}]
+    driver = Driver({"nodes": [{"name": "e", "forEach": {"items": [1], "nodes": body}}]}).create()
+    driver.fail("e[0]/x").end("e[0]/x/z")
+
+    view = graph_view(driver.graph, "flow", driver.state, settled_by(driver.events), ended_by(driver.events))
+
+    assert [("Succeeded", None)] * 2 == [(n.status, n.detail) for n in view.nodes if n.group == "e"]
