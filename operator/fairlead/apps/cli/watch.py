@@ -78,7 +78,7 @@ def show_end(home: Home, known: Known, output: Document | None) -> int:
     else:
         print_end(known.name, status)
     if status["phase"] == "Failed":
-        hint_failed(known.name, home.option)
+        hint_failed(known.name, home.option, home.go_on(known))
     return EXIT_CODES.get(status["phase"], UNFINISHED)
 
 

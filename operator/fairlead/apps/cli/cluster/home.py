@@ -192,6 +192,10 @@ class ClusterHome:
         """Not known here: whether an operator is at work stands in its own Lease."""
         return ""
 
+    def go_on(self, known: Known) -> str:
+        """The operator takes it up."""
+        return ""
+
     def children_by_phase(self, found: Execution) -> dict[str, int]:
         """How many executions its nodes have started, by phase; the objects are asked only where there are some."""
         if all(node.child is None for node in found.state.nodes.values()):
