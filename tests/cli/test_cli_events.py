@@ -100,8 +100,10 @@ def test_a_node_that_does_not_exist_is_refused_with_the_nearest(ended, words):
 
 
 def test_a_name_in_a_body_means_all_its_instances(cli):
-    """`events --node` and `logs`, also with --follow, take the name of a node that is in a body; one that is nowhere is refused
-    with the nearest of all."""
+    """`events --node` and `logs`, also with --follow, take the name of a node in a body; one that is nowhere is refused.
+
+    The refusal names the nearest of all bodies.
+    """
     pack = sh("pack", 'echo "packed"')
     cli.workflow({"name": "each", "forEach": {"items": [1, 2], "nodes": [pack]}})
     cli.ok("run", "flow.yaml", "r")

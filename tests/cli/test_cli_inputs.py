@@ -168,3 +168,24 @@ def test_inputs_can_come_from_stdin(cli):
     done = cli("run", file, "--inputs", "-", "-o", "json", stdin='{"n": [1, 2]}')
 
     assert json.loads(done.stdout)["variables"] == {"x": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    "schema, warnings",
+    [
+        ({}, ["did you mean shards?", "it names shards"]),
+        ({"additionalProperties": True}, []),
+        ({"patternProperties": {"^sh": {}}}, []),
+        ({"anyOf": [{"required": ["shards"]}, {"required": ["shrads"]}]}, []),
+    ],
+)
+def test_an_input_that_the_schema_does_not_name_is_told(cli, schema, warnings):
+    """It is allowed, and most often misspelt: a warning on stderr, unless the schema speaks of more names than it lists."""
+    inputs = {"type": "object", "properties": {"shards": {"type": "integer", "default": 4}}, **schema}
+    file = cli.workflow({"name": "a", "set": {"x": "${inputs.shards}"}}, inputs=inputs)
+
+    done = cli("run", file, "-i", "shrads=5", "-i", "zz=1")
+
+    assert done.returncode == 0
+    told = [line.partition("; ")[2].rpartition(" (")[0] for line in done.stderr.splitlines()]
+    assert told == warnings

@@ -26,7 +26,8 @@ def batches(
 ) -> Iterator[list[Event]]:
     """The events as they come; one batch, empty where nothing has come, for each look, `idle` between them.
 
-    Why nothing comes is told, where that is known. It ends with the run (one that was redriven has not ended), or `most` seconds after it began.
+    Why nothing comes is told, where that is known. It ends with the run (one that was redriven has not ended), or `most` seconds
+    after it began.
     """
     from fairlead.apps.cli.executions import Attention
 
