@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from fairlead.apps.cli.sources import Source
 
 _OPEN = frozenset(
-    ("additionalProperties", "unevaluatedProperties", "patternProperties", "propertyNames")
-    + ("allOf", "anyOf", "oneOf", "if", "dependentSchemas", "$ref", "$dynamicRef")
-)
+    {
+        "additionalProperties", "unevaluatedProperties", "patternProperties", "propertyNames",
+        "allOf", "anyOf", "oneOf", "if", "dependentSchemas", "$ref", "$dynamicRef",
+    }
+)  # fmt: skip
 """Words of a schema that speak of more names than `properties` has."""
 
 _LETTERS = "bcdfghjklmnpqrstvwxz"
