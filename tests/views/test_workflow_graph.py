@@ -8,6 +8,7 @@ from fairlead.apps.views import nodes as node_views
 from fairlead.apps.views.graphs import GraphGroup, to_dot, to_mermaid, to_svg, to_text
 from fairlead.apps.views.workflow_graph import ended_by, graph_view, settled_by
 from fairlead.engine.graph import compile_workflow
+from fairlead.model.commands import AttemptHeld
 from fairlead.model.times import SECOND
 
 RUN = {"sh": "true"}
@@ -217,6 +218,18 @@ def test_rows_say_why():
     assert [item["status"] for item in node_views.data(driver.graph, driver.state)] == [
         status for status, _ in why.values()
     ]
+
+
+def test_the_row_of_a_node_whose_pod_cannot_start_says_why():
+    """Not only what the run waits for, which has the soonest first and not all."""
+    driver = Driver({"nodes": [{"name": "a", "run": RUN}]}).create()
+    driver.tell(AttemptHeld(node="a", attempt=1, delivery=1, reason="Unschedulable", message="0/4 nodes"))
+
+    [row] = node_views.rows(driver.graph, driver.state, driver.now)
+    assert (row[2], row[5]) == ("Ready", "Unschedulable: 0/4 nodes")
+
+    [row] = node_views.rows(driver.graph, driver.started("a").state, driver.now)
+    assert (row[2], row[5]) == ("Running", "-")
 
 
 def test_an_inlined_workflow_is_a_container_with_its_nodes():
