@@ -149,7 +149,7 @@ def test_a_pod_of_an_old_leader_is_never_made(cluster, namespace):
             denied = asyncio.Event()
             client.when_fenced = denied.set
             made = Scene(client, namespace, Reign(1))
-            await made.execution()
+            made.uid = await made.execution()
             effect = made.effect()
             async with made.runner:
                 made.runner.start(made.uid, effect)

@@ -64,7 +64,7 @@ class Channel(Enum):
     """Which connections a request uses, with how many there may be."""
 
     WATCH = 0
-    ORDINARY = 64
+    ORDINARY = 96
     LEASE = 2
 
 
@@ -266,7 +266,9 @@ class Client:
                     return reply
                 error = error_of(asked, code, got, reply)
                 self.rights.denied(asked, error)
-                if isinstance(error, Fenced):
+                if (
+                    isinstance(error, Fenced) and "dryRun" not in params
+                ):  # a dry run asks whether the fence is there
                     self.when_fenced()
                 again = self._may_repeat(method, code) or (code == _UNAUTHORIZED and not anew)
                 anew = code == _UNAUTHORIZED
