@@ -25,6 +25,7 @@ from fairlead.kube.log import head_name
 from fairlead.kube.pods.causes import Held
 from fairlead.kube.pods.manifests import pod_name
 from fairlead.kube.pods.refusals import refusal_of
+from fairlead.kube.premises.policies import FENCE, Policies
 from fairlead.model.commands import Wish
 
 
@@ -81,6 +82,19 @@ def test_an_old_epoch_creates_nothing(home, cluster, creates):
         home.reign.number = 7
         creates(home)
         assert 1 == len(ours(home))
+
+
+def test_a_dry_run_that_asks_for_the_fence_tells_nothing_of_the_lease(home, cluster):
+    """It is denied as it should be, once a minute: nobody looks whether another leads. A write that is denied says so."""
+    told: list[bool] = []
+    home.client.when_fenced = lambda: told.append(True)
+    policies = Policies(home.client, home.namespace)
+    with fenced(cluster, home.namespace, 7):
+        home.run(policies.look())
+        assert (policies.in_force[FENCE], told) == (True, [])
+        with pytest.raises(Fenced):
+            _entry(home)
+        assert told == [True]
 
 
 def test_without_a_lease_nothing_of_ours_is_created(home, cluster):
