@@ -24,8 +24,8 @@ from fairlead.runtime.intake import WISHES, wish_of
 class LocalHome:
     """Runs executions of a store. `listener` hears of each committed batch: name, events, graph and state.
 
-    `losses` are the instances whose output could not all be kept, with the reason: output is no state, and a full disk fails no node
-    that does its work.
+    `losses` are the instances whose output could not all be kept, with the reason: output is no state, and a full disk fails no
+    node that does its work.
     """
 
     def __init__(
