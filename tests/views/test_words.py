@@ -54,8 +54,8 @@ def test_a_table_is_aligned_whatever_stands_in_it():
     assert lines == ["NAME      WHY", "日本      x", "abcdefg   one two"]
 
 
-def test_a_name_means_all_instances_and_an_id_one():
-    """An instance id names one; a name all items and passes, in whatever body they are."""
+def test_a_name_with_several_instances_needs_an_id():
+    """An instance id names one; a name only if there is no choice, but all passes of a loop if it is in the graph itself."""
     rows = [AttemptRow(node, 1, 1, 0) for node in ("each[0]/pack", "each[1]/pack", "other")]
 
     assert [row.node for row in chosen(rows, "each[1]/pack")] == ["each[1]/pack"]
@@ -63,4 +63,8 @@ def test_a_name_means_all_instances_and_an_id_one():
     passes = [AttemptRow(node, 1, 1, 0) for node in ("a", "a#1")]
     assert [row.node for row in chosen(passes, "a")] == ["a", "a#1"]
     assert [row.node for row in chosen(passes, "a#1")] == ["a#1"]
-    assert [row.node for row in chosen(rows, "pack")] == ["each[0]/pack", "each[1]/pack"]
+    with pytest.raises(
+        ValueError, match=r"pack has 2 instances; expected one of each\[0\]/pack, each\[1\]/pack"
+    ):
+        chosen(rows, "pack")
+    assert [row.node for row in chosen(rows, "pack", several=True)] == ["each[0]/pack", "each[1]/pack"]
