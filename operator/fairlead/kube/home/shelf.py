@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import OrderedDict
+from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 
@@ -26,16 +28,21 @@ class GraphShelf:
     def __init__(self, definitions: PinnedDefinitions) -> None:
         self._definitions = definitions
         self._graphs: OrderedDict[tuple[str, str], Graph] = OrderedDict()
+        self._reading: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def graph(self, uid: str, digest: str, workflow: str) -> Graph:
-        """The definition that an execution is pinned to.
+        """The definition that an execution is pinned to; of a crowd with the same one reads it.
 
         Raises LogDamaged if it is gone or changed, NewerRelease for one that we cannot read, Unavailable.
         """
-        found = self._graphs.get((digest, workflow))
-        if found is not None:
-            self._graphs.move_to_end((digest, workflow))
-            return found
+        key = (digest, workflow)
+        if key in self._graphs:
+            self._graphs.move_to_end(key)
+            return self._graphs[key]
+        async with self._reading.setdefault(key, asyncio.Lock()):
+            return self._graphs.get(key) or await self._read(uid, digest, workflow)
+
+    async def _read(self, uid: str, digest: str, workflow: str) -> Graph:
         try:
             text = await self._definitions.definition(uid, digest)
         except NotFound as missing:
