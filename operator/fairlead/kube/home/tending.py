@@ -49,7 +49,7 @@ from fairlead.kube.pods.manifests import pod_name
 from fairlead.model import reasons, shown
 from fairlead.model.commands import ChildLost, Tick, Wish
 from fairlead.model.effects import StopAttempt
-from fairlead.model.errors import FairleadError, LogDamaged, Unavailable
+from fairlead.model.errors import Conflict, FairleadError, LogDamaged, Unavailable
 from fairlead.model.events import Event
 from fairlead.model.ids import key_of
 from fairlead.model.state import State
@@ -193,7 +193,7 @@ async def tend(term: Term, run: Run) -> Execution | None:
             reason = reasons.LOG_MISSING if isinstance(damage, LogMissing) else reasons.LOG_DAMAGED
             if _show(term, run, Waiting(reason, str(damage), kind=shown.LOG)):
                 term.notices.notice(run.place, [log_frozen(str(damage))])
-        except Unavailable as error:
+        except (Unavailable, Conflict) as error:  # Conflict: somebody else has begun its log; it is taken up as it is
             pause = min(LATER, SOON * 2**run.tries) * uniform(0.5, 1.0)  # noqa: S311 - spreads load
             reason = reasons.FORBIDDEN if isinstance(error, Forbidden) else reasons.CLUSTER_UNAVAILABLE
             _show(term, run, Waiting(reason, str(error), stalled=False))
@@ -327,7 +327,7 @@ async def _taken_up(term: Term, run: Run, journal: Journal, state: State, events
     for pod in pods.values():
         if not term.runner.seen(pod):
             term.unwanted(uid, pod)
-    await actor.take_up_children()
+    await actor.ask_again()
     run.tell_wish()
     actor.show_again()
     return actor
