@@ -126,11 +126,22 @@ def given_up(execution: Execution, now: int) -> s.State | None:
         reason = wanted.stop_reason
     else:
         return None
+    return unbegun(execution, now, reason if isinstance(reason, str) else "")
+
+
+def is_given_up(execution: Execution) -> bool:
+    """Whether a run that has no log was shown as cancelled: that is latched, whatever its spec says by now, but for a redrive."""
+    redrive = execution.spec.get("redrive") or wanted_of(execution.metadata.annotations).redrive
+    return execution.status.phase == s.CANCELLED and execution.status.log is None and not redrive
+
+
+def unbegun(execution: Execution, now: int, reason: str = "") -> s.State:
+    """The end of a run that never began."""
     return s.State(
         name=execution.metadata.name,
         uid=execution.uid,
         phase=s.CANCELLED,
-        reason=reason if isinstance(reason, str) else "",
+        reason=reason,
         created_at=parse_time(execution.metadata.creation_timestamp),
         finished_at=now,
         parent=parent_of(execution.metadata),

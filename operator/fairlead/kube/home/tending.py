@@ -36,9 +36,11 @@ from fairlead.kube.home.starting import (
     beginning_of,
     cancelled_status,
     given_up,
+    is_given_up,
     pending_status,
     spec_of,
     trouble,
+    unbegun,
     waits_for,
 )
 from fairlead.kube.kinship import merged, parent_of, wanted_of
@@ -69,6 +71,10 @@ SHOWN_AGAIN = 1.0
 _log = structlog.get_logger(__name__)
 
 
+class GivenUp(Exception):
+    """A run that was cancelled before it began, and that nobody redrives."""
+
+
 class Run:
     """What is known of one execution; `execution` is None until it was seen."""
 
@@ -88,8 +94,11 @@ class Run:
         self._doubt: FairleadError | None = None
 
     def see(self, execution: Execution) -> None:
-        """The execution as it is now."""
-        before, self.execution = self.execution, execution
+        """The execution as it is now. Feed, list and live look may overtake each other: an older view changes nothing."""
+        before = self.execution
+        if before is not None and execution.is_older_than(before):
+            return
+        self.execution = execution
         self._was_shown = self._was_shown or (before is not None and bool(before.status.phase))
         self.deleted = self.deleted or execution.deleting
         if self.deleted or before is None or self.has_news(before):
@@ -193,7 +202,10 @@ async def tend(term: Term, run: Run) -> Execution | None:
             reason = reasons.LOG_MISSING if isinstance(damage, LogMissing) else reasons.LOG_DAMAGED
             if _show(term, run, Waiting(reason, str(damage), kind=shown.LOG)):
                 term.notices.notice(run.place, [log_frozen(str(damage))])
-        except (Unavailable, Conflict) as error:  # Conflict: somebody else has begun its log; it is taken up as it is
+        except (
+            Unavailable,
+            Conflict,
+        ) as error:  # Conflict: somebody else has begun its log; it is taken up as it is
             pause = min(LATER, SOON * 2**run.tries) * uniform(0.5, 1.0)  # noqa: S311 - spreads load
             reason = reasons.FORBIDDEN if isinstance(error, Forbidden) else reasons.CLUSTER_UNAVAILABLE
             _show(term, run, Waiting(reason, str(error), stalled=False))
@@ -224,6 +236,9 @@ async def _looked_after(term: Term, run: Run) -> bool:
     term.places.tell(uid, place)
     try:
         actor = await _at_work(term, run)
+    except GivenUp:
+        await _stays_given_up(term, run)
+        return True
     except Waiting:
         end = given_up(run.execution, term.clock.now())
         if run.begun or end is None:
@@ -242,11 +257,24 @@ async def _at_work(term: Term, run: Run) -> Actor:
         journal = Journal(uid, term.log, term.checkpoints, term.blobs)
         state, events = await journal.take_up()
         if state.seq:
+            await _held_again(term, run, state)
             return await _taken_up(term, run, journal, state, events)
+        if run.execution is not None and is_given_up(run.execution):
+            raise GivenUp
         beginning = await _judged(term, run)
     # In a line of its own: of a crowd, whatever cannot begin says so before the last has begun.
     async with term.beginning:
         return await _begun(term, run, journal, beginning)
+
+
+async def _held_again(term: Term, run: Run, state: State) -> None:
+    """Put our finalizer back on a run that goes on: it was redriven, imported, or released while nobody was there."""
+    assert run.execution is not None
+    goes_on = not state.ended
+    with contextlib.suppress(Waiting):  # a spec that makes no sense any more changes nothing
+        goes_on = goes_on or run.wish().redrive > state.redrive
+    if goes_on and not run.execution.held and await intake.hold(term.client, run.execution) is None:
+        raise ExecutionGone(f"{run.place.namespace}/{run.place.name} was deleted before it went on")
 
 
 def _lose(term: Term, run: Run) -> None:
@@ -306,6 +334,16 @@ async def _give_up(term: Term, run: Run, end: State) -> None:
     term.client.observer.execution_ended(end.phase, None)
     await _until_shown(term, run)
     await term.ended(run, end)
+
+
+async def _stays_given_up(term: Term, run: Run) -> None:
+    """A cancel is latched (semantics 28): what it had ended before it began stays so, whatever becomes of the spec."""
+    assert run.execution is not None
+    with contextlib.suppress(Waiting):
+        run.hears(None, run.wish())
+    term.statuses.amend(run.place.uid, {"observedGeneration": run.execution.metadata.generation})
+    await _until_shown(term, run)
+    await term.ended(run, unbegun(run.execution, term.clock.now()))
 
 
 async def _taken_up(term: Term, run: Run, journal: Journal, state: State, events: list[Event]) -> Actor:
