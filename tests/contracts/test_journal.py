@@ -102,6 +102,19 @@ def test_no_value_of_a_users_is_taken_for_a_reference(adapter, outputs):
     assert [created(), event] == asyncio.run(journal(adapter).read())
 
 
+def test_a_checkpoint_beyond_the_end_of_the_log_is_thrown_away(adapter):
+    """Somebody has put an older log in its place: what it says is where the run stands, and it goes on from there."""
+    events = written(adapter)
+    more = [*events, e.NodeCompleted(seq=len(events) + 1, node="z", path="0", port="done", outputs={})]
+    asyncio.run(journal(adapter).save(fold(more)))
+
+    state = asyncio.run(journal(adapter).load())
+
+    assert len(events) == state.seq
+    asyncio.run(journal(adapter).append(state.seq, more[-1:]))
+    assert len(more) == asyncio.run(journal(adapter).load()).seq
+
+
 @pytest.mark.parametrize("data", [None, b"", b'{"value":[1]}'], ids=["missing", "empty", "another value"])
 def test_a_blob_that_is_missing_or_altered_is_named(adapter, data):
     """The first event that refers to it, and the digest."""

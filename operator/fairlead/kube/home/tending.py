@@ -25,6 +25,7 @@ import structlog
 from fairlead.engine.effects import outstanding
 from fairlead.engine.graph import Graph
 from fairlead.kube import executions as intake
+from fairlead.kube import names
 from fairlead.kube.client import Forbidden
 from fairlead.kube.executions import Execution
 from fairlead.kube.fence import NotLeader
@@ -36,6 +37,7 @@ from fairlead.kube.home.starting import (
     beginning_of,
     cancelled_status,
     given_up,
+    held_again,
     is_given_up,
     pending_status,
     spec_of,
@@ -231,6 +233,8 @@ async def _looked_after(term: Term, run: Run) -> bool:
         _lose(term, run)
         return True
     assert run.execution is not None
+    if names.IMPORTING in run.execution.metadata.annotations:
+        return True  # its head may be found before whoever writes it has let it go: it is seen again when they have
     place = run.execution.place
     run.place = place
     term.places.tell(uid, place)
@@ -257,7 +261,8 @@ async def _at_work(term: Term, run: Run) -> Actor:
         journal = Journal(uid, term.log, term.checkpoints, term.blobs)
         state, events = await journal.take_up()
         if state.seq:
-            await _held_again(term, run, state)
+            assert run.execution is not None
+            await held_again(term.client, run.execution, state, run.wish)
             return await _taken_up(term, run, journal, state, events)
         if run.execution is not None and is_given_up(run.execution):
             raise GivenUp
@@ -265,16 +270,6 @@ async def _at_work(term: Term, run: Run) -> Actor:
     # In a line of its own: of a crowd, whatever cannot begin says so before the last has begun.
     async with term.beginning:
         return await _begun(term, run, journal, beginning)
-
-
-async def _held_again(term: Term, run: Run, state: State) -> None:
-    """Put our finalizer back on a run that goes on: it was redriven, imported, or released while nobody was there."""
-    assert run.execution is not None
-    goes_on = not state.ended
-    with contextlib.suppress(Waiting):  # a spec that makes no sense any more changes nothing
-        goes_on = goes_on or run.wish().redrive > state.redrive
-    if goes_on and not run.execution.held and await intake.hold(term.client, run.execution) is None:
-        raise ExecutionGone(f"{run.place.namespace}/{run.place.name} was deleted before it went on")
 
 
 def _lose(term: Term, run: Run) -> None:
