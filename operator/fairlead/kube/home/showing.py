@@ -3,7 +3,7 @@
 Rules of this file
 - Of each execution only the latest status waits; what was not written when a newer one came is never written.
 - A new phase, a spec that was heard and trouble are shown at once. Mere progress of a crowd is paced: a status write costs the
-  API server as much as a pod does, and takes the place of one where the machine is full.
+  API server more than a pod does, and takes the place of one where the machine is full. While a crowd is taken up it waits.
 - At most one write per execution is under way; a few workers write for all, so that a crowd shares them.
 - A refused write is tried again in a while, unless a newer status has come; nothing waits for it but the end of a run.
 """
@@ -24,7 +24,7 @@ from fairlead.model.errors import Bug, FairleadError
 from fairlead.model.state import ENDED_RUN
 
 WORKERS = 8
-CALM_RATE, LATEST = 5.0, 5.0
+CALM_RATE, LATEST = 5.0, 10.0
 """Writes per second of mere progress, of all executions together; more if one would else wait longer than so many seconds."""
 PAUSE = 2.0
 """Seconds until a refused write is tried again."""
@@ -40,14 +40,24 @@ Lacking = Callable[[str, int], list[dict[str, Any]]]
 class StatusQueue:
     """The port StatusSink; `amend` changes single keys of what is shown. Use it as an async context manager."""
 
-    def __init__(self, statuses: KubernetesStatus, segments: Callable[[str], int], lacking: Lacking) -> None:
-        """`segments` gives how many closed segments a log has; `lacking` what else is to be said of a run that goes on."""
+    def __init__(
+        self,
+        statuses: KubernetesStatus,
+        segments: Callable[[str], int],
+        lacking: Lacking,
+        busy: Callable[[], bool],
+    ) -> None:
+        """`segments` gives how many closed segments a log has; `lacking` what else is to be said of a run that goes on.
+
+        `busy` tells whether a crowd is being taken up.
+        """
         self._statuses = statuses
         self._segments = segments
         self._lacking = lacking
+        self._busy = busy
         self._latest: dict[str, tuple[dict[str, Any], bool]] = {}
         self._urgent: deque[str] = deque()
-        self._calm: deque[str] = deque()
+        self._calm: deque[tuple[str, float]] = deque()  # with the time since which each waits
         self._waiting: dict[str, bool] = {}  # whether it waits among the urgent
         self._told: dict[str, tuple[Any, Any]] = {}  # phase and generation as they were last handed over
         self._calm_at = 0.0
@@ -90,6 +100,10 @@ class StatusQueue:
         """Somebody else wrote the status: the next one is compared with what is really there."""
         self._statuses.forget(uid)
 
+    def stands(self, uid: str, phase: str, generation: int) -> None:
+        """A run is taken up that is shown in this phase, for this generation of its spec: the same again is no news."""
+        self._told.setdefault(uid, (phase, generation))
+
     def begins(self, uid: str, version: str) -> None:
         """Nothing is shown yet of an execution which has that version."""
         self._statuses.begins(uid, version)
@@ -116,7 +130,10 @@ class StatusQueue:
         waits = self._waiting.get(uid)
         if waits is None or (urgent and not waits):
             self._waiting[uid] = urgent
-            (self._urgent if urgent else self._calm).append(uid)
+            if urgent:
+                self._urgent.append(uid)
+            else:
+                self._calm.append((uid, asyncio.get_running_loop().time()))
             self._ready.set()
 
     async def _work(self) -> None:
@@ -132,20 +149,29 @@ class StatusQueue:
         now = asyncio.get_running_loop().time
         while True:
             if self._urgent:
-                return self._taken(self._urgent)
-            while self._calm and self._waiting.get(self._calm[0]) is not False:
+                return self._taken(self._urgent.popleft())
+            while self._calm and self._waiting.get(self._calm[0][0]) is not False:
                 self._calm.popleft()  # it has become urgent meanwhile, and was written
-            if self._calm and self._calm_at <= now():
-                rate = max(CALM_RATE, len(self._calm) / LATEST)
-                self._calm_at = max(self._calm_at, now() - 1.0) + 1 / rate
-                return self._taken(self._calm)
+            if self._calm and self._turn() <= now():
+                self._pace(now())
+                return self._taken(self._calm.popleft()[0])
             self._ready.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(self._calm_at if self._calm else None):
+                async with asyncio.timeout_at(self._turn() if self._calm else None):
                     await self._ready.wait()
 
-    def _taken(self, queue: deque[str]) -> str:
-        uid = queue.popleft()
+    def _turn(self) -> float:
+        """When the first of the calm is written: at its pace, and at once when it has waited long enough."""
+        return min(self._calm_at, self._calm[0][1] + LATEST)
+
+    def _pace(self, now: float) -> None:
+        """Set when the next of the calm may be written: so that all are before the first has waited too long."""
+        left = self._calm[0][1] + LATEST - now
+        if left > 0:
+            rate = CALM_RATE if self._busy() else max(CALM_RATE, len(self._calm) / left)
+            self._calm_at = max(self._calm_at, now - 1.0) + 1 / rate
+
+    def _taken(self, uid: str) -> str:
         self._waiting.pop(uid, None)
         return uid
 

@@ -362,6 +362,9 @@ async def _taken_up(term: Term, run: Run, journal: Journal, state: State, events
             term.unwanted(uid, pod)
     await actor.ask_again()
     run.tell_wish()
+    if run.execution is not None:
+        stands = run.execution.status
+        term.statuses.stands(uid, stands.phase, stands.observed_generation)
     actor.show_again()
     return actor
 

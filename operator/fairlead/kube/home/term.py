@@ -91,6 +91,7 @@ class Term:
         self.policies = policies
         self.clock = clock
         self._namespace = namespace
+        self.taking_up, self.beginning = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(BEGINNING)
         self.guard = Guard(self, client, leadership, namespace)
         self.places = Places()
         self.log = KubernetesLog(client, self.places, leadership)
@@ -101,7 +102,10 @@ class Term:
         self.definitions = PinnedDefinitions(client, self.places, leadership)
         self.graphs = GraphShelf(self.definitions)
         self.statuses = StatusQueue(
-            KubernetesStatus(client, self.places, leadership, self.log.last), self.log.segments, self._lacking
+            KubernetesStatus(client, self.places, leadership, self.log.last),
+            self.log.segments,
+            self._lacking,
+            busy=self.taking_up.locked,
         )
         self.runner = PodRunner(client, self.places, leadership, settings, self.tell)
         self.notices = Notices(client, leadership)
@@ -110,7 +114,6 @@ class Term:
         )
         self.retention = Retention(client, leadership, self._pods_stay, namespace=namespace)
         self.runs: dict[str, Run] = {}
-        self.taking_up, self.beginning = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(BEGINNING)
         self._shards: Collection[int] = leadership.shards
         self._group = asyncio.TaskGroup()
         self._open = False
