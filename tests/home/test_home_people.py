@@ -41,10 +41,16 @@ class People:
             await asyncio.sleep(self._dice.uniform(0.05, 0.6))
             await self._wish(self._dice.choice(list(RUNS)))
         for name in RUNS:
-            wish: dict[str, Any] = {"cancel": {"reason": "enough"}} if name == "long-0" else {"cancel": None}
-            await self._patched(name, {"suspend": False, **wish})
+            await self._patched(name, {"suspend": False, "cancel": None})
+        # A cancel beside a redrive that nobody has heard yet would be void with it (semantics 31).
+        await until_async(lambda: self._is_heard("long-0"), "what is wished for was heard", 90)
+        await self._patched("long-0", {"cancel": {"reason": "enough"}})
         await all_over(self._site)
         await until_async(self._has_ended, "all have ended", 90)
+
+    async def _is_heard(self, name: str) -> bool | None:
+        there = await asyncio.to_thread(self._site.object, "wfe", name)
+        return there["status"].get("observedGeneration") == there["metadata"]["generation"] or None
 
     async def _has_ended(self) -> bool | None:
         there = await asyncio.to_thread(self._site.objects, "wfe")
