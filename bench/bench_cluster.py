@@ -27,8 +27,8 @@ from typing import Any, Self, TypeVar
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # tests.cluster, which is no part of the package
 
-from audit_log import Audit  # noqa: E402
-from processes import cpu_of  # noqa: E402
+from bench.audit_log import Audit  # noqa: E402
+from bench.processes import cpu_of  # noqa: E402
 from tests.cluster.clusters import Cluster, opened  # noqa: E402
 from tests.support.operators import API, Operator, execution_of, pod_node  # noqa: E402
 
@@ -44,11 +44,11 @@ from fairlead.kube.client import (  # noqa: E402
 )
 from fairlead.kube.executions import Execution, executions  # noqa: E402
 from fairlead.kube.pods.views import Pod  # noqa: E402
-from fairlead.kube.watching import Change, Kind, Watch  # noqa: E402
+from fairlead.kube.watching import Change, Kind, View, Watch  # noqa: E402
 from fairlead.model.errors import NotFound  # noqa: E402
 from fairlead.model.state import ENDED_RUN  # noqa: E402
 
-V = TypeVar("V")
+V = TypeVar("V", bound=View)
 
 NAMESPACE = "bench"
 BARE, FAN, CHAINS, LONG = 500, 500, 50, 10
@@ -98,7 +98,7 @@ class Bench:
         ended, let_go = set(names_), set(names_)
         free = asyncio.Event()
 
-        def heard(one: Execution) -> bool:
+        def heard(one: Seen) -> bool:
             name = one.metadata.name
             phases[name] = one.status.phase
             if one.status.phase in ENDED_RUN:
@@ -109,7 +109,7 @@ class Bench:
                 free.set()
             return not ended
 
-        async with following(self.client, EXECUTIONS, Execution, "", heard) as over:
+        async with following(self.client, EXECUTIONS, Seen, "", heard) as over:
             cpu, begun = self.cpu(), time.monotonic()
             await at_once(lambda name: self.put(EXECUTIONS, execution_of(name, workflow)), names_)
             await over.wait()
@@ -118,6 +118,15 @@ class Bench:
             used = self.cpu() - cpu
         assert {phases[name] for name in names_} == {"Succeeded"}, phases
         return nodes / seconds, 1000 * used / nodes
+
+
+class Seen(Execution):
+    """An execution as a watch wants it."""
+
+    @property
+    def shard(self) -> str:
+        """The value of its shard label."""
+        return self.metadata.labels.get(names.SHARD, "")
 
 
 @asynccontextmanager

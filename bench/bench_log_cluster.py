@@ -13,6 +13,7 @@ import tempfile
 import time
 import tracemalloc
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -151,9 +152,7 @@ async def in_turn(client: Client, session: aiohttp.ClientSession, log: Kubernete
     for number in range(APPENDS):
         bares.append(await timed(bare))
         events = batch(number * BATCH)
-        appends.append(
-            await timed(lambda events=events, after=number * BATCH: log.append(uid, after, events))
-        )  # type: ignore[misc]
+        appends.append(await timed(partial(log.append, uid, number * BATCH, events)))
     beside = told("bare patch of 4 KB", bares)
     told("append of 4 KB", appends, beside)
     begin = time.perf_counter()

@@ -73,6 +73,7 @@ class Home:
 
     def __init__(self) -> None:
         self.quiet_for = {"pods": 1.0, "configmaps": 1.0}
+        self.in_force = {"records": True, "fence": True}
         actor = SimpleNamespace(state=State(phase="Running"))
         run: Any = SimpleNamespace(actor=actor, execution=None, shown=None, ended=False, deleted=False)
         self._runs = [run] * LIVE

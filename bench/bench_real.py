@@ -20,7 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # tests.cluster, which is no part of the package
 
-from containers import MIB, operators, python_start  # noqa: E402
+from bench.containers import MIB, operators, python_start  # noqa: E402
 from tests.cluster.clusters import apply_ours  # noqa: E402
 from tests.cluster.plane import ControlPlane  # noqa: E402
 from tests.cluster.real import ARCHIVES, OPERATOR, RUNNER, lacking, real_node  # noqa: E402

@@ -17,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # tests.cluster, which is no part of the package
 
-from processes import cpu_of  # noqa: E402
+from bench.processes import cpu_of  # noqa: E402
 from tests.cluster.clusters import apply_ours  # noqa: E402
 from tests.cluster.plane import ALONE, ControlPlane  # noqa: E402
 from tests.support.operators import execution_of  # noqa: E402
@@ -44,7 +44,7 @@ class Costs:
         self._bare = 0.0
 
     def _used(self) -> float:
-        return sum(map(cpu_of, self._pids))
+        return sum([cpu_of(pid) for pid in self._pids])
 
     async def of(self, what: str, request: Request) -> None:
         """Send one for each object, and print what it took."""

@@ -7,13 +7,14 @@ import re
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from processes import began
+from bench.processes import began
 from tests.cluster.clusters import ROOT, SYSTEM
 from tests.cluster.plane import ControlPlane
 from tests.cluster.real import RealNode
@@ -79,10 +80,11 @@ def _starts(site: Site, node: RealNode) -> None:
         leader = site.object("lease", RELEASE)["spec"]["holderIdentity"].rpartition("_")[0]
         before = _ready(site)
         site.kubectl("delete", "pod", *(before.keys() - {leader}), "--wait=false")
-        new = until(lambda known=before: _begun(site, known), "there is a new pod with an address")
-        until(lambda at=new: _answers(at["status"]["podIP"]), "it is ready", 60.0)
+        new = until(partial(_begun, site, before), "there is a new pod with an address")
+        assert new is not None
+        until(partial(_answers, new["status"]["podIP"]), "it is ready", 60.0)
         answered = time.clock_gettime(time.CLOCK_BOOTTIME)
-        until(lambda pod=new: pod["metadata"]["name"] in _ready(site), "the kubelet says so too")
+        until(partial(_is_ready, site, new["metadata"]["name"]), "the kubelet says so too")
         told = time.clock_gettime(time.CLOCK_BOOTTIME)
         pod = _ready(site)[new["metadata"]["name"]]
         begun = began(_pid(node, pod))
@@ -111,6 +113,10 @@ def _begun(site: Site, known: dict[str, Any]) -> dict[str, Any] | None:
     return next(
         (pod for pod in pods if pod["metadata"]["name"] not in known and pod["status"].get("podIP")), None
     )
+
+
+def _is_ready(site: Site, name: str) -> bool:
+    return name in _ready(site)
 
 
 def _answers(address: str) -> bool:
@@ -159,7 +165,9 @@ def python_start(site: Site) -> None:
             spec = {key: value for key, value in made.items() if key != "nodeName"} | {"containers": [own]}
             about = {"name": f"first-{name}-{number}"}
             site.apply({"apiVersion": "v1", "kind": "Pod", "metadata": about, "spec": spec})
-            found[name].append(until(_taken(site, about["name"]), f"{about['name']} has ended"))
+            taken = until(_taken(site, about["name"]), f"{about['name']} has ended")
+            assert taken is not None
+            found[name].append(taken)
     bare, node = found["bare"], found["node"]
     print(f"first statement in the runner image, {ROUNDS} in turn: python3 -c {spread(bare, 'ms')}")
     print(

@@ -8,6 +8,7 @@ import re
 import pytest
 from tests.support.cli import manifest, sh
 
+from fairlead.local.store.locations import folder_of
 from fairlead.model.manifests import parse_spec
 from fairlead.model.manifests.status import ExecutionStatus
 
@@ -278,3 +279,17 @@ def test_a_store_that_cannot_be_reached_is_exit_code_5(cli):
         done = cli("run", file, "--store", store)
         assert (done.returncode, done.stdout) == (5, "")
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_output_that_could_not_be_kept_is_named_at_the_end(cli):
+    """The run is as it would be else; what `fairlead logs` will not show is said on stderr, of a few nodes one by one."""
+    file = cli.workflow(*[sh(name, "echo words") for name in ("a", "b", "c", "d", "e")], sh("quiet"))
+    cli("run", cli.workflow({"name": "x", "log": {"message": "x"}}, file="first.yaml"), "first")
+    folder_of(cli.store).joinpath("logs").write_text("a file in the way", encoding="utf-8")
+
+    done = cli("run", file, "r", "-o", "json")
+
+    said = [line for line in done.stderr.splitlines() if "printed not all is in its log" in line]
+    assert (done.returncode, len(said)) == (0, 3)
+    assert all("output could not be kept: " in line and line.startswith("warning: of what ") for line in said)
+    assert "  and so of 2 more\n" in done.stderr

@@ -39,9 +39,13 @@ class NotReady(Exception):
 
 
 class ControlPlane:
-    """A control plane in `folder`; `start` and `stop` may be called for single components too, as faults want it."""
+    """A control plane in `folder`; `start` and `stop` may be called for single components too, as faults want it.
 
-    def __init__(self, folder: Path, components: Sequence[str] = WHOLE) -> None:
+    `flags` are some that the API server gets besides.
+    """
+
+    def __init__(self, folder: Path, components: Sequence[str] = WHOLE, *, flags: Sequence[str] = ()) -> None:
+        self._flags = tuple(flags)
         self.folder = folder.resolve()
         self.kubeconfig = self.folder / "kubeconfig"
         self.audit_log: Path | None = self.folder / "audit.log"
@@ -151,6 +155,7 @@ class ControlPlane:
                 *("--audit-policy-file", str(HERE / "audit-policy.yaml")),
                 *("--audit-log-path", str(self.audit_log), "--audit-log-mode", "batch"),
                 *("--shutdown-delay-duration", "0s"),
+                *self._flags,
             ],
             "kube-controller-manager": [
                 *admin,

@@ -25,6 +25,7 @@ from fairlead.kube.log import head_name
 from fairlead.kube.pods.causes import Held
 from fairlead.kube.pods.manifests import pod_name
 from fairlead.kube.pods.refusals import refusal_of
+from fairlead.kube.premises.policies import FENCE, Policies
 from fairlead.model.commands import Wish
 
 
@@ -81,6 +82,19 @@ def test_an_old_epoch_creates_nothing(home, cluster, creates):
         home.reign.number = 7
         creates(home)
         assert 1 == len(ours(home))
+
+
+def test_a_dry_run_that_asks_for_the_fence_tells_nothing_of_the_lease(home, cluster):
+    """It is denied as it should be, once a minute: nobody looks whether another leads. A write that is denied says so."""
+    told: list[bool] = []
+    home.client.when_fenced = lambda: told.append(True)
+    policies = Policies(home.client, home.namespace)
+    with fenced(cluster, home.namespace, 7):
+        home.run(policies.look())
+        assert (policies.in_force[FENCE], told) == (True, [])
+        with pytest.raises(Fenced):
+            _entry(home)
+        assert told == [True]
 
 
 def test_without_a_lease_nothing_of_ours_is_created(home, cluster):
@@ -149,7 +163,7 @@ def test_a_pod_of_an_old_leader_is_never_made(cluster, namespace):
             denied = asyncio.Event()
             client.when_fenced = denied.set
             made = Scene(client, namespace, Reign(1))
-            await made.execution()
+            made.uid = await made.execution()
             effect = made.effect()
             async with made.runner:
                 made.runner.start(made.uid, effect)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import msgspec
 from tests.support.pod_scenes import start_of
 
@@ -21,11 +19,7 @@ def _order(*deliveries: Delivery) -> list[str]:
     queue = CreationQueue()
     for delivery in deliveries:
         queue.push(delivery)
-
-    async def popped() -> list[str]:
-        return [(await queue.pop()).start.id.rpartition("/1/1")[0] for _ in deliveries]
-
-    return asyncio.run(popped())
+    return [one.start.id.rpartition("/1/1")[0] for one in iter(queue.pop, None)]
 
 
 def test_executions_take_turns():

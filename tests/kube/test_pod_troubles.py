@@ -7,10 +7,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from tests.cluster.clusters import Cluster
 from tests.support.pod_scenes import Forgetful, Play, Scene, played_on
-from tests.support.policies import broken_webhook, denying, refused_with
+from tests.support.policies import broken_webhook, denying, hanging_webhook, refused_with
+from tests.support.waiting import until_async
 
 from fairlead.kube import names
 from fairlead.kube.client import PODS, Ambiguous, Resource
@@ -31,6 +33,8 @@ class Slow(Forgetful):
         self.under_way = asyncio.Event()
         self.crossed = 0
         self.unanswered = 0
+        self.ends: list[tuple[str, bool]] = []
+        """Of which execution each pod was whose creation had an answer, and whether it was made."""
 
     async def create(self, resource: Resource, *words: Any, **more: Any) -> Any:
         """As a slow admission webhook has it."""
@@ -40,7 +44,16 @@ class Slow(Forgetful):
         if resource is PODS and self.unanswered:
             self.unanswered -= 1
             raise Ambiguous("the answer was lost")
-        return await super().create(resource, *words, **more)
+        if resource is not PODS:
+            return await super().create(resource, *words, **more)
+        uid = words[1]["metadata"]["labels"][names.EXECUTION_UID]
+        try:
+            made = await super().create(resource, *words, **more)
+        except Ambiguous:
+            self.ends.append((uid, False))
+            raise
+        self.ends.append((uid, True))
+        return made
 
     async def patch(self, *words: Any, **more: Any) -> Any:
         if self.crossed:
@@ -102,7 +115,6 @@ def test_a_delivery_that_is_taken_up_to_be_stopped_is_looked_for(play: Callable[
             assert isinstance(told, c.AttemptEnded)
             assert told.attempt == 2
             going = await made.until(effect, lambda pod: pod.metadata.deletion_timestamp is not None)
-            assert made.reports.empty()
             later.seen(going)
             told = await made.heard_end()
             assert isinstance(told, c.AttemptLost)
@@ -147,6 +159,38 @@ def test_a_webhook_that_is_broken_is_named(play: Callable[[Play], None], cluster
         await made.pod(effect)
 
     play(scene)
+
+
+@CALMLY
+def test_a_webhook_that_hangs_keeps_no_other_run_waiting(
+    play: Callable[[Play], None], cluster: Cluster, namespace: str
+):
+    """It hangs for a hundred pods of one run: those of another are made before it has refused the first, and at last all are."""
+
+    async def scene(made: Scene) -> None:
+        other, answered = await made.execution("other"), _slow(made).ends
+        crowd = [made.effect(attempt=number) for number in range(1, 101)]
+        with hanging_webhook(cluster, namespace, {names.EXECUTION_UID: made.uid}):
+            for effect in crowd:
+                made.runner.start(made.uid, effect)
+            await until_async(lambda: _begun(made, 32), "as many as may are asked for")
+            for effect in crowd[:50]:
+                again = msgspec.structs.replace(effect, id=effect.id.replace(made.uid, other))
+                made.runner.start(other, again)
+            await until_async(lambda: _answered(answered, other, 50), "those of the other run are made")
+            assert {uid for uid, _ in answered} == {other}
+        for effect in crowd:
+            await made.pod(effect)
+
+    play(scene)
+
+
+async def _begun(made: Scene, count: int) -> bool | None:
+    return made.runner.waiting <= made.runner.deliveries - count or None
+
+
+async def _answered(answered: list[tuple[str, bool]], uid: str, count: int) -> bool | None:
+    return answered.count((uid, True)) == count or None
 
 
 def test_one_lost_answer_is_not_shown(play: Callable[[Play], None]):

@@ -30,7 +30,16 @@ COMMAND = "import sys; from fairlead.apps.cli import main; sys.exit(main())"
 class Operator:
     """One process of `fairlead operator`, on one namespace, with its Lease there."""
 
-    def __init__(self, kubeconfig: Path, namespace: str, log: Path, *words: str, identity: str = "") -> None:
+    def __init__(
+        self,
+        kubeconfig: Path,
+        namespace: str,
+        log: Path,
+        *words: str,
+        identity: str = "",
+        source: Path = ROOT,
+    ) -> None:
+        """`source` has the code that it runs: another release."""
         self.log = log
         self.namespace = namespace
         self._kubeconfig = kubeconfig
@@ -41,13 +50,14 @@ class Operator:
             *(*own, *words),
         ]
         self._environment: dict[str, str] = {}
+        self._source = source
         self.process: subprocess.Popen[bytes] | None = None
         self._led = 0
 
     def start(self) -> None:
         """Have it running; whether it leads is another matter."""
         self._led = self.said(LEADING)
-        path = os.pathsep.join(str(ROOT / part) for part in ("operator", "runner_image"))
+        path = os.pathsep.join(str(self._source / part) for part in ("operator", "runner_image"))
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self._command,

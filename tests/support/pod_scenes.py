@@ -68,16 +68,17 @@ class Scene:
             lambda _, command: self.reports.put_nowait(command),
         )
 
-    async def execution(self) -> None:
+    async def execution(self, name: str = "order") -> str:
+        """One more execution; its uid."""
         body = {
             "apiVersion": EXECUTIONS.api_version,
             "kind": EXECUTIONS.kind,
-            "metadata": {"name": "order"},
+            "metadata": {"name": name},
             "spec": {"workflow": {"name": "flow"}},
         }
         born = await self.client.create(EXECUTIONS, self.namespace, body)
-        self.uid = born.uid
-        self.places.tell(born.uid, Place(self.namespace, "order", born.uid))
+        self.places.tell(born.uid, Place(self.namespace, name, born.uid))
+        return born.uid
 
     def effect(
         self, node: dict[str, Any] | None = None, *, played: bool = False, **more: Any
@@ -144,7 +145,7 @@ def played_on(client_type: type[Forgetful], kubeconfig: Path, namespace: str) ->
         async def inside() -> None:
             async with client_type(from_kubeconfig(kubeconfig)) as client:
                 made = Scene(client, namespace, Reign())
-                await made.execution()
+                made.uid = await made.execution()
                 async with made.runner:
                     await scene(made)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -37,23 +39,6 @@ def denying(
 @contextmanager
 def broken_webhook(cluster: Cluster, namespace: str) -> Iterator[None]:
     """Inside, pods of a namespace are asked about at a webhook where nobody answers."""
-    hook = {
-        "name": "broken.example.com",
-        "clientConfig": {"url": "https://127.0.0.1:1/review"},
-        "rules": [
-            {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]}
-        ],
-        "namespaceSelector": selector(namespace),
-        "sideEffects": "None",
-        "admissionReviewVersions": ["v1"],
-        "failurePolicy": "Fail",
-    }
-    body = {
-        "apiVersion": ADMISSION,
-        "kind": "ValidatingWebhookConfiguration",
-        "metadata": {"name": f"broken-{namespace}"},
-        "webhooks": [hook],
-    }
     pod = {"metadata": {"name": "tried"}, "spec": {"containers": [{"name": "x", "image": "x"}]}}
     tried = json.dumps({"apiVersion": "v1", "kind": "Pod", **pod})
 
@@ -61,9 +46,55 @@ def broken_webhook(cluster: Cluster, namespace: str) -> Iterator[None]:
         words = ("--namespace", namespace, "create", "--dry-run=server", "-f", "-")
         return refused_with("failed calling webhook", lambda: cluster.kubectl(*words, text=tried))
 
-    with there(cluster, body):
+    with there(cluster, _webhook(f"broken-{namespace}", namespace, "https://127.0.0.1:1/review")):
         until(asked, f"the webhook of {namespace} is asked")
         yield
+
+
+@contextmanager
+def hanging_webhook(cluster: Cluster, namespace: str, labels: dict[str, str]) -> Iterator[None]:
+    """Inside, pods of a namespace with some labels are asked about where a connection is made, and then not a word is said."""
+    with socket.create_server(("127.0.0.1", 0), backlog=500) as deaf:
+        url = f"https://127.0.0.1:{deaf.getsockname()[1]}/review"
+        hook = _webhook(f"hanging-{namespace}", namespace, url)
+        hook["webhooks"][0] |= {"objectSelector": {"matchLabels": labels}, "timeoutSeconds": 30}
+        about = {"name": "tried", "labels": labels}
+        spec = {"containers": [{"name": "x", "image": "x"}]}
+        tried = {"apiVersion": "v1", "kind": "Pod", "metadata": about, "spec": spec}
+
+        def asked() -> bool:
+            words = ("--namespace", namespace, "--request-timeout=500ms", "create", "--dry-run=server")
+            with contextlib.suppress(Exception):  # it hangs, as it should
+                cluster.kubectl(*words, "-f", "-", text=json.dumps(tried))
+            deaf.settimeout(0.1)
+            try:
+                deaf.accept()[0].close()
+            except TimeoutError:
+                return False
+            return True
+
+        with there(cluster, hook):
+            until(asked, f"the webhook of {namespace} is asked")
+            yield
+
+
+def _webhook(name: str, namespace: str, url: str) -> dict[str, Any]:
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]}
+    hook = {
+        "name": "broken.example.com",
+        "clientConfig": {"url": url},
+        "rules": [rule],
+        "namespaceSelector": selector(namespace),
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "failurePolicy": "Fail",
+    }
+    return {
+        "apiVersion": ADMISSION,
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": name},
+        "webhooks": [hook],
+    }
 
 
 @contextmanager

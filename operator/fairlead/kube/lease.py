@@ -10,6 +10,7 @@ Rules of this file
   same pod, which is only started when the last one is dead).
 - The fence is asked before each write, and says no from the moment in which we might have lost. Who is told that another leads
   (`doubt`) makes us renew at once, which settles it.
+- Nobody leads beside a rival who leads here by another Lease (`rivals`).
 - Stopping gives the Lease back, so that nobody has to wait.
 """
 
@@ -30,6 +31,7 @@ import structlog
 from fairlead.kube import names
 from fairlead.kube.client import LEASES, AlreadyExists, Channel, Client, Metadata
 from fairlead.kube.fence import NotLeader
+from fairlead.kube.rivals import EVERY, Rivals
 from fairlead.model.errors import Conflict, FairleadError, NotFound, Unavailable
 
 DURATION, RENEW, RETRY = 15.0, 10.0, 2.0
@@ -84,6 +86,7 @@ class Leadership:
         shards: Collection[int] = range(names.SHARDS),
         exclusive: bool = False,
         times: Times = Times(),
+        rivals: Rivals | None = None,
     ) -> None:
         self._client = client
         self._namespace = namespace
@@ -91,6 +94,7 @@ class Leadership:
         self._identity = identity
         self._exclusive = exclusive
         self._times = times
+        self._rivals = rivals
         self.shards = frozenset(shards)
         self.writer = f"{identity}{_SEPARATOR}{secrets.token_hex(4)}"
         self._lease: _Lease | None = None
@@ -105,6 +109,11 @@ class Leadership:
     def namespace(self) -> str:
         """Where the Lease is."""
         return self._namespace
+
+    @property
+    def rival(self) -> str:
+        """Who leads in our place by another Lease, in one sentence; empty if nobody does."""
+        return self._rivals.leads if self._rivals is not None and not self.leading else ""
 
     # --- the fence ---
 
@@ -138,10 +147,14 @@ class Leadership:
         try:
             while True:
                 await self._acquire()
+                if await self._yields():
+                    continue
                 log.info("leads", lease=self._name, epoch=self._epoch, shards=len(self.shards))
                 if await self._serve(lead):
                     return
                 log.warning("leads no more", lease=self._name, epoch=self._epoch)
+                if self.rival:
+                    await self._release()
         finally:
             await self._release()
 
@@ -158,13 +171,15 @@ class Leadership:
         """Lead and renew; whether `lead` came to its end."""
         work = asyncio.ensure_future(lead())
         renewal = asyncio.ensure_future(self._renew())
+        yielding = asyncio.ensure_future(self._until_rivalled())
         try:
-            await asyncio.wait({work, renewal}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({work, renewal, yielding}, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
                 work.result()
                 return True
             self._held_until = -1.0
-            renewal.result()
+            if renewal.done():
+                renewal.result()
             return False
         except NotLeader as lost:
             log.warning("was told that it does not lead", reason=str(lost))
@@ -172,7 +187,7 @@ class Leadership:
             self._held_until = -1.0
             return False
         finally:
-            for task in (work, renewal):
+            for task in (work, yielding, renewal):
                 task.cancel()  # what is cut short may still want to write: renewals go on until it is done
                 await asyncio.gather(task, return_exceptions=True)
 
@@ -180,7 +195,7 @@ class Leadership:
         said = ""
         while True:
             try:
-                if await self._try(self._times.renew):
+                if not await self._is_rivalled() and await self._try(self._times.renew):
                     return
             except (Conflict, NotFound):
                 pass
@@ -189,6 +204,31 @@ class Leadership:
                     said = str(error)
                     log.warning("waits for the Lease", lease=f"{self._namespace}/{self._name}", reason=said)
             await asyncio.sleep(self._times.retry * uniform(0.8, 1.2))  # noqa: S311 - spreads load
+
+    async def _yields(self) -> bool:
+        """Whether the Lease that we have just taken was given back, since another leads here."""
+        try:
+            if not await self._is_rivalled():
+                return False
+        except Unavailable as error:
+            log.warning("whether others lead here cannot be told", reason=str(error))
+            return False
+        await self._release()
+        await asyncio.sleep(self._times.retry * uniform(0.5, 1.5))  # noqa: S311 - they may have taken theirs at the same time
+        return True
+
+    async def _until_rivalled(self) -> None:
+        """Look for rivals from time to time until there is one; for ever if nobody may be one."""
+        while True:
+            await asyncio.sleep(EVERY * uniform(0.8, 1.2))  # noqa: S311 - spreads load
+            with contextlib.suppress(Unavailable):
+                if await self._is_rivalled(older=True):
+                    return
+
+    async def _is_rivalled(self, *, older: bool = False) -> bool:
+        if self._rivals is None:
+            return False
+        return await self._rivals.look(clock(), seconds=self._times.renew / 2, older=older)
 
     async def _try(self, seconds: float) -> bool:
         """Take the Lease if it is free, expired, or of a process of ours that is dead."""
@@ -286,9 +326,9 @@ class Leadership:
         duration = max(1, round(self._times.duration))
         return _Spec(self.writer, duration, known.acquire_time if ours else now, now, epoch)
 
-    @staticmethod
-    def _body(metadata: dict[str, str], spec: _Spec) -> dict[str, object]:
-        return {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": metadata, "spec": spec}
+    def _body(self, metadata: dict[str, str], spec: _Spec) -> dict[str, object]:
+        marked = {**metadata, **(self._rivals.mark if self._rivals is not None else {})}
+        return {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": marked, "spec": spec}
 
     async def _release(self) -> None:
         """Give the Lease back; nobody waits long for it."""

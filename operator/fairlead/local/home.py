@@ -22,7 +22,11 @@ from fairlead.runtime.intake import WISHES, wish_of
 
 
 class LocalHome:
-    """Runs executions of a store. `listener` hears of each committed batch: name, events, graph and state."""
+    """Runs executions of a store. `listener` hears of each committed batch: name, events, graph and state.
+
+    `losses` are the instances whose output could not all be kept, with the reason: output is no state, and a full disk fails no
+    node that does its work.
+    """
 
     def __init__(
         self,
@@ -39,6 +43,7 @@ class LocalHome:
         self._container_tool = container_tool
         self._limit = limit
         self._listener = listener
+        self.losses: dict[str, str] = {}
 
     def create(
         self,
@@ -104,5 +109,6 @@ class LocalHome:
                 host_commands=self._host_commands,
                 container_tool=self._container_tool,
                 listener=self._listener,
+                losses=self.losses,
             )
             return await hosting.run(record)

@@ -72,7 +72,9 @@ class Hosting:
         host_commands: bool,
         container_tool: str | None,
         listener: Listener | None,
+        losses: dict[str, str],
     ) -> None:
+        self._losses = losses
         self._store = store
         self._clock = clock
         self._wait = wait
@@ -206,6 +208,8 @@ class Hosting:
         """What the runner says goes into the mailbox of the execution that the key names."""
         uid, _, rest = event.key.partition("/")
         node, attempt, delivery = rest.rsplit("/", 2)
+        if isinstance(event, Ended) and event.output_problem:
+            self._losses[node] = event.output_problem
         self._tell(uid, _command(event, node, int(attempt), int(delivery)))
 
     async def _watch_wishes(self) -> None:

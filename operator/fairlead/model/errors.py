@@ -7,6 +7,7 @@
     ├── Unavailable         the store or the cluster cannot be reached or refuses to write (exit 5)
     ├── ReplayMismatch      a log and the state it should give disagree: stop, show the first event that differs
     │   └── LogDamaged      an event of the log is missing, changed or unreadable
+    │       └── NewerRelease  it is whole, and a newer release has written what this one does not know: that one goes on with it
     └── Bug                 an illegal move of our own machines; never the user's fault
 
 Every message is one sentence that shows the value and what was expected.
@@ -49,6 +50,10 @@ class ReplayMismatch(FairleadError):
 
 class LogDamaged(ReplayMismatch):
     """An event of the log is missing, changed or unreadable."""
+
+
+class NewerRelease(LogDamaged):
+    """What is recorded is whole, and a newer release of Fairlead has written it: this one must not guess what it means."""
 
 
 class Bug(FairleadError):

@@ -35,7 +35,7 @@ _REFERENCE = 128
 Place = list[str | int]
 
 
-class Blob(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class Blob(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, forbid_unknown_fields=True):
     """What is stored of a large value: the value without its own large parts, and these."""
 
     value: Any

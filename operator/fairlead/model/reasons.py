@@ -70,6 +70,7 @@ INPUTS_INVALID = "InputsInvalid"
 SPEC_INVALID = "SpecInvalid"
 LOG_DAMAGED = "LogDamaged"
 LOG_MISSING = "LogMissing"
+NEWER_RELEASE = "NewerRelease"
 POLICY_MISSING = "PolicyMissing"
 INTERNAL_ERROR = "InternalError"
 NO_RESULT_GIVEN = "NoResultGiven"
@@ -161,6 +162,7 @@ MEANINGS: dict[str, str] = {
     LOG_DAMAGED: "an event of the log was changed or is missing: nothing is done for the execution any more",
     POLICY_MISSING: "an admission policy of the chart is not in force: others than the operator may write logs and statuses",
     LOG_MISSING: "the execution had a log, which somebody deleted: nothing is done for it any more",
+    NEWER_RELEASE: "a newer release of Fairlead has written what this one does not know: nothing is done until that one is back",
     INTERNAL_ERROR: "Fairlead itself met an error that it did not expect; it tries again",
     NO_RESULT_GIVEN: "the case of `fairlead test` gives no result to a node that started",
     FINALLY_FAILED: "a node of spec.finally failed after the rest had succeeded",

@@ -51,7 +51,7 @@ ENDED = "Ended"
 _NO_OUTPUTS: dict[str, Any] = {}
 
 
-class ChildState(msgspec.Struct, omit_defaults=True, gc=False):
+class ChildState(msgspec.Struct, omit_defaults=True, gc=False, forbid_unknown_fields=True):
     """The execution that a workflow node has started."""
 
     name: str
@@ -62,14 +62,14 @@ class ChildState(msgspec.Struct, omit_defaults=True, gc=False):
     seen: int = -1  # the redrive it had seen when it last ended
 
 
-class Cached(msgspec.Struct, omit_defaults=True, gc=False):
+class Cached(msgspec.Struct, omit_defaults=True, gc=False, forbid_unknown_fields=True):
     """Where a result came from that the cache gave: the execution that had filled it, and when."""
 
     execution: str
     at: int
 
 
-class Inside(msgspec.Struct, omit_defaults=True, gc=False):
+class Inside(msgspec.Struct, omit_defaults=True, gc=False, forbid_unknown_fields=True):
     """Instances of a container's bodies that are no longer in the state: how they ended, and their highest attempt."""
 
     attempts: int = 0
@@ -78,7 +78,7 @@ class Inside(msgspec.Struct, omit_defaults=True, gc=False):
     skipped: int = 0
 
 
-class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
+class NodeState(msgspec.Struct, omit_defaults=True, gc=False, forbid_unknown_fields=True):
     """One node instance: where it stands, and while it is at work all that its next step needs."""
 
     status: str = PENDING
@@ -136,7 +136,7 @@ class NodeState(msgspec.Struct, omit_defaults=True, gc=False):
             self.arrivals.append(path)
 
 
-class PathState(msgspec.Struct, omit_defaults=True, gc=False):
+class PathState(msgspec.Struct, omit_defaults=True, gc=False, forbid_unknown_fields=True):
     """One thread of the run."""
 
     status: str = ACTIVE
@@ -146,7 +146,7 @@ class PathState(msgspec.Struct, omit_defaults=True, gc=False):
     error: Error | None = None
 
 
-class Failure(msgspec.Struct, omit_defaults=True, gc=False):
+class Failure(msgspec.Struct, omit_defaults=True, gc=False, forbid_unknown_fields=True):
     """The first failure that nothing handled."""
 
     error: Error
@@ -155,7 +155,7 @@ class Failure(msgspec.Struct, omit_defaults=True, gc=False):
     attempt: int = 0
 
 
-class RegionState(msgspec.Struct, omit_defaults=True, gc=False):
+class RegionState(msgspec.Struct, omit_defaults=True, gc=False, forbid_unknown_fields=True):
     """What the loopbacks `last>first` repeat, once one of them was taken."""
 
     nodes: list[str] = []  # names
@@ -168,7 +168,7 @@ class RegionState(msgspec.Struct, omit_defaults=True, gc=False):
     wanted: str = ""  # the loopback that was taken and whose pass has not begun
 
 
-class ScopeState(msgspec.Struct, omit_defaults=True, gc=False):
+class ScopeState(msgspec.Struct, omit_defaults=True, gc=False, forbid_unknown_fields=True):
     """One body at work: the workflow's own, `finally`, or a pass, an item or a branch of a container."""
 
     total: int = 0
@@ -187,7 +187,7 @@ class ScopeState(msgspec.Struct, omit_defaults=True, gc=False):
     overdue: bool = False  # it has passed its finallyTimeout
 
 
-class Finish(msgspec.Struct, omit_defaults=True, gc=False):
+class Finish(msgspec.Struct, omit_defaults=True, gc=False, forbid_unknown_fields=True):
     """The first finish node reached."""
 
     node: str
@@ -195,7 +195,7 @@ class Finish(msgspec.Struct, omit_defaults=True, gc=False):
     reason: str = ""
 
 
-class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
+class LoopState(msgspec.Struct, omit_defaults=True, gc=False, forbid_unknown_fields=True):
     """A container at work, or one that ended badly and may go on where it was."""
 
     items: list[Any] | None = None
@@ -218,7 +218,7 @@ class LoopState(msgspec.Struct, omit_defaults=True, gc=False):
     finish: Finish | None = None  # what ended it
 
 
-class Timers(msgspec.Struct):
+class Timers(msgspec.Struct, forbid_unknown_fields=True):
     """Due times by name, with a heap over them that forgets lazily.
 
     `heap` may hold entries that `due` no longer has; its top is always valid. Both follow from the calls alone, so a fold gives
@@ -263,7 +263,7 @@ class Timers(msgspec.Struct):
             heap[:] = sorted((at, name) for name, at in due.items())
 
 
-class Counters(msgspec.Struct):
+class Counters(msgspec.Struct, forbid_unknown_fields=True):
     """Instances by where they stand, and sums over those that ended. `skipped` counts Skipped and Cancelled."""
 
     total: int = 0
@@ -279,7 +279,7 @@ class Counters(msgspec.Struct):
     stored: int = 0  # bytes of large values
 
 
-class State(msgspec.Struct):
+class State(msgspec.Struct, forbid_unknown_fields=True):
     """An execution."""
 
     seq: int = 0
@@ -421,5 +421,5 @@ def encode(state: State) -> bytes:
 
 
 def decode(data: bytes) -> State:
-    """The state of a checkpoint. Raises msgspec.ValidationError or msgspec.DecodeError."""
+    """The state of a checkpoint. Raises msgspec.DecodeError, also for a field of a newer release: it may steer the run."""
     return _decoder.decode(data)

@@ -24,7 +24,7 @@ from fairlead.model import commands as c
 from fairlead.model import reasons
 from fairlead.model.children import MAX_TREE, Parent
 from fairlead.model.effects import StartChild, SteerChild
-from fairlead.model.errors import LogDamaged
+from fairlead.model.errors import LogDamaged, NewerRelease
 from fairlead.model.manifests import WorkflowSpec
 from fairlead.model.state import State
 from fairlead.model.wording import nearest_name
@@ -123,6 +123,8 @@ class RegistryChildren:
                 self._host(child)
             elif effect.parent.wait:
                 self._report(effect.parent.uid, end_of(effect.parent, state))
+        except NewerRelease:
+            self._host(child)  # it says so itself, and is waited for until that release is back
         except LogDamaged as damage:
             self._report(effect.parent.uid, lost_by(damage, effect.parent, child))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from fairlead.apps.cli.sources import Source
     from fairlead.local.home import LocalHome
     from fairlead.local.store import Store
+
+_FEW = 3
+"""Lost outputs that are named one by one."""
 
 Resume = Annotated[
     str | None,
@@ -151,6 +154,7 @@ def _drive(
             raise
         again = f"`fairlead run --resume {name}{run_option(place)}`"
         raise Unavailable(f"{error} with {again}") from error
+    _tell_losses(home.losses)
     reader = StoreHome(place, store)
     found = reader.load(name)
     status = executions.status_of(found)
@@ -161,6 +165,18 @@ def _drive(
             print_end(name, {**status, "waitingFor": ()} if interrupted else status)
         _hint(name, status["phase"], reader.option, run_option(place), interrupted=interrupted)
     return EXIT_CODES.get(status["phase"], UNFINISHED)
+
+
+def _tell_losses(losses: Mapping[str, str]) -> None:
+    """Say what `fairlead logs` will not show."""
+    from fairlead.apps.cli.terminal import YELLOW, painted
+
+    for node, reason in list(losses.items())[:_FEW]:
+        say(
+            f"{painted('warning:', YELLOW, sys.stderr)} of what {node} printed not all is in its log: {reason}"
+        )
+    if len(losses) > _FEW:
+        say(f"  and so of {len(losses) - _FEW} more")
 
 
 def _hint(name: str, phase: str, option: str, run_option: str, *, interrupted: bool) -> None:

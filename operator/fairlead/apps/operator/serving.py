@@ -28,6 +28,7 @@ from fairlead.kube.home import KubernetesHome
 from fairlead.kube.lease import Leadership
 from fairlead.kube.pods.manifests import PodSettings
 from fairlead.kube.premises import Premises
+from fairlead.kube.rivals import Rivals
 from fairlead.runtime.clock import SystemClock
 from fairlead.runtime.collector import tune_collector
 
@@ -100,6 +101,7 @@ def home_of(client: Client, settings: Settings) -> KubernetesHome:
         settings.lease,
         settings.identity,
         exclusive=settings.exclusive,
+        rivals=Rivals(client, settings.lease_namespace, settings.lease, settings.namespace),
     )
     return KubernetesHome(
         client,

@@ -66,7 +66,7 @@ class Channel(Enum):
     """Which connections a request uses, with how many there may be."""
 
     WATCH = 0
-    ORDINARY = 64
+    ORDINARY = 96
     LEASE = 2
 
 
@@ -74,9 +74,9 @@ class Client:
     """Use it as an async context manager; it belongs to the event loop in which it was entered.
 
     `patience` is for how many seconds what failed is tried again at most, where that is safe. `when_fenced` is called each time
-    the fence in the API server denies a write: whoever leads should look at the Lease. `before_write` is called before each is
-    sent, and raises NotLeader to prevent it. `observer` is told of every try, and of whatever else happens to those who work
-    through this client.
+    the fence in the API server denies a write that is no dry run: whoever leads should look at the Lease. `before_write` is
+    called before each is sent, and raises NotLeader to prevent it. `observer` is told of every try, and of whatever else happens
+    to those who work through this client.
     """
 
     def __init__(
@@ -273,7 +273,7 @@ class Client:
                     return reply
                 error = error_of(asked, code, got, reply)
                 self.rights.denied(asked, error)
-                if isinstance(error, Fenced):
+                if isinstance(error, Fenced) and "dryRun" not in params:
                     self.when_fenced()
                 again = self._may_repeat(method, code) or (code == _UNAUTHORIZED and not anew)
                 anew = code == _UNAUTHORIZED

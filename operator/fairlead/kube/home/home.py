@@ -95,12 +95,16 @@ class KubernetesHome:
 
     @property
     def ready(self) -> bool:
-        """Whether it leads with all in hand, or stands by and knows what pods there are."""
+        """Whether it leads with all in hand, or stands by for its own Lease and knows what pods there are."""
+        if self._leadership.rival:
+            return False
         return self.leads if self._leadership.leading else self.watch.is_synced
 
     @property
     def standing(self) -> str:
         """What it does, in a word or two."""
+        if self._leadership.rival:
+            return f"may not lead: {self._leadership.rival}"
         if not self._leadership.leading:
             return "stands by"
         return "leads" if self._in_hand.is_set() else "takes over"

@@ -8,7 +8,8 @@ Rules of this file
 - Whatever happens to one execution stops no other: it is shown with a reason in the status, and tried again.
 - The head is claimed before anything is decided (protocol.md 2). What was asked for before a crash is asked for again, by level:
   deliveries, children, the wish.
-- A log that is damaged or missing freezes the execution: nothing is started, deleted or released for it (protocol.md 6).
+- A log that is damaged or missing, or that a newer release has written, freezes the execution: nothing is started, deleted or
+  released for it (protocol.md 6).
 - Deletion writes no more log: pods are deleted by uid and let go of, then the execution is (protocol.md 6, semantics 28).
 """
 
@@ -53,7 +54,7 @@ from fairlead.kube.pods.manifests import pod_name
 from fairlead.model import reasons, shown
 from fairlead.model.commands import ChildLost, Tick, Wish
 from fairlead.model.effects import StopAttempt
-from fairlead.model.errors import Conflict, FairleadError, LogDamaged, Unavailable
+from fairlead.model.errors import Conflict, FairleadError, LogDamaged, NewerRelease, Unavailable
 from fairlead.model.events import Event
 from fairlead.model.ids import key_of
 from fairlead.model.state import State
@@ -201,13 +202,9 @@ async def tend(term: Term, run: Run) -> Execution | None:
             _show(term, run, waiting)
         except LogDamaged as damage:
             term.runner.forget(run.place.uid)  # what it had asked for is asked for anew if the log is mended
-            reason = reasons.LOG_MISSING if isinstance(damage, LogMissing) else reasons.LOG_DAMAGED
-            if _show(term, run, Waiting(reason, str(damage), kind=shown.LOG)):
+            if _show(term, run, Waiting(_name_of(damage), str(damage), kind=shown.LOG)):
                 term.notices.notice(run.place, [log_frozen(str(damage))])
-        except (
-            Unavailable,
-            Conflict,
-        ) as error:  # Conflict: somebody else has begun its log; it is taken up as it is
+        except (Unavailable, Conflict) as error:  # Conflict: somebody else has begun its log
             pause = min(LATER, SOON * 2**run.tries) * uniform(0.5, 1.0)  # noqa: S311 - spreads load
             reason = reasons.FORBIDDEN if isinstance(error, Forbidden) else reasons.CLUSTER_UNAVAILABLE
             _show(term, run, Waiting(reason, str(error), stalled=False))
@@ -220,6 +217,16 @@ async def tend(term: Term, run: Run) -> Execution | None:
         await run.news(pause)
     _forget(term, run)
     return run.execution if run.wants_more else None
+
+
+def _name_of(damage: LogDamaged) -> str:
+    match damage:
+        case LogMissing():
+            return reasons.LOG_MISSING
+        case NewerRelease():
+            return reasons.NEWER_RELEASE
+        case _:
+            return reasons.LOG_DAMAGED
 
 
 async def _looked_after(term: Term, run: Run) -> bool:

@@ -6,6 +6,9 @@
   before the first batch and that of the last, so that whoever skips it can still check what follows.
 - The *head* says where the log ends: last sequence number, hash of the last batch, its id, epoch, phase.
 
+What a newer release has written is told from what somebody has changed by the chain: it fits. Such a release raises VERSION where
+head, index or records have another form; an event type or a field that is new is recognised by itself.
+
 Before the first batch stands a hash of the uid: what belongs to another log does not fit. Errors name the first event that is
 missing, changed or unreadable; a change is seen by the batch, so that it is the first event of the batch.
 """
@@ -14,18 +17,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
 
 import msgspec
 
 from fairlead.kube.names import LOG
 from fairlead.kube.objects import ConfigMap, Record
-from fairlead.model.errors import Bug, LogDamaged
+from fairlead.model.errors import Bug, LogDamaged, NewerRelease
 from fairlead.model.events import AnyEvent, Event, decode, encode
 
 HEAD, INDEX = "head", "index"
 OPEN, CLOSED = "head", "closed"
 """Values of the head's label: live runs are found by the first."""
 VERSION = 1
+RELEASE = version("fairlead")
 _BATCH = "b"
 _HASH = 32
 
@@ -38,6 +43,7 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     writer: str
     before: str
     events: list[msgspec.Raw]
+    release: str = ""  # of Fairlead, that wrote it
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False, rename={"first": "from", "last": "to"}):
@@ -100,9 +106,30 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
         return sum(len(one.text.encode()) for one in self.tail)
 
 
+class _Version(msgspec.Struct, frozen=True, gc=False):
+    """What a head of any release says of its form."""
+
+    version: int = VERSION
+
+
+class _Named(msgspec.Struct, frozen=True, gc=False):
+    """What an event of any release says of itself."""
+
+    type: str
+    seq: int
+
+
+_version_decoder = msgspec.json.Decoder(_Version)
+_named_decoder = msgspec.json.Decoder(_Named)
 _head_decoder = msgspec.json.Decoder(Head)
 _index_decoder = msgspec.json.Decoder(list[Entry])
 _batch_decoder = msgspec.json.Decoder(Batch)
+
+
+def newer(what: str, seq: int, release: str = "") -> NewerRelease:
+    """What is said of what a newer release has written; `what` tells what was met."""
+    who = f"release {release} has written it" if release else "a newer release has written it"
+    return NewerRelease(f"{what}; {who}, and this is {RELEASE}: upgrade again, and the run goes on", seq)
 
 
 def root(uid: str) -> str:
@@ -126,7 +153,7 @@ def forms_of(after: int, events: Sequence[Event]) -> list[bytes]:
 def batch_text(id: str, epoch: int, writer: str, before: str, forms: Iterable[bytes]) -> str:
     """The text of a batch."""
     return msgspec.json.encode(
-        Batch(id, epoch, writer, before, [msgspec.Raw(form) for form in forms])
+        Batch(id, epoch, writer, before, [msgspec.Raw(form) for form in forms], RELEASE)
     ).decode()
 
 
@@ -137,12 +164,15 @@ def read_head(uid: str, owner: str, there: ConfigMap) -> Stored:
     if owners != [owner]:
         raise LogDamaged(f"{name} belongs to {owners or 'nobody'}; expected {owner}", 1)
     try:
+        form = _version_decoder.decode(there.data[HEAD]).version
+        if form > VERSION:
+            raise newer(f"{name} is of version {form}; expected at most {VERSION}", 1)
         head = _head_decoder.decode(there.data[HEAD])
         index = _index_decoder.decode(there.data[INDEX])
         tail = [Tail(int(key[1:]), text) for key, text in there.data.items() if key not in (HEAD, INDEX)]
     except (KeyError, ValueError, msgspec.DecodeError) as error:
         raise LogDamaged(f"{name} is unreadable: {type(error).__name__} {error}", 1) from error
-    if head.uid != uid or head.version != VERSION:
+    if head.uid != uid or head.version < 1:
         raise LogDamaged(f"{name} says version {head.version} of {head.uid}; expected version {VERSION}", 1)
     tail.sort(key=lambda one: one.first)
     _check_index(uid, index, head)
@@ -192,13 +222,17 @@ def texts_of(payload: bytes) -> list[str]:
 
 
 class Checker:
-    """Follows the chain from batch to batch and gives out the events; `expected` is the next sequence number."""
+    """Follows the chain from batch to batch and gives out the events; `expected` is the next sequence number.
+
+    An event that only a newer release can read is told of where the chain has been found whole (`end`): else it is damage.
+    """
 
     def __init__(self, uid: str, before: str, expected: int) -> None:
         self.uid = uid
         self.chain = before
         self.expected = expected
         self._begins = expected
+        self._unknown: NewerRelease | None = None
 
     def events(self, text: str) -> Iterator[AnyEvent]:
         """The events of the next batch. Raises LogDamaged naming the first bad one."""
@@ -211,18 +245,16 @@ class Checker:
             # The batch before was changed after it was written, or this one does not belong here.
             raise self._damage(self._begins, "was changed, or what follows it is missing")
         for form in batch.events:
-            try:
-                event = decode(bytes(form))
-            except msgspec.DecodeError as error:
-                raise self._damage(self.expected, f"is unreadable: {error}") from error
+            event = self._read(bytes(form), batch.release)
             if event.seq != self.expected:
                 raise self._damage(self.expected, f"is missing; found {event.seq} in its place")
             self.expected += 1
-            yield event
+            if not isinstance(event, _Named):
+                yield event
         self.chain, self._begins = chain_of(text), first
 
     def end(self, chain: str, last: int) -> None:
-        """What was read has to end so. Raises LogDamaged."""
+        """What was read has to end so. Raises LogDamaged, NewerRelease."""
         if self.expected != last + 1:
             raise self._damage(
                 min(self.expected, last + 1), f"is missing, or one too many: the log ends at {last}"
@@ -230,6 +262,21 @@ class Checker:
         if self.chain != chain:
             raise self._damage(self._begins, "was changed: the hash of its batch is another")
         self._begins = self.expected  # all up to here is as it was written
+        if self._unknown is not None:
+            raise self._unknown
+
+    def _read(self, form: bytes, release: str) -> AnyEvent | _Named:
+        try:
+            return decode(form)
+        except msgspec.DecodeError as error:
+            wrong = error
+        try:
+            named = _named_decoder.decode(form)
+        except msgspec.DecodeError:
+            raise self._damage(self.expected, f"is unreadable: {wrong}") from wrong
+        what = f"event {named.seq} of the log of {self.uid}, {named.type}, cannot be read ({wrong})"
+        self._unknown = self._unknown or newer(what, named.seq, release)
+        return named
 
     def _damage(self, seq: int, what: str) -> LogDamaged:
         return LogDamaged(f"event {seq} of the log of {self.uid} {what}", seq)

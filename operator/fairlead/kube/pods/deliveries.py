@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import itertools
 from dataclasses import dataclass, field
@@ -107,10 +106,13 @@ class CreationQueue:
         self._heap: list[tuple[int, int, int, Delivery]] = []
         self._arrival = itertools.count()
         self._waiting: dict[str, int] = {}
-        self._ready = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._heap)
+
+    def __contains__(self, uid: str) -> bool:
+        """Whether an execution has any in it."""
+        return uid in self._waiting
 
     def push(self, delivery: Delivery) -> None:
         """Put one at the end of its execution's line."""
@@ -118,20 +120,17 @@ class CreationQueue:
         place = self._waiting.get(delivery.uid, 0)
         self._waiting[delivery.uid] = place + 1
         heapq.heappush(self._heap, (-delivery.start.priority, place, next(self._arrival), delivery))
-        self._ready.set()
 
-    async def pop(self) -> Delivery:
-        """The next one that is still wanted."""
-        while True:
-            while self._heap:
-                delivery = heapq.heappop(self._heap)[3]
-                left = self._waiting.get(delivery.uid, 1) - 1
-                if left > 0:
-                    self._waiting[delivery.uid] = left
-                else:
-                    self._waiting.pop(delivery.uid, None)
-                if delivery.queued:
-                    delivery.queued = False
-                    return delivery
-            self._ready.clear()
-            await self._ready.wait()
+    def pop(self) -> Delivery | None:
+        """The next one that is still wanted, if there is one."""
+        while self._heap:
+            delivery = heapq.heappop(self._heap)[3]
+            left = self._waiting.get(delivery.uid, 1) - 1
+            if left > 0:
+                self._waiting[delivery.uid] = left
+            else:
+                self._waiting.pop(delivery.uid, None)
+            if delivery.queued:
+                delivery.queued = False
+                return delivery
+        return None

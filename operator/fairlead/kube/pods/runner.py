@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from random import random
 from typing import Any, Self
 
@@ -39,7 +39,8 @@ from fairlead.kube.fence import Fence, NotLeader
 from fairlead.kube.places import Places
 from fairlead.kube.pods import causes
 from fairlead.kube.pods.causes import Ended, Held, InLog, Lost
-from fairlead.kube.pods.deliveries import CreationQueue, Deliveries, Delivery
+from fairlead.kube.pods.deliveries import Deliveries, Delivery
+from fairlead.kube.pods.lanes import Lanes
 from fairlead.kube.pods.manifests import PodSettings, pod_name, pod_of
 from fairlead.kube.pods.partings import Partings, UnderWay
 from fairlead.kube.pods.refusals import Fenced, denial_of, refusal_of
@@ -51,14 +52,13 @@ from fairlead.model.effects import StartAttempt, StopAttempt
 from fairlead.model.errors import Conflict, FairleadError, NotFound
 from fairlead.model.events import Error
 
-AT_ONCE = 32
-"""Requests under way at once."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two tries of a creation that was refused."""
 CREATION, SLOW, LOG_PATIENCE = 35.0, 5.0, 8.0
 """Seconds that a creation may take (a webhook has 30 of them), after which that is shown, and that a log is asked for at once."""
 LOG_LIMIT = 3 * 1024 * 1024
 """Bytes of a container's log that are read for a result: 1 MiB in base64, and what stands around it."""
+NO_ANSWER = "the API server has not answered yet; perhaps an admission webhook is slow"
 OVER = (Ended, Lost, InLog)
 _CANCELLED = Error(reason=reasons.CANCELLED, message="it was ended before its pod was created")
 NEVER_MADE = Ended(Result(error=_CANCELLED))
@@ -79,21 +79,20 @@ class PodRunner:
         self._settings = settings
         self._deliveries = Deliveries()
         self._reports = Reports(report, self._deliveries)
-        self._queue = CreationQueue()
+        self._lanes = Lanes(self._creation, self._called_off)
         self._let_go: set[str] = set()  # uids of pods that are released, until the watch has seen that
         self._under_way = UnderWay()
         self._partings = Partings(client, fence, self._under_way)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        for _ in range(AT_ONCE):
-            self._spawn(self._create_all())
+        self._lanes.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, self._partings.stop(), return_exceptions=True)
+        await asyncio.gather(*self._tasks, self._lanes.close(), self._partings.stop(), return_exceptions=True)
 
     # --- the port ---
 
@@ -113,14 +112,16 @@ class PodRunner:
         if delivery is None or delivery.stopping:
             return
         delivery.stopping = True
-        if delivery.creating:
-            return  # whoever creates it sees that it is not wanted any more
-        if delivery.queued:
+        if delivery.queued and not delivery.tries and not delivery.taken_up:
             delivery.queued = False
-            if not delivery.tries and not delivery.taken_up:
-                self._reports.tell(delivery, NEVER_MADE)
-                return
-        self._work_on(delivery, self._delete(delivery))
+            self._reports.tell(delivery, NEVER_MADE)
+        elif delivery.queued and not delivery.tries:
+            delivery.queued = False
+            self._work_on(delivery, self._delete(delivery))
+        elif (
+            not delivery.queued and not delivery.creating
+        ):  # else whoever creates it sees that it is not wanted any more
+            self._work_on(delivery, self._delete(delivery))
 
     # --- what the watch shows ---
 
@@ -201,7 +202,7 @@ class PodRunner:
     @property
     def waiting(self) -> int:
         """How many pods wait to be created, those that were ended meanwhile among them."""
-        return len(self._queue)
+        return len(self._lanes)
 
     @property
     def deliveries(self) -> int:
@@ -215,26 +216,29 @@ class PodRunner:
         self._deliveries.add(delivery)
         if pod is not None and self.seen(pod):
             return
-        if delivery.pod_uid:
-            self._work_on(
-                delivery, self._look(delivery)
-            )  # it runs already, or is gone; it is never created again
+        if delivery.pod_uid:  # it runs already, or is gone; it is never created again
+            self._work_on(delivery, self._look(delivery))
         else:
-            self._queue.push(delivery)
+            self._lanes.push(delivery)
 
-    async def _create_all(self) -> None:
-        while True:
-            await self._create_next()
-
-    async def _create_next(self) -> None:
-        """Have the next pod created; who waits for one keeps nothing of the last."""
-        delivery = await self._queue.pop()
+    def _creation(self, delivery: Delivery) -> Coroutine[Any, Any, None]:
+        """What the lanes have done, begun in this moment."""
         delivery.creating = True
         self._under_way.begin(delivery.uid)
-        try:
-            await self._under_way.counted(delivery.uid, self._guarded(delivery, self._create(delivery)))
-        finally:
-            delivery.creating = False
+        return self._created(delivery)
+
+    async def _created(self, delivery: Delivery) -> None:
+        await self._under_way.counted(delivery.uid, self._guarded(delivery, self._create(delivery)))
+        delivery.creating = False
+
+    def _called_off(self, delivery: Delivery) -> None:
+        """It is in line again: have that shown, if its turn does not come soon."""
+        delivery.creating = False
+        asyncio.get_running_loop().call_later(SLOW, self._show_line, delivery)
+
+    def _show_line(self, delivery: Delivery) -> None:
+        if delivery.queued:
+            self._reports.tell(delivery, Held(reasons.CLUSTER_UNAVAILABLE, NO_ANSWER))
 
     def _work_on(self, delivery: Delivery, work: Awaitable[None]) -> None:
         """Do something about a delivery, beside everything else."""
@@ -290,8 +294,7 @@ class PodRunner:
     @contextlib.contextmanager
     def _shown_if_slow(self, delivery: Delivery) -> Iterator[None]:
         """Have it shown that the API server has not answered yet, if that takes long."""
-        said = "the API server has not answered yet; perhaps an admission webhook is slow"
-        held = Held(reasons.CLUSTER_UNAVAILABLE, said)
+        held = Held(reasons.CLUSTER_UNAVAILABLE, NO_ANSWER)
         slow = asyncio.get_running_loop().call_later(SLOW, self._reports.tell, delivery, held)
         try:
             yield
@@ -311,7 +314,7 @@ class PodRunner:
         if delivery.stopping or delivery.pod_uid:  # one that was created once is never created again
             await self._look(delivery)
         else:
-            self._queue.push(delivery)
+            self._lanes.push(delivery)
 
     async def _look(self, delivery: Delivery) -> None:
         """Ask for the pod by its name: it is ours, or gone, or somebody else's."""

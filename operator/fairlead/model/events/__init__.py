@@ -7,7 +7,10 @@ Rules of this file
 - `seq` counts 1, 2, 3… without gaps; `at` and every other time is microseconds since the epoch. `node` is an instance id
   (`lines[3]/pack`, `review#1`), `path` a path id (`0.1`), `attempt` counts within an instance, `delivery` within an attempt.
 - The stored form is compact JSON with camelCase names; defaults are left out. `ExecutionCreated.schema` is the version of the
-  vocabulary. Fields may be added with a default, never renamed or given another meaning: stored histories are replayed for ever.
+  vocabulary. Fields may be added with a default, never renamed, removed or given another meaning: stored histories are replayed
+  for ever.
+- What we do not know, an event type or a field, a newer release has written, and it may steer the run: it is refused, never left
+  out (`decode`). That release reads the log when it is back.
 - `gc=False`: events hold plain JSON values, which cannot form cycles, so the collector need not look at them.
 - A module a subject: runs, paths, nodes, attempts, waiting, bodies; base has what they share. What stands in the union at the end
   of a module belongs to the vocabulary, and everybody imports it from here.

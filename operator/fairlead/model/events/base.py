@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Large(msgspec.Struct, frozen=True, gc=False):
+class Large(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Where a value was taken out because it is large: the steps to it, the digest of its blob, its size as JSON."""
 
     path: list[str | int]
@@ -22,6 +22,7 @@ class Event(
     rename="camel",
     kw_only=True,
     gc=False,
+    forbid_unknown_fields=True,
 ):
     """Base of all events; the tag `type` is the class name. `large` stands in stored forms alone (see `model.large`)."""
 
@@ -30,7 +31,9 @@ class Event(
     large: list[Large] | None = None
 
 
-class Error(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=False):
+class Error(
+    msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=False, forbid_unknown_fields=True
+):
     """Why something failed: `reason` is from the closed list in `model.reasons`; `causes` are earlier errors it stands for."""
 
     reason: str
@@ -39,7 +42,9 @@ class Error(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=
     causes: list[Error] = []
 
 
-class ResetNode(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=False):
+class ResetNode(
+    msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=False, forbid_unknown_fields=True
+):
     """An instance that a redrive runs again, with what the connections that stay settled give it."""
 
     node: str
