@@ -6,6 +6,7 @@ with half a sentence that fits behind "is no JSON: ".
 """
 
 import _json
+import sys
 
 _SPACE = " \t\n\r"
 
@@ -41,6 +42,14 @@ def decode(text: str) -> object:
         raise ValueError(f"a value is expected at character {stop.value}") from None
     except RecursionError:
         raise ValueError("it is nested too deep") from None
+    except SystemError:
+        # The scanner takes the exception that it wants to raise from a module which it expects to be there, and ends
+        # without one where it is not. What is wrong with a text may cost its import.
+        if "json.decoder" in sys.modules:
+            raise
+        import json.decoder  # noqa: F401
+
+        return decode(text)
     except ValueError as error:
         if str(error).startswith("Exceeds the limit"):
             raise ValueError("it holds an integer of thousands of digits") from None

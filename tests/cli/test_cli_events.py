@@ -99,6 +99,26 @@ def test_a_node_that_does_not_exist_is_refused_with_the_nearest(ended, words):
     assert done.stderr == "error: r has no node aa; did you mean a?\n"
 
 
+def test_a_node_in_a_body_is_found_by_its_name(cli):
+    """`events --node`, and whoever follows, get all its instances; `logs` wants one of them. One that is nowhere is refused.
+
+    The refusal names the nearest of all bodies.
+    """
+    pack = sh("pack", 'echo "packed"')
+    cli.workflow({"name": "each", "forEach": {"items": [1, 2], "nodes": [pack]}})
+    cli.ok("run", "flow.yaml", "r")
+
+    for follow in ([], ["--follow"]):
+        lines = cli.ok("events", "r", "--node", "pack", "--type", "NodeCompleted", *follow).splitlines()
+        assert sorted(line.split()[2] for line in lines) == ["each[0]/pack", "each[1]/pack"]
+    several = cli("logs", "r", "pack")
+    assert several.stderr == "error: pack has 2 instances; expected one of each[0]/pack, each[1]/pack\n"
+    assert cli.ok("logs", "r", "each[1]/pack").count("packed") == 1
+    followed = cli.ok("logs", "r", "pack", "--follow").splitlines()
+    assert sorted(followed) == ["each[0]/pack | packed", "each[1]/pack | packed"]
+    assert cli("logs", "r", "pakc").stderr == "error: r has no node pakc; did you mean pack?\n"
+
+
 def test_following_an_ended_run_prints_all_and_ends(ended):
     """--follow -o json is one object a line."""
     lines = ended.ok("events", "r", "--follow", "-o", "json").splitlines()
@@ -124,6 +144,20 @@ def test_events_are_followed_from_another_terminal(cli):
         assert process.wait() == 0
 
     assert [line.split()[1:3] for line in rest] == [["NodeStarted", "b"], ["NodeCompleted", "b"]]
+
+
+@pytest.mark.parametrize("words", [["watch"], ["events", "-f"], ["logs", "-f"]], ids=" ".join)
+def test_whoever_follows_is_told_that_no_process_runs_it(cli, words):
+    """A run whose process is gone looks as one that takes long; what goes on with it is said on stderr, once."""
+    command, *options = words
+    cli.workflow({"name": "rest", "wait": {"for": "1h"}})
+    assert cli("run", "flow.yaml", "r", "--no-wait").returncode == 4
+
+    with cli.started(command, "r", *options) as follower:
+        assert follower.stderr is not None
+        said = follower.stderr.readline()
+
+    assert said == "r is run by no process now: `fairlead run --resume r` goes on\n"
 
 
 def test_logs_show_each_attempt_under_a_line_of_its_own(ended):

@@ -127,30 +127,30 @@ def test_a_file_of_inputs_holds_one_object(tmp_path, text, expected):
 
 def test_inputs_that_do_not_fit_start_nothing(cli):
     """All that is wrong is told with its path, exit code 2, and there is no store."""
-    schema = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}
-    file = cli.workflow({"name": "a", "set": {"x": "${inputs.n}"}}, inputs=schema)
+    schema = {"type": "object", "required": ["size"], "properties": {"size": {"type": "integer"}}}
+    file = cli.workflow({"name": "a", "set": {"x": "${inputs.size}"}}, inputs=schema)
 
     for pair, words in (
-        ("n=abc", "inputs.n: 'abc'"),
-        ("m=1", "n is missing; expected a whole number under that name"),
-        ("n=99999999999999999999", "64 bits"),
+        ("size=abc", "inputs.size: 'abc'"),
+        ("m=1", "size is missing; expected a whole number under that name"),
+        ("size=99999999999999999999", "64 bits"),
     ):
         done = cli("run", file, "-i", pair)
         assert (done.returncode, done.stdout) == (2, "")
         assert words in done.stderr
         assert done.stderr.rstrip().endswith("nothing was started")
-    schema["required"] = ["n", "m"]
-    file = cli.workflow({"name": "a", "set": {"x": "${inputs.n}"}}, inputs=schema)
-    done = cli("run", file, "-i", "n=abc")
+    schema["required"] = ["size", "m"]
+    file = cli.workflow({"name": "a", "set": {"x": "${inputs.size}"}}, inputs=schema)
+    done = cli("run", file, "-i", "size=abc")
     assert [
         "error InputsInvalid: m is missing; expected a value under that name (inputs)",
-        "error InputsInvalid: 'abc' stands here; expected a whole number (inputs.n)",
+        "error InputsInvalid: 'abc' stands here; expected a whole number (inputs.size)",
         "error: the inputs have 2 errors; nothing was started",
     ] == done.stderr.splitlines()
     assert not cli.store.exists()
-    schema["required"] = ["n"]
-    file = cli.workflow({"name": "a", "set": {"x": "${inputs.n}"}}, inputs=schema)
-    assert json.loads(cli("run", file, "-i", "n=7", "-o", "json").stdout)["variables"] == {"x": 7}
+    schema["required"] = ["size"]
+    file = cli.workflow({"name": "a", "set": {"x": "${inputs.size}"}}, inputs=schema)
+    assert json.loads(cli("run", file, "-i", "size=7", "-o", "json").stdout)["variables"] == {"x": 7}
 
 
 def test_a_number_of_the_schema_is_a_double(cli):
@@ -168,3 +168,24 @@ def test_inputs_can_come_from_stdin(cli):
     done = cli("run", file, "--inputs", "-", "-o", "json", stdin='{"n": [1, 2]}')
 
     assert json.loads(done.stdout)["variables"] == {"x": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    "schema, warnings",
+    [
+        ({}, ["did you mean shards?", "it names shards"]),
+        ({"additionalProperties": True}, []),
+        ({"patternProperties": {"^sh": {}}}, []),
+        ({"anyOf": [{"required": ["shards"]}, {"required": ["shrads"]}]}, []),
+    ],
+)
+def test_an_input_that_the_schema_does_not_name_is_told(cli, schema, warnings):
+    """It is allowed, and most often misspelt: a warning on stderr, unless the schema speaks of more names than it lists."""
+    inputs = {"type": "object", "properties": {"shards": {"type": "integer", "default": 4}}, **schema}
+    file = cli.workflow({"name": "a", "set": {"x": "${inputs.shards}"}}, inputs=inputs)
+
+    done = cli("run", file, "-i", "shrads=5", "-i", "zz=1")
+
+    assert done.returncode == 0
+    told = [line.partition("; ")[2].rpartition(" (")[0] for line in done.stderr.splitlines()]
+    assert told == warnings

@@ -273,3 +273,20 @@ def test_validate_says_when_there_is_nothing_to_look_at(cli):
 
     assert (empty.returncode, empty.stderr) == (2, "no manifest of Fairlead was found\n")
     assert (missing.returncode, "does not exist" in missing.stderr) == (2, True)
+
+
+def test_validate_warns_of_what_does_not_run_yet(cli):
+    """It is right, so exit code 0; who puts the file into a repository learns at once that this release will refuse it."""
+    sign_off = {"name": "sign-off", "approval": {"roles": ["sre"]}, "after": ["pay"]}
+    file = cli.workflow(sh("pay", compensate={"set": {}}), sign_off)
+
+    done = cli("validate", file)
+
+    assert (done.returncode, done.stderr) == (0, "1 file: 0 errors, 2 warnings\n")
+    assert [line.partition(": ")[2].split(":")[0] for line in done.stdout.splitlines()] == [
+        "warning NotSupportedYet"
+    ] * 2
+    assert [item["path"] for item in cli.json("validate", file)] == [
+        "spec.nodes[0].compensate",
+        "spec.nodes[1].approval",
+    ]

@@ -79,9 +79,8 @@ def test_a_failure_shows_the_last_output_and_what_to_do(cli):
     assert lines[failure + 10] == "    | no luck"
     assert lines[failure + 1] == "    | line 12"
     assert "node a: NonZeroExit: exit code 3" in done.stdout
-    assert done.stderr.splitlines() == [
-        "`fairlead logs r` shows what its nodes printed, `fairlead redrive r` runs it again"
-    ]
+    again = "`fairlead redrive r && fairlead run --resume r` runs the failed ones again"
+    assert done.stderr == f"`fairlead logs r` shows what its nodes printed, {again}\n"
 
 
 def test_a_generated_name_is_the_workflows_and_five_letters(cli):

@@ -91,6 +91,25 @@ def test_a_run_is_drawn_live(cli):
     assert "\x1b[?25h" in shown.raw  # the cursor is back
 
 
+def test_a_wait_is_drawn_as_a_wait(cli):
+    """What waits for a time says how long yet, in a loop too and for a run that is watched; it is no attempt that failed."""
+    rest = {"name": "rest", "wait": {"for": "10m"}}
+    late = {"name": "late", "wait": {"until": "2999-01-01T00:00:00Z", "timeout": "1h"}}
+    cli.workflow({"name": "poll", "while": {"condition": "true", "nodes": [rest]}}, late)
+    with terminal(cli, "run", "flow.yaml", "r") as shown:
+        shown.until("○ poll[0]/rest waits 9m")
+        shown.until("○ late waits 59m")
+        with terminal(cli, "watch", "r") as watched:
+            watched.until("○ poll[0]/rest waits 9m")
+        cli.ok("suspend", "r")
+        shown.until("poll[0]/rest waits, and its time stands still until the run is resumed")
+        shown.until("○ late waits 59m")
+        cli.ok("cancel", "r")
+        assert shown.rest() == 3
+
+    assert "failed" not in shown.text
+
+
 def test_failures_are_red_with_their_last_output(cli):
     """The reason and the last lines that the node printed, both in red; markup in them is no markup."""
     cli.workflow(sh("broken", "echo '[red]no luck[/red]' >&2; exit 3"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 
 import pytest
@@ -61,6 +62,7 @@ def test_a_cancelled_run_stops_what_runs_and_exits_with_3(cli):
     status = json.loads(out)
     assert (process.returncode, status["phase"]) == (3, "Cancelled")
     assert "wrong order" in status["conditions"][0]["message"]
+    assert re.search(r"^Cancel reason: +wrong order$", cli.ok("get", "r"), re.MULTILINE)
     assert not lives(pid)
     assert cli.ok("logs", "r", "z").splitlines()[1:] == ["bye"]
     assert cli("run", "--resume", "r").returncode == 3

@@ -6,6 +6,7 @@ import json
 import re
 import threading
 
+import msgspec
 import pytest
 from tests.support.cli import LONGEST, sh
 from tests.support.driver import Driver
@@ -13,6 +14,8 @@ from tests.support.waiting import until
 
 from fairlead.kube.client import CONFIG_MAPS
 from fairlead.kube.log import head_name
+from fairlead.kube.names import PARENT
+from fairlead.model.children import Parent
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
 
@@ -46,6 +49,18 @@ def settled(text: str) -> str:
         .replace("in the cluster", "THERE")
     )
     return re.sub(r" +", " ", text)
+
+
+def test_children_of_items_that_have_ended_are_counted(cli, runs):
+    """`get` names the executions that nodes inside of a loop have started, also once nothing is left of the loop's bodies."""
+    kid = {"name": "kid", "workflow": {"name": "nowhere"}, "onError": "continue"}
+    uid = runs.ran(cli, "family", {"nodes": [{"name": "each", "forEach": {"items": [1], "nodes": [kid]}}]})
+    started_by = Parent("family", uid, "each[0]/kid", root=uid, depth=1, wait=False)
+    runs.created("family-kid", annotations={PARENT: msgspec.json.encode(started_by).decode()})
+
+    shown = cli.ok("get", "family")
+
+    assert re.search("^Children: +1 Pending; `fairlead list` names them$", shown, re.MULTILINE)
 
 
 def test_both_homes_print_the_same(cli, runs):

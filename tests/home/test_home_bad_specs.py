@@ -103,9 +103,17 @@ def test_a_pod_section_outside_the_list(served: Site):
 
 
 def test_a_workflow_that_is_missing(served: Site):
-    """Its execution waits, in progress, and says for what; it starts when the workflow comes."""
+    """Its execution waits, in progress, and says for what, in an Event too; it starts when the workflow comes."""
     served.execution("early", "comes-later")
     conditions = _waits(served, "early", "WorkflowNotFound", "comes-later")
+    notes = (
+        "get",
+        "events",
+        "--field-selector=involvedObject.name=early,reason=WorkflowNotFound",
+        "-o",
+        "yaml",
+    )
+    until(lambda: "comes-later" in served.kubectl(*notes), "`kubectl describe` says it")
     assert (conditions["Stalled"]["status"], conditions["Reconciling"]["status"]) == ("False", "True")
     served.workflow("comes-later", [pod_node("one")])
     served.ended("early", "Succeeded")

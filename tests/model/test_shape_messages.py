@@ -170,6 +170,8 @@ def test_messages_are_ours(spec: str, expected: str) -> None:
         ("for-each", ["forEach"], "forEach"),
         ("expo", ["none", "exponential"], "exponential"),
         ("zzz", ["timeout"], ""),
+        ("akt", ["act"], "act"),
+        ("retention", ["definition", "workflow"], ""),
         ("x", [], ""),
     ],
 )

@@ -14,6 +14,7 @@ from tests.runner.conftest import Start
 from tests.runner.reach_support import OPEN, Reply, reaching, serving
 
 from fairlead_runner.reach import web
+from fairlead_runner.reach.allowing import settings
 from fairlead_runner.reach.failures import Failed
 
 pytestmark = pytest.mark.local
@@ -209,3 +210,13 @@ def test_a_stop_ends_a_request(start: Start):
         runner = start(node=reaching("http", {"url": f"http://127.0.0.1:{port}/", "allow": OPEN}))
         runner.stop(1.0)
         assert runner.error()["reason"] == "Signalled"
+
+
+@pytest.mark.parametrize("hosts", ["", "other.example:8443"])
+def test_a_refused_port_names_the_setting_that_allows_it(hosts: str):
+    """Who reads the refusal knows which variable to set, whether it names other hosts or none."""
+    refusal = settings({}, {"FAIRLEAD_HTTP_ALLOW_HOSTS": hosts}).refusal("api.example", 8443, 443)
+
+    assert refusal is not None
+    assert "FAIRLEAD_HTTP_ALLOW_HOSTS" in refusal
+    assert "8443" in refusal

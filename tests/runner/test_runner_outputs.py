@@ -27,6 +27,17 @@ in_a_process = pytest.mark.local
         ("3", "outputs is the number 3; expected a JSON object"),
         ('"done"', "outputs is the text 'done'; expected a JSON object"),
         ("done", "the outputs are no JSON: a value is expected at character 0"),
+        (
+            '{"said": "so "she" said"}',
+            "the outputs are no JSON: expecting ',' delimiter: line 1 column 15 (char 14)",
+        ),
+        (
+            "{a: 1}",
+            "the outputs are no JSON: expecting property name enclosed in double quotes: line 1 column 2",
+        ),
+        ('{"a" 1}', "the outputs are no JSON: expecting ':' delimiter: line 1 column 6 (char 5)"),
+        ('{"a": "cut', "the outputs are no JSON: unterminated string starting at: line 1 column 7 (char 6)"),
+        ("{", "the outputs are no JSON: expecting property name enclosed in double quotes: line 1 column 2"),
         ('{"a": NaN}', "the outputs are no JSON: NaN is no JSON number"),
         ('{"a": -Infinity}', "the outputs are no JSON: -Infinity is no JSON number"),
         ('{"a": [0, {"b": 1e999}]}', "outputs.a[1].b is inf; expected a finite number"),

@@ -67,3 +67,4 @@ def test_a_name_with_several_instances_needs_an_id():
         ValueError, match=r"pack has 2 instances; expected one of each\[0\]/pack, each\[1\]/pack"
     ):
         chosen(rows, "pack")
+    assert [row.node for row in chosen(rows, "pack", several=True)] == ["each[0]/pack", "each[1]/pack"]

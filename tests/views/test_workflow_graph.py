@@ -8,6 +8,7 @@ from fairlead.apps.views import nodes as node_views
 from fairlead.apps.views.graphs import GraphGroup, to_dot, to_mermaid, to_svg, to_text
 from fairlead.apps.views.workflow_graph import ended_by, graph_view, settled_by
 from fairlead.engine.graph import compile_workflow
+from fairlead.model.commands import AttemptHeld
 from fairlead.model.times import SECOND
 
 RUN = {"sh": "true"}
@@ -219,6 +220,18 @@ def test_rows_say_why():
     ]
 
 
+def test_the_row_of_a_node_whose_pod_cannot_start_says_why():
+    """Not only what the run waits for, which has the soonest first and not all."""
+    driver = Driver({"nodes": [{"name": "a", "run": RUN}]}).create()
+    driver.tell(AttemptHeld(node="a", attempt=1, delivery=1, reason="Unschedulable", message="0/4 nodes"))
+
+    [row] = node_views.rows(driver.graph, driver.state, driver.now)
+    assert (row[2], row[5]) == ("Ready", "Unschedulable: 0/4 nodes")
+
+    [row] = node_views.rows(driver.graph, driver.started("a").state, driver.now)
+    assert (row[2], row[5]) == ("Running", "-")
+
+
 def test_an_inlined_workflow_is_a_container_with_its_nodes():
     """Its graph stands in the node, its finally in a frame of its own; once it has ended the log says how its nodes did."""
     act = {
@@ -269,3 +282,39 @@ def test_an_inlined_workflow_in_a_loop_is_drawn():
 
     assert {"e": None, "e/a": "e", "e/a/x": "e/a"} == {n.id: n.group for n in view.nodes}
     assert "x (run)" in to_text(view)
+
+
+def test_what_is_in_a_loop_is_drawn_for_all_its_items():
+    """With the status that matters most, and how many instances came to what, while it goes on and once it has ended."""
+    body = [{"name": "x", "run": RUN}, {"name": "y", "run": RUN, "after": ["x"]}]
+    each = {"items": [1, 2, 3], "onItemError": "continue", "nodes": body}
+    driver = Driver({"nodes": [{"name": "e", "forEach": each}]}).create()
+    driver.end("e[0]/x").end("e[0]/y").fail("e[1]/x")
+
+    def drawn():
+        return graph_view(
+            driver.graph, "flow", driver.state, settled_by(driver.events), ended_by(driver.events)
+        )
+
+    def told(view):
+        return {node.id: (node.status, node.detail) for node in view.nodes}
+
+    going = drawn()
+    driver.end("e[2]/x").end("e[2]/y")
+
+    assert told(going)["e/x"] == ("Ready", "1 ready, 1 failed, 1 done")
+    assert told(drawn())["e/x"] == ("Failed", "1 failed, 2 done")
+    assert told(drawn())["e/y"] == ("Succeeded", "2 done, 1 skipped")
+    assert edges(drawn())[("e/x", None, "e/y")].state == "taken"
+    assert "✗ x (run, 1 failed, 2 done)" in to_text(drawn())
+
+
+def test_a_loop_of_one_pass_is_drawn_as_its_pass():
+    """There is nothing to count, also where a fallback has stood in."""
+    body = [{"name": "x", "run": RUN, "fallback": "z"}, {"name": "z", "run": RUN}]
+    driver = Driver({"nodes": [{"name": "e", "forEach": {"items": [1], "nodes": body}}]}).create()
+    driver.fail("e[0]/x").end("e[0]/x/z")
+
+    view = graph_view(driver.graph, "flow", driver.state, settled_by(driver.events), ended_by(driver.events))
+
+    assert [("Succeeded", None)] * 2 == [(n.status, n.detail) for n in view.nodes if n.group == "e"]

@@ -65,8 +65,13 @@ def _nearest(name: str, known: tuple[str, ...]) -> str:
     if _folded(name) in folded:
         return folded[_folded(name)]
     begin_alike = [candidate for candidate in folded if len(name) > 2 and candidate.startswith(_folded(name))]
-    near = difflib.get_close_matches(_folded(name), list(folded), n=1)
+    near = difflib.get_close_matches(_folded(name), list(folded), n=1, cutoff=_likeness(name))
     return folded[(near or begin_alike or [""])[0]] if near or len(begin_alike) == 1 else ""
+
+
+def _likeness(name: str) -> float:
+    """How alike another name has to be: two letters in three say something of a short one, and nothing of `retention`."""
+    return 0.6 if len(name) < 6 else 0.7
 
 
 def _folded(name: str) -> str:

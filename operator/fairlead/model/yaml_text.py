@@ -2,8 +2,8 @@
 
 `yes`, `no`, `on`, `off` and dates are text; `0o17` is an integer; `.nan`, `.inf` and integers beyond int64
 are refused, because JSON and the API server have none. Only the tags of JSON's own types are known, so no
-text can make an object. Where kubectl, which reads YAML 1.1, would see another value (`on`, `010`) a warning
-says so.
+text can make an object. Where kubectl, which reads YAML 1.1, would see another value (`on`, `n`, `010`, `1_000`) a
+warning says so.
 """
 
 from __future__ import annotations
@@ -32,8 +32,13 @@ _BASED = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
 _KUBECTL_BOOLEAN = frozenset(
-    form for word in ("yes", "no", "on", "off") for form in (word, word.capitalize(), word.upper())
+    form for word in ("yes", "no", "on", "off", "y", "n") for form in (word, word.capitalize(), word.upper())
 )
+_KUBECTL_NUMBER = re.compile(
+    r"[-+]?(0x[0-9a-f]+|0b[01]+|0o?[0-7]+|[1-9][0-9]*)\Z|[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)(e[-+]?[0-9]+)?\Z",
+    re.IGNORECASE,
+)
+"""Once the underscores are gone: those that begin with a sign, a dot or a digit."""
 _KUBECTL_OCTAL = re.compile(r"[-+]?0[0-7]+\Z")
 _TAGS = {
     "tag:yaml.org,2002:null": type(None),
@@ -124,6 +129,7 @@ def _plain(text: str, at: int, builder: Builder) -> Any:
         if math.isfinite(number):
             return number
     elif not _NO_NUMBER.match(text):
+        _warn_kubectl(text, at, builder, "value")
         return text
     builder.say("NotJSON", f"{text} is no JSON number; expected a finite number, or text in quotes", at)
     return 0
@@ -165,6 +171,8 @@ def _bad_tag(event: Any, at: int, builder: Builder) -> None:
 def _warn_kubectl(text: str, at: int, builder: Builder, role: str) -> None:
     if text in _KUBECTL_BOOLEAN:
         _warn(text, "a boolean", at, builder, role)
+    elif text[0] in "+-.0123456789" and _KUBECTL_NUMBER.match(text.replace("_", "")):
+        _warn(text, "a number", at, builder, role)
 
 
 def _warn(text: str, other: str, at: int, builder: Builder, role: str) -> None:

@@ -40,12 +40,12 @@ class Allow:
         if not self.hosts:
             if port == default_port:
                 return None
-            return (
-                f"port {port} is not the usual one ({default_port}), and no host with it is in the allow-list"
-            )
+            return f"port {port} is not the usual one ({default_port}), and FAIRLEAD_HTTP_ALLOW_HOSTS names no host with it"
         if any(_fits(pattern, host, port, default_port) for pattern in self.hosts):
             return None
-        return f"{host}:{port} is not in the allow-list of this install ({', '.join(self.hosts)})"
+        return (
+            f"{host}:{port} is not among FAIRLEAD_HTTP_ALLOW_HOSTS of this install ({', '.join(self.hosts)})"
+        )
 
 
 def settings(allow: Mapping[str, Any] | None, env: Mapping[str, str]) -> Allow:

@@ -50,7 +50,7 @@ def error_of(source: str) -> ExpressionSyntaxError:
         ("now.getHours('/dev/stdin')", "TypeMismatch", 12, "a time zone written out"),
         ("now.getHours('../../etc/localtime')", "TypeMismatch", 12, "a time zone written out"),
         ("google.protobuf.Struct{}", "ExpressionInvalid", 0, "is a protobuf message"),
-        ("@enter(0, 0)", "ExpressionInvalid", 0, "token recognition error"),
+        ("@enter(0, 0)", "ExpressionInvalid", 0, "the character '@' is none of CEL's"),
     ],
 )
 def test_the_place_and_the_cause(source, reason, offset, message):
@@ -59,6 +59,32 @@ def test_the_place_and_the_cause(source, reason, offset, message):
 
     assert (error.reason, error.offset) == (reason, offset)
     assert message in error.message
+
+
+@pytest.mark.parametrize(
+    "source, message",
+    [
+        ("inputs.a == 1 and inputs.b == 2", "'and' is no operator of CEL; expected &&"),
+        ("inputs.a or inputs.b", "'or' is no operator of CEL; expected ||"),
+        ("inputs.a = 1", "'=' is no operator of CEL; expected =="),
+        ("inputs.a is null", "'is' is no operator of CEL; expected =="),
+        ("not (inputs.a)", "there is no function 'not'; CEL says !x"),
+        ("len(inputs.xs) > 1", "there is no function 'len'; CEL says size(x)"),
+        ("inputs.xs.length() > 1", "there is no function 'length'; CEL says size(x)"),
+        ("inputs.a == None", "there is no name 'None'; did you mean 'null'?"),
+        ("inputs.a == True", "there is no name 'True'; did you mean 'true'?"),
+        ("steps.build.outputs.a", "there is no name 'steps'; did you mean 'nodes'?"),
+        ("inputs.parameters.a + parameters.a", "there is no name 'parameters'; did you mean 'inputs'?"),
+        ("inputs.a | upper", "the character '|' is none of CEL's"),
+        ("1 2", "'2' does not fit here: expected the end of the expression"),
+    ],
+)
+def test_what_other_languages_say_is_put_into_cel(source, message):
+    """One sentence names the word or sign and how CEL says it; what the parser stumbles over behind it is not told."""
+    with pytest.raises(ExpressionSyntaxError) as caught:
+        compile_expression(source)
+
+    assert caught.value.message == message
 
 
 def test_line_and_column_are_those_of_the_text():

@@ -28,7 +28,7 @@ kind: Workflow
 metadata: {name: callee}
 spec:
   inputs: {type: object, required: [x], properties: {x: {type: integer}}, additionalProperties: false}
-  nodes: [{name: n, log: {message: x}}]
+  nodes: [{name: 'n', log: {message: x}}]
 """
 
 
@@ -43,7 +43,7 @@ CALLS = {
     "inputs that fit": "  - {name: a, workflow: {name: callee, inputs: {x: 1}}}\n",
     "inputs with expressions are known only when it runs": '  - {name: a, workflow: {name: callee, inputs: {x: "${inputs.y}"}}}\n',
     "inputs that are missing": "  - {name: a, workflow: {name: callee}}  # InputsInvalid: x is missing; expected a whole number under that name (by the schema of workflow callee)\n",
-    "inputs that do not fit": '  - {name: a, workflow: {name: callee, inputs: {x: "1", y: 2}}}'
+    "inputs that do not fit": "  - {name: a, workflow: {name: callee, inputs: {x: \"1\", 'y': 2}}}"
     "  # InputsInvalid: '1' stands here; expected a whole number # InputsInvalid: 'y' is not known here\n",
     "a name that is not in the file": "  - {name: a, workflow: {name: caller2}}"
     "  # warning UnknownWorkflow: there is no Workflow 'caller2' in this file; expected it there, or beside it\n",
@@ -78,7 +78,7 @@ def test_an_inline_cycle_through_others_is_found():
     """The caller runs a, a runs b, b runs caller, all inline."""
     text = (
         CALLER
-        + "  - {name: n, workflow: {name: a, inline: true}}  # InlineCycle: workflow caller runs itself inline without end: caller -> a -> b -> caller\n"
+        + "  - {name: 'n', workflow: {name: a, inline: true}}  # InlineCycle: workflow caller runs itself inline without end: caller -> a -> b -> caller\n"
     )
     calls = [
         other(name, nodes=[{"name": "n", "workflow": {"name": to, "inline": True}}])
@@ -89,7 +89,7 @@ def test_an_inline_cycle_through_others_is_found():
 
 def test_what_does_not_count_inline_is_a_warning():
     """Triggers, limits and retention of a workflow that runs inline are passed over, and told."""
-    text = CALLER + "  - {name: n, workflow: {name: a, inline: true}}\n"
+    text = CALLER + "  - {name: 'n', workflow: {name: a, inline: true}}\n"
     siblings = [other("a", retention={"failed": "1h"}, runOnChange=True)]
     (finding,) = validate_documents(text, siblings=siblings).findings
     assert finding.reason == "WithoutEffect"
@@ -108,7 +108,7 @@ RUNS = {
     "inputs that do not fit": "  workflow: {name: callee}\n  inputs:\n    x: one  # InputsInvalid: 'one' stands here; expected a whole number\n",
     "no inputs": "  workflow: {name: callee}  # InputsInvalid: x is missing\n",
     "an unknown workflow": "  workflow: {name: calle}  # warning UnknownWorkflow: there is no Workflow 'calle'\n",
-    "a definition": "  definition:\n    inputs: {required: [y]}\n    nodes:\n    - {name: a, after: [b], log: {message: x}}"
+    "a definition": "  definition:\n    inputs: {required: ['y']}\n    nodes:\n    - {name: a, after: [b], log: {message: x}}"
     "  # UnknownNode: there is no node 'b'\n  inputs: {x: 1}  # InputsInvalid: y is missing\n",
 }
 
@@ -139,7 +139,7 @@ def test_triggers():
         - {name: a, schedule: {cron: "*/5 * * * *"}}  # DuplicateName: two triggers are named 'a'
         - {name: b, schedule: {cron: "61 * * * *"}}  # BadCron: '61' is no minute; expected 0 to 59
         - {name: c, schedule: {cron: "@daily", timeZone: "+02:00"}}  # BadCron: has 1 fields; expected five # BadTimeZone: '+02:00' is no time zone
-        nodes: [{name: n, log: {message: x}}]
+        nodes: [{name: 'n', log: {message: x}}]
     """)
 
 

@@ -39,8 +39,8 @@ NAMES = {
               forEach:
                 items: "${line.parts}"
                 nodes: [{name: e, log: {message: "${line} ${item} ${index}"}}]
-                outputs: {n: "${item}"}
-            outputs: {n: "${line_index}"}
+                outputs: {'n': "${item}"}
+            outputs: {'n': "${line_index}"}
           store: {x: "${line}"}  # UnknownName: there is no name 'line'
         - {name: f, forEach: {items: "${item}", nodes: [{name: g, log: {message: x}}]}}  # NameOutOfPlace: item
     """,
@@ -70,7 +70,7 @@ NAMES = {
     "before the start": """
         variables: {a: "${inputs.x}", b: "${vars.a}", c: "${nodes.n}"}  # NameOutOfPlace: vars means nothing in the initial variables # NameOutOfPlace: nodes
         concurrency: {maxExecutions: 1, key: "${inputs.x + computed.y}"}  # NameOutOfPlace: computed means nothing in concurrency.key
-        nodes: [{name: n, log: {message: "${vars.a}"}}]
+        nodes: [{name: 'n', log: {message: "${vars.a}"}}]
     """,
     "computed is pure": """
         computed:
@@ -80,7 +80,7 @@ NAMES = {
           d: "item + pass.index"  # ImpureComputed: item # ImpureComputed: pass
           e: "outputs.x"  # ImpureComputed: outputs
           f: "${inputs.x}"  # ExpressionInvalid: computed is bare CEL
-        nodes: [{name: n, set: {v: 1}}]
+        nodes: [{name: 'n', set: {v: 1}}]
     """,
     "computed in a cycle": """
         computed:
@@ -89,11 +89,11 @@ NAMES = {
           c: "computed.a + 1"
           d: "computed.d"  # ComputedCycle: d -> d
           e: "computed.a"
-        nodes: [{name: n, set: {v: 1}}]
+        nodes: [{name: 'n', set: {v: 1}}]
     """,
     "notifications": """
         notifications: [{"on": [failed], secret: s, title: "${error.reason}", body: "${item}"}]  # NameOutOfPlace: item means nothing in a notification
-        nodes: [{name: n, set: {v: 1}}]
+        nodes: [{name: 'n', set: {v: 1}}]
     """,
     "what a request and an object know": """
         nodes:
@@ -134,11 +134,11 @@ NODES = {
           forEach:
             items: "${nodes.a.outputs.xs}"
             nodes:
-            - {name: p, run: {sh: ls}, with: {x: "${nodes.a.outputs.x}", y: "${nodes.z.outputs.x}"}}  # NotUpstream: nodes.z is read in node p, and it is not upstream of loop
+            - {name: p, run: {sh: ls}, with: {x: "${nodes.a.outputs.x}", 'y': "${nodes.z.outputs.x}"}}  # NotUpstream: nodes.z is read in node p, and it is not upstream of loop
             - {name: q, run: {sh: ls}, with: {x: "${nodes.p.outputs.x}"}}  # NotUpstream: not upstream of q
             - {name: r, run: {sh: ls}, with: {x: "${nodes.loop.status}"}}  # NotUpstream: it has not ended when what stands inside it is evaluated
             outputs: {o: "${nodes.p.outputs.x + nodes.q.outputs.x + nodes.a.outputs.x}"}
-        - {name: b, run: {sh: ls}, after: [loop], with: {x: "${nodes.p.outputs}", y: "${nodes.loop.outputs.items}"}}  # UnknownNode: it is inside loop, expected nodes.loop.outputs
+        - {name: b, run: {sh: ls}, after: [loop], with: {x: "${nodes.p.outputs}", 'y': "${nodes.loop.outputs.items}"}}  # UnknownNode: it is inside loop, expected nodes.loop.outputs
     """,
     "a while sees the pass before": """
         nodes:
@@ -162,7 +162,7 @@ NODES = {
         - {name: a, run: {sh: ls}}
         - {name: b, run: {sh: ls}, after: [a], fallback: f}
         - {name: c, run: {sh: ls}, after: [b], with: {x: "${nodes.f.outputs.x}"}}  # NotUpstream: it stands in for b, whose outputs are its own: read nodes.b
-        - {name: f, run: {sh: ls}, with: {x: "${nodes.a.outputs.x}", e: "${error.message}", y: "${nodes.c.status}"}}  # NotUpstream: not upstream of b
+        - {name: f, run: {sh: ls}, with: {x: "${nodes.a.outputs.x}", e: "${error.message}", 'y': "${nodes.c.status}"}}  # NotUpstream: not upstream of b
     """,
     "what is inside of a fallback sees what its node sees": """
         nodes:
@@ -175,20 +175,20 @@ NODES = {
             outputs: {e: "${error.reason}", c: "${nodes.c.status}"}  # NotUpstream: it is not upstream of b
             nodes:
             - {name: g, run: {sh: ls}, with: {x: "${nodes.a.outputs.x}", e: "${error.message}", b: "${nodes.b.attempts}"}}
-            - {name: h, run: {sh: ls}, after: [g], with: {y: "${nodes.c.status}"}}  # NotUpstream: not upstream of b
-            - {name: i, run: {sh: ls}, after: [g], with: {y: "${nodes.f.status}"}}  # NotUpstream: it stands in for b
+            - {name: h, run: {sh: ls}, after: [g], with: {'y': "${nodes.c.status}"}}  # NotUpstream: not upstream of b
+            - {name: i, run: {sh: ls}, after: [g], with: {'y': "${nodes.f.status}"}}  # NotUpstream: it stands in for b
     """,
     "error is known inside of a fallback alone": """
         nodes:
         - name: c
-          forEach: {items: [1], nodes: [{name: n, run: {sh: ls}, with: {e: "${error.reason}"}}]}  # NameOutOfPlace: error means nothing in node n
+          forEach: {items: [1], nodes: [{name: 'n', run: {sh: ls}, with: {e: "${error.reason}"}}]}  # NameOutOfPlace: error means nothing in node n
     """,
     "finally reads all": """
         nodes:
         - {name: a, run: {sh: ls}}
         - {name: b, run: {sh: ls}, with: {x: "${nodes.last.status}"}}  # NotUpstream: nodes.last is read in node b, and it runs in finally
         finally:
-        - {name: last, run: {sh: ls}, with: {x: "${nodes.a.status}", y: "${nodes.more.status}", p: "${execution.phase}"}}
+        - {name: last, run: {sh: ls}, with: {x: "${nodes.a.status}", 'y': "${nodes.more.status}", p: "${execution.phase}"}}
         - {name: more, run: {sh: ls}}
         outputs: {x: "${nodes.last.status}"}  # NotUpstream: nodes.last is read in the workflow's outputs, and it runs in finally
     """,

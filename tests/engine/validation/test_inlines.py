@@ -36,12 +36,12 @@ def found(text: str) -> list[tuple[str, str]]:
 
 LINES = {
     "inputs that fit": "  - {name: a, workflow: {name: act, inline: true, inputs: {x: 1}}}\n",
-    "inputs that the schema has defaults for": "  - {name: a, workflow: {name: act, inline: true, inputs: {x: 1, y: 2}}}\n",
+    "inputs that the schema has defaults for": "  - {name: a, workflow: {name: act, inline: true, inputs: {x: 1, 'y': 2}}}\n",
     "inputs that do not fit": "  - {name: a, workflow: {name: act, inline: true, inputs: {x: one}}}  # InputsInvalid: 'one' stands here; expected a whole number (by the schema of workflow act)\n",
     "inputs that are missing": "  - {name: a, workflow: {name: act, inline: true}}  # InputsInvalid: x is missing\n",
     "a name with a letter wrong": "  - {name: a, workflow: {name: akt, inline: true}}  # UnknownWorkflow: there is no Workflow 'akt'; did you mean act\n",
-    "a fallback of the name of a node in it": "  - {name: a, workflow: {name: act, inline: true, inputs: {x: 1}}, fallback: n}  # DuplicateName: would both be a/n; expected another name\n"
-    "  - {name: n, log: {message: x}}\n",
+    "a fallback of the name of a node in it": "  - {name: a, workflow: {name: act, inline: true, inputs: {x: 1}}, fallback: 'n'}  # DuplicateName: would both be a/n; expected another name\n"
+    "  - {name: 'n', log: {message: x}}\n",
     "wait false": "  - {name: a, workflow: {name: act, inline: true, wait: false, inputs: {x: 1}}}  # NotAllowedHere: an inline workflow cannot have wait: false\n",
     "with": "  - {name: a, with: {x: 1}, workflow: {name: act, inline: true, inputs: {x: 1}}}  # NotAllowedHere: expected workflow.inputs\n",
 }

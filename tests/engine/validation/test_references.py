@@ -20,13 +20,13 @@ CASES = {
         - {name: e, log: {message: "a ${inputs.x"}}  # ExpressionInvalid: '${' has no closing '}'
         - {name: f, log: {message: "$${inputs.x} is literal"}}
         - {name: g, if: "${inputs.x}"}  # ExpressionInvalid: a condition is bare CEL; expected the expression without ${ and }
-        - {name: h, set: {x: ["${inputs.a}", {y: "${lop.index}"}]}}  # UnknownName: there is no name 'lop'
+        - {name: h, set: {x: ["${inputs.a}", {'y': "${lop.index}"}]}}  # UnknownName: there is no name 'lop'
         - {name: i, if: "pass.index > 1 && loop.index > 1"}  # ExpressionInvalid: reserved
         - {name: j, log: {message: "${nodes.sign-off.status}"}}  # UnknownName: a dash in a name is an underscore here
         - {name: sign-off, log: {message: "${}"}}  # ExpressionInvalid: the expression is empty
     """,
     "a condition is true or false": """
-        inputs: {type: object, properties: {n: {type: integer}, s: {type: string}, b: {type: boolean}}}
+        inputs: {type: object, properties: {'n': {type: integer}, s: {type: string}, b: {type: boolean}}}
         nodes:
         - {name: a, if: "1"}  # TypeMismatch: a condition must be true or false
         - {name: b, if: "inputs.n"}  # TypeMismatch: a condition must be true or false
@@ -70,7 +70,7 @@ CASES = {
         - {name: a, log: {message: "${inputs.anything.goes}"}}
     """,
     "int and double": """
-        inputs: {type: object, properties: {n: {type: integer}, x: {type: number}}}
+        inputs: {type: object, properties: {'n': {type: integer}, x: {type: number}}}
         nodes:
         - {name: a, log: {message: "${inputs.n * 2.5}"}}  # TypeMismatch: write double(
         - {name: b, log: {message: "${inputs.x * 2.5}"}}

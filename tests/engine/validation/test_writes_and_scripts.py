@@ -16,7 +16,7 @@ CASES = {
             items: [1, 2]
             nodes:
             - {name: b, run: {sh: ls}, store: {x: "${outputs.x}"}}  # SharedWrite: the variable x is written from inside forEach a (maxParallel other than 1)
-            - {name: c, while: {condition: "vars.x", nodes: [{name: d, set: {y: 1}}]}}  # SharedWrite: the variable y
+            - {name: c, while: {condition: "vars.x", nodes: [{name: d, set: {'y': 1}}]}}  # SharedWrite: the variable y
         - {name: e, forEach: {items: [1], maxParallel: 1, nodes: [{name: f, set: {z: 1}}]}}
         - {name: g, while: {condition: "vars.z", nodes: [{name: h, set: {z: 2}}]}, after: [e]}
         - name: i
@@ -27,9 +27,9 @@ CASES = {
     """,
     "writers without order": """
         nodes:
-        - {name: a, set: {x: 1, y: 1}}
+        - {name: a, set: {x: 1, 'y': 1}}
         - {name: b, set: {x: 2}}  # warning UnorderedWriters: a and b both write the variable x and neither comes first
-        - {name: c, set: {x: 3, y: 3}, after: [a]}
+        - {name: c, set: {x: 3, 'y': 3}, after: [a]}
     """,
     "writers in order": """
         nodes:
@@ -53,8 +53,8 @@ CASES = {
         - {name: b, set: {x: 1}, after: [a.true]}
         - {name: z, run: {sh: ls}}
         - {name: c, set: {x: 2}, join: any, after: [a.false, z]}  # warning UnorderedWriters: b and c both write the variable x
-        - {name: d, set: {y: 1}, after: [a.true]}
-        - {name: e, set: {y: 2}, after: [a.ended]}  # warning UnorderedWriters: d and e both write the variable y
+        - {name: d, set: {'y': 1}, after: [a.true]}
+        - {name: e, set: {'y': 2}, after: [a.ended]}  # warning UnorderedWriters: d and e both write the variable y
     """,
     "a container writes what is inside it, a fallback for its node": """
         nodes:

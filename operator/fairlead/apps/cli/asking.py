@@ -6,12 +6,21 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fairlead.apps.cli.failures import Refused
+from fairlead.apps.cli.failures import Refused, tell
 from fairlead.apps.cli.values import gathered
 from fairlead.model.errors import InvalidInput
+from fairlead.model.findings import Finding
 
 if TYPE_CHECKING:
     from fairlead.apps.cli.sources import Source
+
+_OPEN = frozenset(
+    {
+        "additionalProperties", "unevaluatedProperties", "patternProperties", "propertyNames",
+        "allOf", "anyOf", "oneOf", "if", "dependentSchemas", "$ref", "$dynamicRef",
+    }
+)  # fmt: skip
+"""Words of a schema that speak of more names than `properties` has."""
 
 _LETTERS = "bcdfghjklmnpqrstvwxz"
 
@@ -19,7 +28,10 @@ Json = dict[str, Any]
 
 
 def checked_inputs(source: Source, pairs: list[str], file: Path | None, done: str) -> tuple[Json, Json]:
-    """The inputs as they were given, and as the schema makes them. Raises Refused; `done` is what was not done then."""
+    """The inputs as they were given, and as the schema makes them. Raises Refused; `done` is what was not done then.
+
+    A name that the schema does not speak of is allowed, as everywhere in JSON Schema, and most often a misspelt one: a warning.
+    """
     from fairlead.engine.validation import check_inputs
 
     brought = dict(source.asked.inputs) if source.asked is not None else {}
@@ -30,7 +42,25 @@ def checked_inputs(source: Source, pairs: list[str], file: Path | None, done: st
         raise Refused(wrong, f"the inputs have {len(wrong)} errors; nothing was {done}")
     if wrong:
         raise Refused((), f"{wrong[0].path}: {wrong[0].message}; nothing was {done}")
+    tell(_unknown(schema, given))
     return given, found
+
+
+def _unknown(schema: Json | None, given: Json) -> list[Finding]:
+    from fairlead.model.documents import path_text
+    from fairlead.model.wording import nearest_name
+
+    if schema is None or "properties" not in schema or not _OPEN.isdisjoint(schema):
+        return []
+    known = list(schema["properties"])
+    found = []
+    for name in given:
+        if name not in known:
+            near = nearest_name(name, known)
+            hint = f"did you mean {near}?" if near else f"it names {', '.join(known) or 'none'}"
+            message = f"the schema of the inputs has no property {name!r}; {hint}"
+            found.append(Finding("warning", "UnknownProperty", message, path_text(("inputs", name))))
+    return found
 
 
 def names_of(source: Source, name: str | None) -> list[str]:

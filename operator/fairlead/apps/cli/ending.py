@@ -23,8 +23,7 @@ def print_end(name: str, status: dict[str, Any]) -> None:
             out(f"  {line}")
 
 
-def hint_failed(name: str, option: str) -> None:
-    """What to do about a run that has failed."""
-    say(
-        f"`fairlead logs {name}{option}` shows what its nodes printed, `fairlead redrive {name}{option}` runs it again"
-    )
+def hint_failed(name: str, option: str, go_on: str = "") -> None:
+    """What to do about a run that has failed; `go_on` is what takes up a redrive, where nobody does by himself."""
+    again = f"fairlead redrive {name}{option}" + (f" && {go_on}" if go_on else "")
+    say(f"`fairlead logs {name}{option}` shows what its nodes printed, `{again}` runs the failed ones again")

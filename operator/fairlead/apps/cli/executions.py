@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fairlead.apps.cli.terminal import say
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from fairlead.engine.graph import Graph, NodeDef
 
 ATTENTION = 3.0
-"""Seconds for which nobody who watches is told that no operator has looked yet."""
+"""Seconds for which nobody who watches is told that no operator has looked yet, or that no process runs it."""
 
 
 def now() -> int:
@@ -68,7 +69,7 @@ def why_not_begun(status: Json) -> str:
 
 
 def node_of(home: Home, known: Known, node: str) -> NodeDef:
-    """A node of an execution, by name or instance id. Raises NotFound with the nearest name."""
+    """A node of an execution, by instance id or by its name in whatever body. Raises NotFound with the nearest name."""
     from fairlead.model.wording import nearest_name
 
     graph = home.graph(known)
@@ -77,29 +78,46 @@ def node_of(home: Home, known: Known, node: str) -> NodeDef:
     try:
         return graph.find(node)
     except KeyError:
-        names = [*graph.root.names.values(), *graph.finally_.names.values()]
+        bodies = (graph.root, graph.finally_, *graph.bodies.values())
+    names: dict[str, NodeDef] = {}
+    for body in bodies:
+        for name, found in (*body.nodes.items(), *body.fallbacks.items()):
+            names.setdefault(name, found)
+    if node in names:
+        return names[node]
     near = nearest_name(node, names)
-    hint = f"did you mean {near}?" if near else f"expected one of {', '.join(names[:12])}"
+    hint = f"did you mean {near}?" if near else f"expected one of {', '.join(list(names)[:12])}"
     raise NotFound(f"{known.name} has no node {node}; {hint}")
 
 
-class Waiting:
-    """Tells, whenever it changes, why an execution has not begun."""
+class Attention:
+    """Tells somebody who follows an execution, whenever it changes, why nothing comes: it has not begun, or nobody runs it."""
 
-    def __init__(self, home: Home, known: Known) -> None:
+    def __init__(self, home: Home, known: Known, tell: Callable[[str], None] = say) -> None:
         self._home = home
         self._known = known
+        self._tell = tell
         self._told = ""
-        self._seen_by = time.monotonic() + ATTENTION
+        self._seen_by = self._runs_by = time.monotonic() + ATTENTION
 
     def look(self, phase: str) -> None:
-        """Say on stderr what is new; a phase means that it has begun."""
-        if phase:
-            return
+        """Say what is new; a phase means that it has begun."""
+        why = self._why_it_rests() if phase else self._why_not_begun()
+        if why is not None and why != self._told:
+            self._told = why
+            if why:
+                self._tell(f"{self._known.name} {why}")
+
+    def _why_not_begun(self) -> str | None:
         published = self._home.load(self._known.name).published
         if is_unseen(published) and time.monotonic() < self._seen_by:
-            return
+            return None
         why = why_not_begun(published)
-        if why not in ("", self._told):
-            self._told = why
-            say(f"{self._known.name} has not begun{why}")
+        return f"has not begun{why}" if why else None
+
+    def _why_it_rests(self) -> str | None:
+        """Asked no more often than every few seconds: who takes over needs a moment as well."""
+        if time.monotonic() < self._runs_by:
+            return None
+        self._runs_by = time.monotonic() + ATTENTION
+        return self._home.why_it_rests(self._known)

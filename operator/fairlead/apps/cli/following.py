@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from fairlead.apps.cli.terminal import say
+
 if TYPE_CHECKING:
     from fairlead.apps.cli.homes import Home, Known
     from fairlead.model.events import Event
@@ -20,12 +22,17 @@ def batches(
     up_to: int | None = None,
     most: float | None = None,
     idle: Callable[[float], None] = time.sleep,
+    tell: Callable[[str], None] = say,
 ) -> Iterator[list[Event]]:
     """The events as they come; one batch, empty where nothing has come, for each look, `idle` between them.
 
-    It ends with the run (one that was redriven has not ended), or `most` seconds after it began.
+    Why nothing comes is told, where that is known. It ends with the run (one that was redriven has not ended), or `most` seconds
+    after it began.
     """
+    from fairlead.apps.cli.executions import Attention
+
     seen: object = _NEVER
+    attention = Attention(home, known, tell)
     phase, after, end = "", 0, None if most is None else time.monotonic() + most
     while True:
         version = home.version(known)
@@ -35,6 +42,8 @@ def batches(
             batch = home.events(known, after, up_to=up_to)
             phase = phase_after(phase, batch)
             after = batch[-1].seq if batch else after
+        if not batch:
+            attention.look(phase)
         yield batch
         if has_ended(phase) or (end is not None and time.monotonic() >= end):
             return

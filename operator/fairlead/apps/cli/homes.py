@@ -120,6 +120,12 @@ class Home(AbstractContextManager["Home"], Protocol):
     def more_facts(self, found: Execution) -> list[Fact]:
         """The same for one who wants to know more."""
 
+    def why_it_rests(self, known: Known) -> str:
+        """Why nobody is at work on one that has begun and not ended, as the rest of a sentence; empty if somebody may be."""
+
+    def go_on(self, known: Known) -> str:
+        """The command that takes up what is wished for, where nobody does by himself; else empty."""
+
     def children_by_phase(self, found: Execution) -> dict[str, int]:
         """How many executions its nodes have started, by phase."""
 

@@ -78,6 +78,8 @@ def get(name: Name, output: AsListing = None, *, where: Where) -> None:
             return
         status, now = executions.status_of(found), executions.now()
         facts = [("Name", name), ("Workflow", found.workflow or "-"), ("Phase", status["phase"])]
+        if found.state.cancel and found.state.cancel_reason:
+            facts.append(("Cancel reason", found.state.cancel_reason))
         facts += _family(home, found)
         facts += home.facts(found)
         if output is Listing.WIDE:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 Node = Annotated[
     str | None,
     typer.Argument(
-        metavar="NODE", help="A node's name, or the id of an instance. Default: all.", show_default=False
+        metavar="NODE",
+        help="A node's name, or the id of an instance where there are several. Default: all.",
+        show_default=False,
     ),
 ]
 Attempt = Annotated[
@@ -76,15 +78,17 @@ def logs(
         say(f"no node of {name} has run in a process yet")
 
 
-def _rows(events: list[Event], node: str | None, attempt: int | None) -> list[AttemptRow]:
-    """The attempts that are asked for. Raises InvalidInput for a name that means several instances."""
+def _rows(
+    events: list[Event], node: str | None, attempt: int | None, *, several: bool = False
+) -> list[AttemptRow]:
+    """The attempts that are asked for. Raises InvalidInput for a name that means `several` instances where one is wanted."""
     from fairlead.apps.views.attempts import attempts, chosen
     from fairlead.model.errors import InvalidInput
 
     rows = attempts(events)
     if node is not None:
         try:
-            rows = chosen(rows, node)
+            rows = chosen(rows, node, several=several)
         except ValueError as error:
             raise InvalidInput(str(error)) from None
     return [row for row in rows if attempt in (None, row.attempt)]
@@ -142,7 +146,10 @@ def _line(line: Line) -> dict[str, str]:
 
 
 def _follow(home: Home, known: Known, node: str | None, attempt: int | None) -> None:
-    """Print what comes until the run has ended; a line is printed once it is whole."""
+    """Print what comes until the run has ended; a line is printed once it is whole.
+
+    Who follows a name gets all its instances: the first is there before anybody knows of the others.
+    """
     from fairlead.apps.cli.following import batches
 
     events: list[Event] = []
@@ -150,7 +157,7 @@ def _follow(home: Home, known: Known, node: str | None, attempt: int | None) -> 
     finished: set[tuple[str, int, int]] = set()
     for batch in batches(home, known, up_to=0):
         events += batch
-        rows = [row for row in _rows(events, node, attempt) if _key(row) not in finished]
+        rows = [row for row in _rows(events, node, attempt, several=True) if _key(row) not in finished]
         for row, lines in zip(rows, home.printed(known, rows), strict=True):
             _print_new(row, lines, printed)
             if row.end:

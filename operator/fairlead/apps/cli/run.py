@@ -186,7 +186,7 @@ def _hint(name: str, phase: str, option: str, run_option: str, *, interrupted: b
     if interrupted:
         say(f"stopped; nothing is lost, `fairlead run --resume {name}{run_option}` goes on")
     elif phase == "Failed":
-        hint_failed(name, option)
+        hint_failed(name, option, f"fairlead run --resume {name}{run_option}")
     elif phase not in EXIT_CODES:
         release = f"`fairlead resume {name}{option}` and then " if phase == "Suspended" else ""
         say(f"not finished; {release}`fairlead run --resume {name}{run_option}` goes on")

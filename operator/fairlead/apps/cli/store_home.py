@@ -145,8 +145,18 @@ class StoreHome:
         if found.state.ended:
             return []
         owner = self.store.owner(found.known.uid)
-        go_on = f"fairlead run --resume {found.known.name}{run_option(self._path)}"
-        return [("Run by", f"process {owner}" if owner else f"no process: `{go_on}` goes on")]
+        nobody = f"no process: `{self.go_on(found.known)}` goes on"
+        return [("Run by", f"process {owner}" if owner else nobody)]
+
+    def why_it_rests(self, known: Known) -> str:
+        """No process runs it."""
+        if self.store.owner(known.uid) is not None:
+            return ""
+        return f"is run by no process now: `{self.go_on(known)}` goes on"
+
+    def go_on(self, known: Known) -> str:
+        """A process that resumes it."""
+        return f"fairlead run --resume {known.name}{run_option(self._path)}"
 
     def more_facts(self, found: Execution) -> list[Fact]:
         """Where its definition came from."""
@@ -237,8 +247,7 @@ class StoreHome:
         owner = self.store.owner(known.uid)
         if owner:
             return f"{what} asked for; process {owner} takes it up"
-        resume_it = f"`fairlead run --resume {known.name}{run_option(self._path)}`"
-        return f"{what} asked for; no process runs it now, {resume_it} takes it up"
+        return f"{what} asked for; no process runs it now, `{self.go_on(known)}` takes it up"
 
     def delete(self, known: Known) -> str:
         """Remove it, with the files of its nodes."""

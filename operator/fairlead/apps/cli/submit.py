@@ -131,14 +131,11 @@ def _stay(
     home: ClusterHome, known: Known, output: Document | None, most: float | None, *, watch: bool
 ) -> int:
     """Stay until it has ended, and say what it came to; the exit code."""
-    from fairlead.apps.cli.executions import Waiting
-    from fairlead.apps.cli.following import batches, phase_after
+    from fairlead.apps.cli.following import batches
     from fairlead.apps.cli.watch import show_end, shown_to_its_end
 
     if watch:
         return shown_to_its_end(home, known, most, output)
-    phase, waiting = "", Waiting(home, known)
-    for batch in batches(home, known, up_to=0, most=most):
-        phase = phase_after(phase, batch)
-        waiting.look(phase)
+    for _ in batches(home, known, up_to=0, most=most):
+        pass
     return show_end(home, known, output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +29,8 @@ _SKIPPED = frozenset({"node_modules", "__pycache__"})
 def validate(files: Files, output: AsDocument = None) -> int:
     """Say all that is wrong with manifests, all at once, without running anything.
 
-    A line is FILE:LINE: error|warning Reason: message (path). Errors stop a run, warnings do not. In folders only files that
+    A line is FILE:LINE: error|warning Reason: message (path). Errors stop a run, warnings do not, but for NotSupportedYet: what
+    it names is no mistake, and this release does not run it. In folders only files that
     hold manifests of Fairlead are looked at. Exit code 2 if there is an error.
 
     Examples:
@@ -69,10 +71,22 @@ def _files(file: Path) -> Iterator[Path]:
             yield path
 
 
-def _validated(path: Path) -> tuple[Finding, ...]:
+def _validated(path: Path) -> list[Finding]:
+    """What is wrong, and as warnings what is right and does not run yet, in the order of the text."""
     from fairlead.apps.cli.sources import read_text, validated
+    from fairlead.engine.validation import unsupported
+    from fairlead.model.manifests import Workflow, WorkflowExecution
 
-    return validated(read_text(path), path)[0].findings
+    report = validated(read_text(path), path)[0]
+    not_yet = [
+        replace(finding, severity="warning")
+        for manifest, source in zip(report.documents, report.sources, strict=True)
+        if isinstance(manifest, (Workflow, WorkflowExecution))
+        for finding in unsupported(manifest, source)
+    ]
+    if not not_yet:
+        return [*report.findings]
+    return sorted([*report.findings, *not_yet], key=lambda finding: (finding.line, finding.column))
 
 
 def _item(finding: Finding) -> dict[str, Any]:

@@ -78,19 +78,17 @@ def show_end(home: Home, known: Known, output: Document | None) -> int:
     else:
         print_end(known.name, status)
     if status["phase"] == "Failed":
-        hint_failed(known.name, home.option)
+        hint_failed(known.name, home.option, home.go_on(known))
     return EXIT_CODES.get(status["phase"], UNFINISHED)
 
 
 def _show(home: Home, known: Known, most: float | None, stream: TextIO) -> None:
-    from fairlead.apps.cli.executions import Waiting
     from fairlead.apps.cli.following import batches
     from fairlead.apps.cli.progress import PAUSE, progress_on
     from fairlead.engine.evolve import evolve
     from fairlead.model.state import State
 
     state, graph = State(), None
-    waiting = Waiting(home, known)
 
     def keep_fresh(seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -99,9 +97,8 @@ def _show(home: Home, known: Known, most: float | None, stream: TextIO) -> None:
             progress.refresh()
 
     with closing(progress_on(stream, home.tail)) as progress:
-        for batch in batches(home, known, most=most, idle=keep_fresh):
+        for batch in batches(home, known, most=most, idle=keep_fresh, tell=progress.tell):
             if not batch:
-                waiting.look(state.phase)
                 continue
             graph = graph or home.graph(known)
             assert graph is not None, "what has events has a definition"

@@ -104,6 +104,7 @@ def notices(_: Sequence[str]) -> str:
         for event, told in sorted(notes.TOLD.items(), key=lambda row: row[0].__name__)
     ]
     rows.append((f"`{notes.LOG_FROZEN}`", notes.WARNING, notes.FROZEN_MEANS))
+    rows.append(("why it cannot begin", notes.WARNING, notes.NOT_BEGUN_MEANS))
     return _table(("reason", "type", "meaning"), rows)
 
 

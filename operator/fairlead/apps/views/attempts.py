@@ -49,8 +49,8 @@ def attempts(events: Iterable[e.Event]) -> list[AttemptRow]:
     return rows
 
 
-def chosen(rows: Iterable[AttemptRow], name: str) -> list[AttemptRow]:
-    """The attempts of one node: by instance id, or by name if one instance is meant. Raises ValueError.
+def chosen(rows: Iterable[AttemptRow], name: str, *, several: bool = False) -> list[AttemptRow]:
+    """The attempts of one node: by instance id, or by name if one instance is meant, or also `several`. Raises ValueError.
 
     A name without a pass means all passes of a loop that a loopback closes.
     """
@@ -60,7 +60,7 @@ def chosen(rows: Iterable[AttemptRow], name: str) -> list[AttemptRow]:
         return exact
     found = [row for row in rows if key_of(row.node).rpartition("/")[2] == name]
     instances = list(dict.fromkeys(key_of(row.node) for row in found))
-    if len(instances) > 1:
+    if len(instances) > 1 and not several:
         shown = ", ".join(instances[:8]) + (", ..." if len(instances) > 8 else "")
         raise ValueError(f"{name} has {len(instances)} instances; expected one of {shown}")
     return found

@@ -58,6 +58,8 @@ def _time(node: NodeState, now: int) -> str:
 def _why(node: NodeState) -> str:
     if node.status == s.READY:
         return node.held
+    if node.status in (s.SCHEDULED, s.RUNNING) and node.held:
+        return f"{node.held}: {node.note}" if node.note else node.held
     if node.status == s.SKIPPED:
         return node.handled
     if node.status == s.STOPPING:

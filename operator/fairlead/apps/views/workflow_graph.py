@@ -5,11 +5,15 @@ Rules of this file
 - The first port of a node goes without saying, unless its kind has ports that need telling apart.
 - A fallback is drawn as a connection from the node that it stands in for.
 - With an execution, nodes have their status and connections what the log settled last; else neither has.
+- What is in a loop is drawn once for all items and passes: with the status that matters most of those of its instances, and
+  how many of them came to what.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import cast
 
 from fairlead.apps.views import words
@@ -18,7 +22,7 @@ from fairlead.apps.views.graphs.views import EdgeState, Status
 from fairlead.engine.graph import Body, Graph, NodeDef
 from fairlead.model import events as e
 from fairlead.model import state as s
-from fairlead.model.ids import FINALLY_SUFFIX, connection_id, connection_target, key_of, prefix_of
+from fairlead.model.ids import FINALLY_SUFFIX, connection_id, connection_target, key_of, place_of, prefix_of
 from fairlead.model.manifests import Connection
 from fairlead.model.state import NodeState, State
 
@@ -32,6 +36,13 @@ STATUS: dict[str, Status] = {
 """Statuses that a graph shows under another name; the others are shown as they are."""
 
 FINALLY_GROUP = "finally"
+_MATTERS: tuple[Status, ...] = (
+    "Running", "Retrying", "Waiting", "Ready", "Failed", "Cancelled", "Succeeded", "Skipped", "Pending",
+)  # fmt: skip
+"""Statuses of instances, the one that is shown for all of them first."""
+_COUNTED: dict[Status, str] = {"Succeeded": "done"}
+"""What so many instances are, where it is not their status in small letters."""
+
 NAMED_PORTS = frozenset({"if", "switch", "approval"})
 
 Settled = Mapping[str, EdgeState]
@@ -163,7 +174,31 @@ class _Drawing:
         """What became of a connection; a loopback that was never taken is dead once the run is over."""
         if self.state is None:
             return None
-        return self.settled.get(connection, "dead" if back and self.state.ended else "open")
+        known = self.settled.get(connection) or self._settled_in_loops.get(connection)
+        return known or ("dead" if back and self.state.ended else "open")
+
+    @cached_property
+    def _settled_in_loops(self) -> dict[str, EdgeState]:
+        """The connections of all items and passes, by their place: taken if one of them is."""
+        found: dict[str, EdgeState] = {}
+        for connection, settled in self.settled.items():
+            if "]/" in connection:
+                scope = prefix_of(connection.partition(">")[0])
+                place = place_of(scope) + connection.removeprefix(scope)
+                if found.get(place) != "taken":
+                    found[place] = settled
+        return found
+
+    @cached_property
+    def _in_loops(self) -> dict[str, Counter[Status]]:
+        """How many instances of all items and passes have which status, by their place."""
+        assert self.state is not None, "only an execution has instances"
+        latest = {key: status for key, status in self.ended.items() if "]/" in key}
+        latest |= {key: status_of(node) for key, node in self.state.nodes.items() if "]/" in key}
+        found: dict[str, Counter[Status]] = {}
+        for key, status in latest.items():
+            found.setdefault(place_of(key), Counter())[status] += 1
+        return found
 
     def _instance(self, key: str) -> str:
         return key if self.state is None else self.state.instance(key)
@@ -181,6 +216,11 @@ class _Drawing:
                 detail = ", ".join(filter(None, [f"#{iteration}", detail]))
             if key not in self.state.nodes:
                 status = self.ended.get(key, status)
+            counts = next(
+                (self._in_loops[place] for place in (name, *stand_ins) if place in self._in_loops), None
+            )
+            if counts is not None:
+                status, detail = min(counts, key=_MATTERS.index), _counted(counts)
         if node.spec.workflow is not None:
             detail = ", ".join(filter(None, (f"runs {node.spec.workflow.name}", detail)))
         self.nodes.append(GraphNode(name, node.name, node.kind, status, detail, group))
@@ -204,6 +244,14 @@ class _Drawing:
                 last = f"{name}.{FINALLY_GROUP}"
                 self.groups.append(GraphGroup(last, FINALLY_GROUP, name))
                 self.body(self.graph.bodies[f"{place}{FINALLY_SUFFIX}"], (), f"{last}/", last)
+
+
+def _counted(counts: Mapping[Status, int]) -> str | None:
+    """How many instances came to what; nothing of a single one."""
+    if sum(counts.values()) < 2:
+        return None
+    each = sorted(counts.items(), key=lambda item: _MATTERS.index(item[0]))
+    return ", ".join(f"{count} {_COUNTED.get(status, status.lower())}" for status, count in each)
 
 
 def detail_of(node: NodeState) -> str | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
+from fairlead.engine.expressions import foreign
 from fairlead.engine.expressions.errors import ExpressionSyntaxError, cut
 from fairlead.engine.expressions.limits import ITERATIONS
 from fairlead.engine.expressions.syntax import Type
@@ -38,7 +39,7 @@ _TYPES = {"int64": "int", "uint64": "uint", "null_type": "null", "*opaque*": "op
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that a misspelt one most likely means."""
-    found = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6 if len(name) < 6 else 0.7)
     return found[0] if found else None
 
 
@@ -67,6 +68,9 @@ def syntax_errors(
         if text.startswith(_AFTERMATH):
             continue
         offset = offset_at(source, int(line), int(column))
+        elsewhere = foreign.operator_of(text.removeprefix("Syntax error: "))
+        if elsewhere is not None:
+            return [*found, ExpressionSyntaxError(elsewhere, source, offset)]  # what follows are echoes
         error = _compile_error(source, offset, text.removesuffix(" [INVALID_ARGUMENT]"), roots, functions)
         if not any(error.offset == each.offset and error.reason == each.reason for each in found):
             found.append(error)
@@ -92,6 +96,7 @@ def _compile_error(
     text = re.sub(r"expecting \{.*\}", "expected a value", text.removeprefix("Syntax error: "))
     text = text.replace("mismatched input '<EOF>'", "the expression ends too early:").replace("  ", " ")
     text = re.sub(r"^(mismatched|extraneous) input ('[^']*')", r"\2 does not fit here:", text)
+    text = text.replace("expecting <EOF>", "expected the end of the expression")
     reserved = re.search(r"reserved identifier: (\w+)", text)
     if reserved:
         text = f"{reserved.group(1)!r} is a reserved word of CEL" + (
@@ -113,9 +118,11 @@ def _undeclared(
         message = f"{name!r} cannot be called like this; look at its arguments, and whether it is {name}(x) or x.{name}()"
         return ExpressionSyntaxError(message, source, offset, reason="TypeMismatch", name=name)
     if is_call:
-        suggestion = nearest(root, functions)
+        ours, suggestion = foreign.function_of(name), nearest(root, functions)
         hint = (
-            f"did you mean {suggestion!r}?"
+            f"CEL says {ours}"
+            if ours
+            else f"did you mean {suggestion!r}?"
             if suggestion
             else "expected one of CEL's, or of our list functions such as sum()"
         )
@@ -134,7 +141,7 @@ def _undeclared(
         return ExpressionSyntaxError(
             message, source, start, reason="UnknownName", name=root, suggestion=whole
         )
-    suggestion = nearest(root, roots)
+    suggestion = foreign.name_of(root) or nearest(root, roots)
     message = f"there is no name {root!r}; {did_you_mean(suggestion, roots)}"
     return ExpressionSyntaxError(
         message, source, start, reason="UnknownName", name=root, suggestion=suggestion

@@ -49,7 +49,7 @@ from fairlead.kube.home.starting import (
 from fairlead.kube.kinship import merged, parent_of, wanted_of
 from fairlead.kube.log.reading import ExecutionGone, LogMissing
 from fairlead.kube.names import Place
-from fairlead.kube.notices import log_frozen, notes_of
+from fairlead.kube.notices import log_frozen, not_begun, notes_of
 from fairlead.kube.pods.manifests import pod_name
 from fairlead.model import reasons, shown
 from fairlead.model.commands import ChildLost, Tick, Wish
@@ -199,7 +199,8 @@ async def tend(term: Term, run: Run) -> Execution | None:
             run.deleted = True
             continue
         except Waiting as waiting:
-            _show(term, run, waiting)
+            if _show(term, run, waiting) and not run.begun:
+                term.notices.notice(run.place, [not_begun(waiting.reason, waiting.message)])
         except LogDamaged as damage:
             term.runner.forget(run.place.uid)  # what it had asked for is asked for anew if the log is mended
             if _show(term, run, Waiting(_name_of(damage), str(damage), kind=shown.LOG)):

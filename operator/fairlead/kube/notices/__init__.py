@@ -5,7 +5,7 @@ desk      which note is written when: series, rates, limits, pure
 notices   writes them
 """
 
-from fairlead.kube.notices.notes import Note, log_frozen, notes_of
+from fairlead.kube.notices.notes import Note, log_frozen, not_begun, notes_of
 from fairlead.kube.notices.notices import Notices
 
-__all__ = ["Note", "Notices", "log_frozen", "notes_of"]
+__all__ = ["Note", "Notices", "log_frozen", "not_begun", "notes_of"]

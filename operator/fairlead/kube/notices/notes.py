@@ -1,7 +1,8 @@
 """Which events of a log are worth a note to people, and its words, pure.
 
 Rules of this file
-- The reason of a note is the type of the event, as `fairlead events` has it; that of a delivery that is held is why it is held.
+- The reason of a note is the type of the event, as `fairlead events` has it; that of a delivery that is held, and of an execution
+  that cannot begin, is why.
 - What goes its ordinary way is not told: nodes that start, succeed, are skipped or wait.
 - A note has at most 1 KiB, which is what Kubernetes takes.
 """
@@ -21,6 +22,7 @@ LONGEST = 1024
 """Bytes of a note."""
 LOG_FROZEN = "LogFrozen"
 FROZEN_MEANS = "the log was changed or deleted by somebody else: nothing is done for the execution any more"
+NOT_BEGUN_MEANS = "an execution cannot begin: its spec, its inputs or its Workflow are not as they must be"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,11 @@ def notes_of(events: Iterable[e.Event], state: State) -> list[Note]:
 def log_frozen(why: str) -> Note:
     """The log of an execution is missing or damaged: nothing happens to it any more."""
     return Note(LOG_FROZEN, WARNING, cut(why))
+
+
+def not_begun(reason: str, why: str) -> Note:
+    """An execution cannot begin as things are; the reason is that of its conditions."""
+    return Note(reason, WARNING, cut(f"the run has not begun: {why}"))
 
 
 def cut(text: str, most: int = LONGEST) -> str:

@@ -188,9 +188,17 @@ class ClusterHome:
         place = self._places.of(found.known.uid)
         return [("Namespace", place.namespace), ("Head of log", head_name(place))]
 
+    def why_it_rests(self, known: Known) -> str:
+        """Not known here: whether an operator is at work stands in its own Lease."""
+        return ""
+
+    def go_on(self, known: Known) -> str:
+        """The operator takes it up."""
+        return ""
+
     def children_by_phase(self, found: Execution) -> dict[str, int]:
-        """How many executions its nodes have started, by phase; the objects are asked only where there are some."""
-        if all(node.child is None for node in found.state.nodes.values()):
+        """How many executions its nodes have started, by phase; the objects are asked only where there may be some."""
+        if found.graph is None or not starts_executions(found.graph):
             return {}
         phases: dict[str, int] = {}
         for row in self.rows():
@@ -353,3 +361,10 @@ def _spec_patch(what: Wished, changes: Changes) -> Json:
         return {"cancel": ({"reason": reason} if reason else {}) | ({"force": True} if force else {})}
     limit = changes.get("suspend_timeout")
     return {"suspend": what == "suspend", "suspendTimeout": None if limit is None else format_duration(limit)}
+
+
+def starts_executions(graph: Graph) -> bool:
+    """Whether a node of it, in whatever body, starts executions; of bodies that have ended the state knows nothing any more."""
+    bodies = (graph.root, graph.finally_, *graph.bodies.values())
+    nodes = (node for body in bodies for node in (*body.nodes.values(), *body.fallbacks.values()))
+    return any(node.kind == "workflow" and not node.spec.inlined for node in nodes)

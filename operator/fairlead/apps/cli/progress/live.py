@@ -23,6 +23,7 @@ from rich.text import Text
 from fairlead.apps.cli.progress import PAUSE, Places, Tail
 from fairlead.apps.cli.progress.lines import line_of
 from fairlead.apps.cli.progress.plain import failed_output
+from fairlead.apps.cli.terminal import say
 from fairlead.apps.views import words
 from fairlead.apps.views.graphs.texts import clean
 from fairlead.engine import summary
@@ -71,7 +72,10 @@ class LiveProgress:
             self._ended += self._lines(event, state, place)
 
     def tell(self, text: str) -> None:
-        """A line above the picture."""
+        """A line above the picture; on stderr while there is none."""
+        if self._shown is None:
+            say(text)
+            return
         self._ended.append(Text(text, style="bold"))
         self._draw()
 
@@ -151,7 +155,10 @@ class LiveProgress:
         for key, due in state.waiting.items():
             node = state.node(key)
             if node.status == s.LOOKING_UP:
-                yield Text(f"○ {clean(key)} asks the cache", style="dim")
+                yield Text(f"○ {clean(place + key)} asks the cache", style="dim")
+                continue
+            if node.status == s.WAITING:
+                yield Text(f"○ {clean(place + key)} waits{_pause(state, key, now)}", style="dim")
                 continue
             lost = node.status == s.LOST
             what = "lost, delivered again" if lost else f"attempt {node.attempt} failed, the next"
@@ -186,6 +193,18 @@ def _cut(lines: Iterable[Text]) -> list[Text]:
     for line in (found := list(lines)):
         line.no_wrap, line.overflow = True, "ellipsis"
     return found
+
+
+def _pause(state: State, key: str, now: int) -> str:
+    """How long a wait lasts yet; one `for` a time stands still while the run is suspended."""
+    name = f"wait/{key}"
+    paused = state.paused_timers.due.get(name)
+    if paused is not None and state.suspended_at:
+        return ", and its time stands still until the run is resumed"
+    ends = [state.timers.due.get(name), state.timers.due.get(f"expiry/{key}")]
+    ends.append(None if paused is None else paused + state.suspended_total)
+    end = min((time for time in ends if time is not None), default=None)
+    return f" {words.duration(max(0, end - now))} more" if end is not None else ""
 
 
 def _left(state: State, key: str, due: int, now: int) -> str:
