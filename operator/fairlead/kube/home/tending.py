@@ -243,9 +243,8 @@ async def _looked_after(term: Term, run: Run) -> bool:
     assert run.execution is not None
     if names.IMPORTING in run.execution.metadata.annotations:
         return True  # its head may be found before whoever writes it has let it go: it is seen again when they have
-    place = run.execution.place
-    run.place = place
-    term.places.tell(uid, place)
+    run.place = run.execution.place
+    term.places.tell(uid, run.place)
     try:
         actor = await _at_work(term, run)
     except GivenUp:
