@@ -15,7 +15,7 @@ from tests.support.stores import created
 from fairlead.engine.evolve import evolve, fold
 from fairlead.model import events as e
 from fairlead.model import state as s
-from fairlead.model.errors import Bug, LogDamaged
+from fairlead.model.errors import Bug, LogDamaged, Unavailable
 from fairlead.runtime.journal import Journal
 
 BIG = [{"n": 9_007_199_254_740_993 + n, "text": "x" * 50} for n in range(200)]
@@ -102,6 +102,19 @@ def test_no_value_of_a_users_is_taken_for_a_reference(adapter, outputs):
     assert [created(), event] == asyncio.run(journal(adapter).read())
 
 
+def test_a_checkpoint_beyond_the_end_of_the_log_is_thrown_away(adapter):
+    """Somebody has put an older log in its place: what it says is where the run stands, and it goes on from there."""
+    events = written(adapter)
+    more = [*events, e.NodeCompleted(seq=len(events) + 1, node="z", path="0", port="done", outputs={})]
+    asyncio.run(journal(adapter).save(fold(more)))
+
+    state = asyncio.run(journal(adapter).load())
+
+    assert len(events) == state.seq
+    asyncio.run(journal(adapter).append(state.seq, more[-1:]))
+    assert len(more) == asyncio.run(journal(adapter).load()).seq
+
+
 @pytest.mark.parametrize("data", [None, b"", b'{"value":[1]}'], ids=["missing", "empty", "another value"])
 def test_a_blob_that_is_missing_or_altered_is_named(adapter, data):
     """The first event that refers to it, and the digest."""
@@ -149,6 +162,21 @@ def test_values_beyond_what_a_reader_asks_for_stay_references(adapter):
     ]
     with pytest.raises(Bug, match="event 3 is as it is stored, without its large values"):
         fold(found)
+
+
+def test_events_whose_values_cannot_be_kept_are_not_appended(adapter, monkeypatch):
+    """The value comes first: a log never refers to what is not there, wherever a process dies."""
+    written(adapter)
+
+    async def refused(*_):
+        raise Unavailable("no room")
+
+    monkeypatch.setattr(type(adapter.blobs), "keep", refused)
+    event = e.NodeCompleted(seq=NODES + 4, node="z", path="0", port="done", outputs={"x": "z" * 9_000})
+    with pytest.raises(Unavailable, match="no room"):
+        asyncio.run(journal(adapter).append(NODES + 3, [event]))
+
+    assert NODES + 3 == len(asyncio.run(journal(adapter).read()))
 
 
 def test_a_refused_append_leaves_nothing_that_matters(adapter):

@@ -141,6 +141,12 @@ def test_a_cancel_of_what_could_not_begin(served: Site, spec):
     served.ended(f"{name}-beside", "Succeeded")
     assert served.status(name) == status
     assert served.pods(name) == []
+    served.patch(name, {"cancel": None})  # latched: nobody can take it back but by a redrive
+    served.until(name, lambda status: status["observedGeneration"] == 3, "it was heard")
+    assert served.status(name) == {**status, "observedGeneration": 3}
+    assert "finalizers" not in served.object("wfe", name)["metadata"]
+    served.patch(name, {"redrive": 1})
+    served.until(name, lambda status: status["phase"] == "Succeeded", "it has run")
 
 
 def test_inputs_that_do_not_fit(served: Site):

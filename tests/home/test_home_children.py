@@ -99,3 +99,18 @@ def test_cancel_is_carried_down(served: Site):
     assert "enough" in served.ended("stopper-1", "Cancelled")["conditions"][0]["message"]
     served.ended(child, "Cancelled")
     until(lambda: not served.pods(child), "its pod is gone")
+
+
+def test_a_child_of_a_frozen_parent_can_be_deleted(served: Site):
+    """Its parent's log is gone, and nobody will ever take its end in: deleted, it goes all the same; so does the parent."""
+    served.workflow("brief", [pod_node("one", runs="3s")])
+    served.workflow("frozen", [_child("call", "brief")])
+    served.execution("frozen-1", "frozen")
+    child = _only_child(served, "frozen-1")
+    uid = served.object("wfe", "frozen-1")["metadata"]["uid"]
+    [head] = served.objects("configmaps", f"fairlead.dev/execution-uid={uid},fairlead.dev/log=head")
+    served.kubectl("delete", "configmap", head["metadata"]["name"])
+    served.until("frozen-1", lambda status: status["conditions"][0]["reason"] == "LogMissing", "it is frozen")
+    served.ended(child, "Succeeded")
+    served.kubectl("delete", "wfe", child, "--timeout=40s")
+    served.kubectl("delete", "wfe", "frozen-1", "--timeout=40s")

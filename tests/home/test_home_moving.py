@@ -47,7 +47,8 @@ def test_an_operator_goes_on_with_imported_runs(cluster, site, operator, tmp_pat
     site.patch("failed", {"redrive": 1})
 
     assert {"x": 1} == site.ended("held", "Succeeded")["outputs"]
-    assert {"sum": 3} == site.ended("failed", "Succeeded")["outputs"]
+    done = site.until("failed", lambda status: status["phase"] == "Succeeded", "it has succeeded")
+    assert {"sum": 3} == done["outputs"]
     events = site.log("failed")
     assert [1] == [one["seq"] for one in events if one["type"] == "ExecutionCreated"]
     assert 1 == sum(one["type"] == "NodeCompleted" and one["node"] == "one" for one in events)
@@ -68,6 +69,40 @@ def test_what_is_being_imported_is_left_alone(site, operator):
 
     site.kubectl("annotate", "wfe", "held", f"{names.IMPORTING}-")
     site.ended("held", "Succeeded")
+
+
+@LONG
+def test_what_an_import_has_left_half_way_is_left_alone(cluster, site, tmp_path):
+    """Its log is there already, and who imported it has died: an operator that comes up finds the head, and does not touch it."""
+    cli = Cli(tmp_path)
+    cli.env |= {"KUBECONFIG": str(cluster.kubeconfig)}
+    nodes = [{"name": "one", "set": {"x": 1}}]
+    cli.write(
+        "held.yaml",
+        manifest("WorkflowExecution", "held", {"workflow": {"name": "held"}, "suspend": True}),
+        manifest("Workflow", "held", {"nodes": nodes}),
+    )
+    assert 4 == cli("run", "held.yaml", "--no-wait", "--store", "s.db").returncode
+    cli.ok("export", "held", "--store", "s.db")
+    cli.ok("import", "held.fairlead.gz", "-n", site.namespace)
+    site.kubectl("annotate", "wfe", "held", f"{names.IMPORTING}=somebody")
+    site.patch("held", {"suspend": False})
+    uid = site.object("wfe", "held")["metadata"]["uid"]
+    before = site.objects("configmaps", f"{names.EXECUTION_UID}={uid},{names.LOG}=head")[0]
+    operator = Operator(cluster.kubeconfig, site.namespace, tmp_path / "operator.log")
+    operator.start()
+    try:
+        operator.until_leading()
+        site.workflow("flow", nodes)
+        site.execution("free", "flow")
+        site.ended("free", "Succeeded")
+
+        assert before == site.objects("configmaps", f"{names.EXECUTION_UID}={uid},{names.LOG}=head")[0]
+        assert [] == site.object("wfe", "held")["metadata"].get("finalizers", [])
+        site.kubectl("annotate", "wfe", "held", f"{names.IMPORTING}-")
+        site.ended("held", "Succeeded")
+    finally:
+        operator.stop()
 
 
 @LONG

@@ -119,7 +119,9 @@ def test_a_redrive_runs_what_failed_once_more(served: Site):
     until(lambda: not served.object("wfe", "again-1")["metadata"].get("finalizers"), "it is let go")
 
     served.patch("again-1", {"redrive": 1})
-    served.end_pod(served.pod("again-1", "bad", attempt=2), outputs={"n": 2})
+    second = served.pod("again-1", "bad", attempt=2)
+    assert not _is_free(served, "again-1"), "it has started something, and is held as it was before"
+    served.end_pod(second, outputs={"n": 2})
     assert served.ended("again-1", "Succeeded")["outputs"] == {"n": 2}
     log = served.log("again-1")
     assert [event["seq"] for event in log] == list(range(1, len(log) + 1))

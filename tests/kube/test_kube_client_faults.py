@@ -20,6 +20,7 @@ from fairlead.kube.client import (
     TooManyRequests,
     from_kubeconfig,
 )
+from fairlead.kube.fence import NotLeader
 from fairlead.model.errors import NotFound
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -103,6 +104,30 @@ async def get(client: Client) -> None:
 def test_a_server_that_had_enough_is_asked_again(tmp_path, work, method):
     """429 means that nothing was done: any request may be sent again, when the server says."""
     assert [method] * 3 == meet(tmp_path, [busy, busy, fine], work)
+
+
+def test_a_write_that_had_to_wait_is_fenced_when_it_is_sent(tmp_path):
+    """Sent again after a 429, or after a crowd had all connections: who leads no more by then sends nothing. Reading is free."""
+    leads = True
+
+    def fence():
+        if not leads:
+            raise NotLeader("no more")
+
+    async def lost(request):
+        nonlocal leads
+        leads = False
+        return await busy(request)
+
+    async def work(client):
+        client.before_write = fence
+        with pytest.raises(NotLeader):
+            await patch(client)
+        await get(client)
+        await client.request("POST", "/api/v1/x", body={}, params={"dryRun": "All"})
+        await client.replace(LEASES, "n", "a", {}, channel=Channel.LEASE)
+
+    assert ["PATCH", "GET", "POST", "PUT"] == meet(tmp_path, [lost, fine], work)
 
 
 def test_retry_after_is_obeyed(tmp_path):

@@ -156,3 +156,24 @@ def test_records_that_no_head_names_are_swept_when_they_are_old(home, monkeypatc
     home.run(new.claim(uid))
     assert [0, 1, 0] == [home.run(new.sweep(uid, when)) for when in (None, later, later)]
     assert [completed(1)] == home.run(new.read(uid))
+
+
+def test_a_sweep_that_comes_late_takes_nothing_that_is_named(home, monkeypatch):
+    """What one leader found to be nobody's is not what the next one names, although it holds the same events."""
+    monkeypatch.setattr(planning, "TAIL", 700)
+    uid, big = home.born(), {"x": "y" * 400}
+    home.run(home.raw_log.append(uid, 0, [completed(1, outputs=big)]))
+    home.client.fate = lambda method, _: Fault.CRASH_BEFORE if method == "PATCH" else Fault.NONE
+    with pytest.raises(Crash):
+        home.run(home.raw_log.append(uid, 1, [completed(2, outputs=big)]))
+    home.client.fate = lambda *_: Fault.NONE
+    listed = json.loads(home.run(home.client.get(CONFIG_MAPS, home.namespace)))["items"]
+    kinds = {one["metadata"]["name"]: one["metadata"].get("labels", {}).get(names.LOG) for one in listed}
+    [void] = [name for name, kind in kinds.items() if kind == "segment"]
+    later = home.another_log(Reign(2))
+    home.run(later.claim(uid))
+    home.run(later.append(uid, 1, [completed(2, outputs=big)]))
+
+    home.run(home.client.delete(CONFIG_MAPS, home.namespace, void))
+
+    assert [1, 2] == [event.seq for event in home.run(home.another_log(Reign(3)).read(uid))]

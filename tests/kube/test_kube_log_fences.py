@@ -11,7 +11,7 @@ from tests.support.stores import a_run, completed
 
 from fairlead.kube.client import CONFIG_MAPS, EXECUTIONS
 from fairlead.kube.fence import NotLeader
-from fairlead.kube.log import ExecutionGone, LogMissing, head_name
+from fairlead.kube.log import ExecutionGone, LogMissing, head_name, planning
 from fairlead.kube.names import Place
 from fairlead.model.errors import Conflict, LogDamaged, NotFound, Unavailable
 
@@ -95,6 +95,22 @@ def test_who_does_not_lead_sends_nothing(home, uid):
             append(home, where, after)
 
     assert before == home.client.writes
+
+
+def test_leadership_that_is_lost_while_a_segment_is_made_commits_nothing(home, uid, monkeypatch):
+    """The fence is asked once more before the head is written; the segment is nobody's."""
+    monkeypatch.setattr(planning, "TAIL", 1)
+    before = stored(home, uid)
+
+    async def lose(method, path):
+        home.client.between = None
+        home.reign.number = None
+
+    home.client.between = lose
+    with pytest.raises(NotLeader):
+        append(home, uid, 2)
+
+    assert before == stored(home, uid)
 
 
 # --------------------------------------------------------------------------------------------------- answers that never came

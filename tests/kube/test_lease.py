@@ -286,6 +286,23 @@ def test_work_that_was_told_it_does_not_lead_ends_the_reign(run):
     assert 2 == len(run(work))
 
 
+def test_an_epoch_that_a_head_shows_is_passed_at_once(run):
+    """A Lease that began anew counts from 1; who meets a head of before it loses one reign, and not one for each epoch."""
+
+    async def work(client, namespace):
+        first, epochs = leader(client, namespace, "a"), []
+
+        async def lead():
+            epochs.append(first.epoch())
+            if epochs[-1] <= 40:
+                raise NotLeader("a head has a later epoch", 40)
+
+        await asyncio.wait_for(first.run(lead), DEADLINE)
+        return epochs
+
+    assert [1, 41] == run(work)
+
+
 PROGRAM = """
 import asyncio, sys
 from fairlead.kube.client import Client, from_kubeconfig

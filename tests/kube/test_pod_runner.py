@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from tests.cluster.clusters import Cluster
 from tests.support.pod_scenes import Forgetful, Play, Scene, played_on
@@ -36,6 +37,7 @@ def test_a_delivery_is_a_pod_that_reports_and_is_let_go(play: Callable[[Play], N
         assert {} == report.outputs
 
         made.runner.settled(made.uid, lambda *_: True)
+        await made.runner.idle(made.uid)
         assert (names.RESULT_FINALIZER,) == (await made.pod(effect)).metadata.finalizers
         made.runner.settled(made.uid, lambda *_: False)
         await made.until(effect, lambda pod: not pod.metadata.finalizers)
@@ -80,6 +82,38 @@ def test_somebody_elses_pod_is_not_taken_for_ours(play: Callable[[Play], None]):
 
         assert isinstance(held, c.AttemptHeld)
         assert ("PodRefused", True) == (held.reason, "is not ours" in held.message)
+
+    play(scene)
+
+
+def test_a_result_counts_from_the_pod_that_was_recorded_alone(play: Callable[[Play], None]):
+    """A leader that slept has made another pod for the same delivery: its result is nobody's, and the recorded one is lost."""
+
+    async def scene(made: Scene) -> None:
+        effect = made.effect(played=True)
+        made.runner.start(made.uid, effect)
+        pod = await made.until(effect, lambda pod: pod.status.phase == "Succeeded")
+        async with made.another() as later:
+            later.take_up(made.uid, msgspec.structs.replace(effect, handle="the uid of another"), pod)
+            assert not later.seen(pod)
+            lost = await made.heard_end()
+
+        assert isinstance(lost, c.AttemptLost)
+
+    play(scene)
+
+
+def test_who_does_not_lead_lets_nothing_go(play: Callable[[Play], None]):
+    """The fence is asked before a pod is deleted, and before its finalizer goes."""
+
+    async def scene(made: Scene) -> None:
+        effect = made.effect()
+        made.runner.start(made.uid, effect)
+        pod = await made.pod(effect)
+        made.reign.number = None
+        await made.runner.end(pod)
+
+        assert await made.pod(effect) == pod
 
     play(scene)
 

@@ -99,6 +99,31 @@ def test_a_delivery_that_is_stopped_while_its_pod_is_being_made_has_not_ended(pl
     play(scene)
 
 
+def test_a_delivery_that_is_taken_up_to_be_stopped_is_looked_for(play: Callable[[Play], None]):
+    """Whoever asked for its pod before has not told, and no watch shows it yet: it has ended when its pod is gone."""
+
+    async def scene(made: Scene) -> None:
+        effect, never = made.effect(), made.effect(attempt=2)
+        made.runner.start(made.uid, effect)
+        pod = await made.pod(effect)
+        async with made.another() as later:
+            later.take_up(made.uid, effect, None)
+            later.stop(made.uid, StopAttempt(id=effect.id, node="a", attempt=1, delivery=1, grace=0))
+            later.take_up(made.uid, never, None)
+            later.stop(made.uid, StopAttempt(id=never.id, node="a", attempt=2, delivery=1, grace=0))
+            told = await made.heard_end()
+            assert isinstance(told, c.AttemptEnded)
+            assert told.attempt == 2
+            going = await made.until(effect, lambda pod: pod.metadata.deletion_timestamp is not None)
+            later.seen(going)
+            told = await made.heard_end()
+            assert isinstance(told, c.AttemptLost)
+            assert (told.attempt, going.metadata.uid) == (1, pod.metadata.uid)
+            assert await made.found(never) is None
+
+    play(scene)
+
+
 def test_a_creation_that_takes_long_is_shown(play: Callable[[Play], None], monkeypatch: pytest.MonkeyPatch):
     """The run says that the API server does not answer, and takes that back when it has."""
     monkeypatch.setattr("fairlead.kube.pods.runner.SLOW", 0.1)

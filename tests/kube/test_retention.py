@@ -175,6 +175,35 @@ def test_a_run_that_has_gone_on_is_judged_anew(home):
     assert 1 == swept(home, NOW + WEEK).logs
 
 
+@pytest.mark.parametrize("by_operator", [False, True], ids=["applied", "made by a node"])
+@pytest.mark.parametrize("meanwhile", [False, True], ids=["before the sweep", "while it looks"])
+def test_a_redrive_that_nobody_has_heard_yet_keeps_the_run(home, by_operator, meanwhile):
+    """A person wants it to go on at the moment in which its time is over: nothing of it is taken away."""
+    place = ended(home, "Failed", NOW - 2 * HOUR, failed="1h")
+    told(home, place, "Failed", NOW - 2 * HOUR, rule=policy(failed="1h"), by_operator=by_operator)
+    redriven = {"spec": {"redrive": 1}}
+
+    async def redrive(*_):
+        home.client.between = None
+        await home.client.patch(EXECUTIONS, place.namespace, place.name, redriven)
+
+    if meanwhile:
+        home.client.between = redrive  # before the first write of the sweep
+    else:
+        home.run(redrive())
+    before = left(home, CONFIG_MAPS, place)
+    result = swept(home)
+
+    assert (0, 0, before) == (result.executions, result.logs, left(home, CONFIG_MAPS, place))
+    there = execution(home, place)
+    assert there is not None
+    assert "retiredAt" not in there["status"]["log"]
+    heard = {"phase": "Failed", "observedGeneration": 2, "log": {"sequence": 3}}
+    home.run(home.statuses.publish(place.uid, heard))
+    result = swept(home)
+    assert 1 == result.executions + result.logs
+
+
 def test_a_log_stays_until_the_end_is_shown(home):
     """The status is all that will be left: one that still says Running is no tombstone."""
     place = ended(home, "Succeeded", NOW - 2 * HOUR, succeeded="1h", shown=False)

@@ -47,15 +47,22 @@ class Dice:
 
 
 class FaultyLog(MemoryLog):
-    """A log that sometimes refuses, and sometimes commits and says that it did not."""
+    """A log that sometimes refuses, sometimes commits and says that it did not, and sometimes commits later than it says."""
 
     def __init__(self, dice: Dice) -> None:
         super().__init__()
         self._dice = dice
+        self._late: dict[str, tuple[int, Sequence[Event]]] = {}
 
     async def append(self, uid: str, after: int, events: Sequence[Event]) -> None:
+        late = self._late.pop(uid, None)
+        if late is not None and late[0] == len(self.stored.get(uid, ())):
+            await super().append(uid, *late)
         if self._dice.one_in(9):
             raise Unavailable("refused before")
+        if self._dice.one_in(13):
+            self._late[uid] = after, events
+            raise Unavailable("still on its way, and given up")
         if self._dice.one_in(11):
             raise Conflict("lost the race")
         await super().append(uid, after, events)
@@ -153,7 +160,7 @@ class World:
         state = self.actor.state
         if not state.phase:
             self.actor.tell(birth_of(self.spec, self.inputs))
-        await self.actor.take_up_children()
+        await self.actor.ask_again()
         for key in state.active:
             node = state.node(key)
             identity = (state.instance(key), node.attempt, node.delivery)
@@ -171,10 +178,10 @@ class World:
                 )
 
     async def step(self) -> None:
-        """One step of the actor; a refused append kills it, as it would the process."""
+        """One step of the actor; a refused append kills it, as it would the process, and so does a birth that was another's."""
         try:
             await self.actor.step()
-        except Unavailable:
+        except (Conflict, Unavailable):
             await self.crash()
             return
         if self.dice.one_in(4):

@@ -22,7 +22,7 @@ from fairlead.engine.graph import compile_workflow
 from fairlead.model import commands as c
 from fairlead.model.children import MAX_DEPTH
 from fairlead.model.effects import StartAttempt, StartChild, StopAttempt
-from fairlead.model.errors import Unavailable
+from fairlead.model.errors import Conflict, Unavailable
 from fairlead.model.events import Error
 from fairlead.model.manifests import WorkflowSpec
 from fairlead.runtime.actor import Actor
@@ -159,7 +159,7 @@ class Family:
                 actor.tell(self.results[identity])
             else:
                 self.running[identity] = None
-        await actor.take_up_children()
+        await actor.ask_again()
         actor.tell(self.wish if uid == ROOT else self.registry.wishes[uid])
 
     async def step(self) -> None:
@@ -170,7 +170,7 @@ class Family:
             for uid, actor in list(self.actors.items()):
                 await actor.step()
                 self._leave(uid, actor)
-        except Unavailable:
+        except (Conflict, Unavailable):
             self.begin_anew()
             return
         if self.dice.one_in(6):

@@ -74,6 +74,11 @@ class Execution(msgspec.Struct, gc=False):
         """Whether our finalizer is on it."""
         return names.EXECUTION_FINALIZER in self.metadata.finalizers
 
+    def is_older_than(self, other: Execution) -> bool:
+        """Whether `other` shows the same object as it was later: the versions of one object only grow."""
+        mine, theirs = self.metadata.resource_version, other.metadata.resource_version
+        return mine.isdecimal() and theirs.isdecimal() and int(mine) < int(theirs)
+
     @property
     def at_rest(self) -> bool:
         """Whether there is nothing to look at: it has ended, we hold nothing of it, and its spec asks for nothing since.

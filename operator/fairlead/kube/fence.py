@@ -11,7 +11,11 @@ from fairlead.model.errors import Unavailable
 
 
 class NotLeader(Unavailable):
-    """We do not lead, or not any more: nothing may be written, decided or released."""
+    """We do not lead, or not any more: nothing may be written, decided or released. `epoch`: that of somebody later, if known."""
+
+    def __init__(self, message: str, epoch: int = 0) -> None:
+        super().__init__(message)
+        self.epoch = epoch
 
 
 class Fence(Protocol):

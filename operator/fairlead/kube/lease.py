@@ -1,7 +1,8 @@
 """Leadership by Lease (protocol.md 2, 3, 22): who may write for a set of shards, and in which epoch.
 
 Rules of this file
-- The epoch is `leaseTransitions`: raised at every change of holder, also by our own restart, and never lowered.
+- The epoch is `leaseTransitions`: raised at every change of holder, also by our own restart, and never lowered. One that a head
+  shows is passed with the next reign, whatever became of the Lease meanwhile.
 - Every write of the Lease is a PUT that carries the version which we read, on connections of its own.
 - We count from before a renewal is sent, by a clock that goes on while the machine sleeps; others count from when they saw it.
   We give up after `renew` seconds without a renewal, they take over after `duration`: between the two nobody leads.
@@ -99,6 +100,7 @@ class Leadership:
         self._lease: _Lease | None = None
         self._observed_at = 0.0
         self._epoch = 0
+        self._met = 0  # the highest epoch of somebody else that a head has shown
         self._held_until = -1.0
         self._writing = asyncio.Lock()
         self._doubted = asyncio.Event()
@@ -181,6 +183,7 @@ class Leadership:
             return False
         except NotLeader as lost:
             log.warning("was told that it does not lead", reason=str(lost))
+            self._met = max(self._met, lost.epoch)
             self._held_until = -1.0
             return False
         finally:
@@ -240,7 +243,7 @@ class Leadership:
         expired = clock() - self._observed_at > (lease.spec.lease_duration_seconds or self._times.duration)
         if holder and not mine and not expired:
             return False
-        epoch = max(lease.spec.lease_transitions or 0, self._epoch) + 1
+        epoch = max(lease.spec.lease_transitions or 0, self._epoch, self._met) + 1
         return await self._put(lambda: self._spec(epoch), seconds)
 
     async def _renew(self) -> None:
@@ -280,7 +283,7 @@ class Leadership:
         return lease
 
     async def _create(self, seconds: float) -> bool:
-        spec, begun = self._spec(self._epoch + 1), clock()
+        spec, begun = self._spec(max(self._epoch, self._met) + 1), clock()
         body = self._body({"name": self._name, "namespace": self._namespace}, spec)
         try:
             reply = await self._client.create(

@@ -179,7 +179,7 @@ class Hosting:
                 counted=False,  # whoever stops and resumes a run again and again has a healthy node
             )
             actor.tell(lost)
-        await actor.take_up_children()
+        await actor.ask_again()
         actor.tell(self._store.wish(record.uid))
         await actor.step()
 

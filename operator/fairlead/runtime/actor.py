@@ -4,7 +4,9 @@ Rules of this file
 - Everything that arrived while the last append was in flight is decided together and goes into one append (group commit).
 - Append first, then act: no effect is handed on before its events are committed.
 - After a Conflict the state is thrown away, folded again from the log, and the commands are decided again; commands say what was
-  observed, so that is harmless.
+  observed, so that is harmless. What stands in the log by then that nobody here knew of (an append of ours that was given up and
+  arrived all the same) is acted upon first, as after any append.
+- A log that somebody else has begun meanwhile is theirs: perhaps they have pinned another definition than we have at hand.
 - The status follows within a period, also when nothing else happens any more.
 - It reads its own writes: there is one state, and every decision is made on the fold of all that was appended.
 """
@@ -91,7 +93,7 @@ class Actor:
         return not self._mailbox
 
     async def load(self) -> None:
-        """Fold the log; what a crash left undone is taken up with the next command."""
+        """Fold the log; what a crash left undone is taken up with the next command, what was asked for is by `ask_again`."""
         await self.take_up(*await self._journal.take_up())
 
     async def take_up(self, state: State, events: list[Event]) -> None:
@@ -101,12 +103,15 @@ class Actor:
         for event in events:
             if isinstance(event, NodeCompleted) and (fill := fill_of(self.graph, state, event)) is not None:
                 await self._caching.fill(fill)  # perhaps once more: the first one stays
-        await self._look_up(unanswered_of(self.graph, state))
 
-    async def take_up_children(self) -> None:
-        """After `load`: ask for the children that the run waits for once more; they report themselves, or are lost."""
+    async def ask_again(self) -> None:
+        """After `load`, by whoever takes up a run: ask once more for the children that it waits for, and what it asked the cache.
+
+        Children report themselves, or are lost. They come first, as they do after an append.
+        """
         for effect in standing(self.graph, self.state):
             await self._act(effect)
+        await self._look_up(unanswered_of(self.graph, self.state))
 
     def show_again(self) -> None:
         """The status that is shown is not the one that was published: publish it with the next step, which is now."""
@@ -119,7 +124,10 @@ class Actor:
         self._arrived.set()
 
     async def run(self, until: Callable[[State], bool]) -> State:
-        """Work until `until` holds of the committed state. Raises Unavailable when the log refuses to write."""
+        """Work until `until` holds of the committed state.
+
+        Raises Unavailable when the log refuses to write, Conflict if somebody else has begun it.
+        """
         while not until(self.state):
             await self._wait()
             await self.step()
@@ -142,7 +150,16 @@ class Actor:
                 await self._decide(commands)
                 return
             except Conflict:
-                await self.load()
+                await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        """Take in what somebody else has written, or we ourselves by a request that came late. Raises Conflict for a birth."""
+        known = self._committed
+        await self.load()
+        if self.state.seq > known:
+            if not known:
+                raise Conflict(f"the log of {self.uid} was begun by somebody else meanwhile")
+            await self._do(await self._journal.read(known))
 
     async def _decide(self, commands: list[c.Command]) -> None:
         now = self._clock.now()
@@ -184,6 +201,10 @@ class Actor:
         self._committed = events[-1].seq
         if self._listener is not None:
             self._listener(events, self.state)
+        await self._do(events)
+
+    async def _do(self, events: list[Event]) -> None:
+        """What follows from committed events."""
         lookups: list[LookUp] = []
         for effect in effects_of(self.graph, self.state, events):
             if isinstance(effect, LookUp):

@@ -4,7 +4,8 @@ Rules of this file
 - A value whose JSON is larger than 4 KiB stands once, in a blob named by its digest; events and checkpoints refer to it. Nobody
   outside sees that: what is read back is whole, and each value is one object in memory however many events refer to it.
 - Blobs are kept before the events that refer to them are appended; what a refused append leaves behind is in nobody's way.
-- An event whose blob is missing or altered is damage to the log. A checkpoint whose blob is, is thrown away.
+- An event whose blob is missing or altered is damage to the log. A checkpoint whose blob is, is thrown away; so is one of an
+  event that the log does not have: the log decides how far a run has come.
 """
 
 from __future__ import annotations
@@ -80,7 +81,11 @@ class Journal:
             self._taker.taken()
 
     async def _folded(self, state: State, giver: Giver) -> tuple[State, list[Event]]:
-        events = await self._log.read(self.uid, state.seq)
+        events = await self._log.read(self.uid, max(0, state.seq - 1))
+        if state.seq:
+            if not events or events[0].seq != state.seq:
+                raise LogDamaged(f"the log of {self.uid} has no event {state.seq}", state.seq)
+            del events[0]
         await self._fill(events, giver, None)
         self._taker.stored(giver.values)
         try:

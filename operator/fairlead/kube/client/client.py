@@ -6,6 +6,8 @@ Rules of this file
   (whose Retry-After is obeyed) or 401 (the token is asked for anew, once). Reads are also sent again after a cut, a time-out,
   a 5xx.
 - Everything else that has no verdict is raised as Ambiguous, and the caller reads before it goes on.
+- Whoever leads has each of its writes fenced (`before_write`) in the moment in which it is sent: what waited for a connection,
+  or is sent again, may have waited longer than we lead. Dry runs write nothing, and the Lease has its own rules.
 - Every request has an end: `seconds` in all, retries included. One try may take ten of them; whoever gives a request more time
   than usual, because the server needs it, may spend all of it on one. Waiting for a free connection is no part of a try: a crowd
   of requests takes longer, and none of them is cut for it.
@@ -72,8 +74,9 @@ class Client:
     """Use it as an async context manager; it belongs to the event loop in which it was entered.
 
     `patience` is for how many seconds what failed is tried again at most, where that is safe. `when_fenced` is called each time
-    the fence in the API server denies a write that is no dry run: whoever leads should look at the Lease. `observer` is told of
-    every try, and of whatever else happens to those who work through this client.
+    the fence in the API server denies a write that is no dry run: whoever leads should look at the Lease. `before_write` is
+    called before each is sent, and raises NotLeader to prevent it. `observer` is told of every try, and of whatever else happens
+    to those who work through this client.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Client:
         self._free: dict[Channel, asyncio.Semaphore] = {}
         self._sockets: WeakSet[socket.socket] = WeakSet()
         self.when_fenced: Callable[[], None] = _nothing
+        self.before_write: Callable[[], object] = _nothing
         self.rights = Rights()
 
     async def __aenter__(self) -> Self:
@@ -252,12 +256,15 @@ class Client:
         url = self._url(path, params)
         one_try = TRY if seconds <= PATIENCE else seconds
         data = None if body is None else msgspec.json.encode(body)
+        fenced = method != "GET" and channel is Channel.ORDINARY and "dryRun" not in params
         tried, anew, end = 0, False, None
         while True:
             error: FairleadError
             try:
                 headers = await self._headers(accept, content if data is not None else None, anew=anew)
                 async with self._free[channel]:
+                    if fenced:
+                        self.before_write()
                     end = end or time.monotonic() + seconds
                     left = min(one_try, max(0.001, end - time.monotonic()))
                     code, got, reply = await self._once(channel, method, path, url, data, headers, left)

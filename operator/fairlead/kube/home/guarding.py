@@ -5,11 +5,14 @@ Rules of this file
 - A head in a version that is not ours, or a record that goes while the head names it, has the log read whole; what comes of it
   is the run's own business.
 - Our own write may be seen before its answer is: a doubt waits a moment before anybody acts on it.
+- What an append left behind that failed is seen here, too: records that no head names. They go when they are old.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,9 +20,11 @@ import structlog
 
 from fairlead.kube import names
 from fairlead.kube.client import CONFIG_MAPS, Client, Metadata
+from fairlead.kube.fence import NotLeader
 from fairlead.kube.lease import Leadership
 from fairlead.kube.log.forms import OPEN
-from fairlead.kube.log.log import ARCHIVE, SEGMENT
+from fairlead.kube.log.log import ARCHIVE, SEGMENT, VOID_AFTER
+from fairlead.kube.objects import born
 from fairlead.kube.watching import Change, Kind, Watch
 from fairlead.model.errors import FairleadError
 
@@ -78,6 +83,26 @@ class Guard:
             for task in doubts:
                 task.cancel()
             await asyncio.gather(*doubts, return_exceptions=True)
+
+    async def sweep(self) -> None:
+        """Have records of logs at work removed that no head names, and that are old. Raises NotLeader."""
+        limit = datetime.now(UTC) - VOID_AFTER
+        for uid in {part.metadata.labels.get(names.EXECUTION_UID, "") for part in self._void(limit)}:
+            try:
+                await self._term.log.sweep(uid)
+            except NotLeader:
+                raise
+            except FairleadError as error:
+                _log.warning("what no log names could not be removed", uid=uid, reason=str(error))
+
+    def _void(self, limit: datetime) -> Iterator[Part]:
+        """Records older than that which seem to be nobody's; the log itself looks before it removes one."""
+        for part in self._watch.all():
+            about = part.metadata
+            uid = about.labels.get(names.EXECUTION_UID, "")
+            is_record = about.labels.get(names.LOG) in (SEGMENT, ARCHIVE) and self._term.is_at_work(uid)
+            if is_record and born(about) < limit and not self._term.log.refers_to(uid, about.name):
+                yield part
 
     def _changed(self, change: Change[Part]) -> None:
         about, gone = change.view.metadata, change.kind is Kind.GONE

@@ -49,7 +49,7 @@ class KubernetesHome:
     ) -> None:
         self._client = client
         self._leadership = leadership
-        client.when_fenced = leadership.doubt
+        client.when_fenced, client.before_write = leadership.doubt, leadership.epoch
         client.rights.logged = True
         self.workflows = Workflows(client, leadership, self.workflow_changed)
         self._clock = clock

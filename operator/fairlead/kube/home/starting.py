@@ -3,12 +3,14 @@
 Rules of this file
 - Nothing is started before all of it is known to be right; what is wrong is a Waiting with reason and sentence, shown in status.
 - What somebody may still mend (a Workflow that is missing) is waited for; what can never fit is stalled, and said to be.
+- Whoever begins a run, or takes up one that goes on, holds it by our finalizer first.
 - Whoever begins it pins the definition before the event that names its digest is appended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -17,9 +19,11 @@ from fairlead.engine import expressions
 from fairlead.engine.conditions import FALSE, TRUE, UNKNOWN, condition, conditions
 from fairlead.engine.summary import cut
 from fairlead.engine.validation import check_inputs
-from fairlead.kube.client import EXECUTIONS, Right
+from fairlead.kube import executions as intake
+from fairlead.kube.client import EXECUTIONS, Client, Right
 from fairlead.kube.executions import Execution
 from fairlead.kube.kinship import parent_of, wanted_of
+from fairlead.kube.log.reading import ExecutionGone
 from fairlead.kube.workflows import Bundle, Unusable, Workflows
 from fairlead.model import commands as c
 from fairlead.model import reasons, shown
@@ -103,6 +107,32 @@ async def beginning_of(
     return Beginning(bundle, create)
 
 
+async def held_again(
+    client: Client, execution: Execution, state: s.State, wish: Callable[[], c.Wish]
+) -> None:
+    """Put our finalizer back on a run that goes on: it was redriven, imported, or released while nobody was there.
+
+    Raises ExecutionGone, Unavailable.
+    """
+    there: Execution | None = execution
+    if state.ended:
+        if not _is_redriven(state, wish):
+            return
+        there = await intake.fetched(
+            client, execution.place
+        )  # what was seen is perhaps from before it was let go
+    if there is None or await intake.hold(client, there) is None:
+        about = execution.metadata
+        raise ExecutionGone(f"{about.namespace}/{about.name} was deleted before it went on")
+
+
+def _is_redriven(state: s.State, wish: Callable[[], c.Wish]) -> bool:
+    """Whether a run that has ended is to go on; a spec that makes no sense any more changes nothing."""
+    with contextlib.suppress(Waiting):
+        return wish().redrive > state.redrive
+    return False
+
+
 def pending_status(execution: Execution, waiting: Waiting, now: int) -> dict[str, Any]:
     """The status of a run that has not begun."""
     return {
@@ -126,11 +156,22 @@ def given_up(execution: Execution, now: int) -> s.State | None:
         reason = wanted.stop_reason
     else:
         return None
+    return unbegun(execution, now, reason if isinstance(reason, str) else "")
+
+
+def is_given_up(execution: Execution) -> bool:
+    """Whether a run that has no log was shown as cancelled: that is latched, whatever its spec says by now, but for a redrive."""
+    redrive = execution.spec.get("redrive") or wanted_of(execution.metadata.annotations).redrive
+    return execution.status.phase == s.CANCELLED and execution.status.log is None and not redrive
+
+
+def unbegun(execution: Execution, now: int, reason: str = "") -> s.State:
+    """The end of a run that never began."""
     return s.State(
         name=execution.metadata.name,
         uid=execution.uid,
         phase=s.CANCELLED,
-        reason=reason if isinstance(reason, str) else "",
+        reason=reason,
         created_at=parse_time(execution.metadata.creation_timestamp),
         finished_at=now,
         parent=parent_of(execution.metadata),

@@ -26,6 +26,7 @@ import structlog
 from fairlead.engine.effects import outstanding
 from fairlead.engine.graph import Graph
 from fairlead.kube import executions as intake
+from fairlead.kube import names
 from fairlead.kube.client import Forbidden
 from fairlead.kube.executions import Execution
 from fairlead.kube.fence import NotLeader
@@ -37,9 +38,12 @@ from fairlead.kube.home.starting import (
     beginning_of,
     cancelled_status,
     given_up,
+    held_again,
+    is_given_up,
     pending_status,
     spec_of,
     trouble,
+    unbegun,
     waits_for,
 )
 from fairlead.kube.kinship import merged, parent_of, wanted_of
@@ -50,7 +54,7 @@ from fairlead.kube.pods.manifests import pod_name
 from fairlead.model import reasons, shown
 from fairlead.model.commands import ChildLost, Tick, Wish
 from fairlead.model.effects import StopAttempt
-from fairlead.model.errors import FairleadError, LogDamaged, NewerRelease, Unavailable
+from fairlead.model.errors import Conflict, FairleadError, LogDamaged, NewerRelease, Unavailable
 from fairlead.model.events import Event
 from fairlead.model.ids import key_of
 from fairlead.model.state import State
@@ -68,6 +72,10 @@ SHOWN_AGAIN = 1.0
 """Seconds between two looks whether a run whose last status is refused was deleted."""
 
 _log = structlog.get_logger(__name__)
+
+
+class GivenUp(Exception):
+    """A run that was cancelled before it began, and that nobody redrives."""
 
 
 class Run:
@@ -89,8 +97,11 @@ class Run:
         self._doubt: FairleadError | None = None
 
     def see(self, execution: Execution) -> None:
-        """The execution as it is now."""
-        before, self.execution = self.execution, execution
+        """The execution as it is now. Feed, list and live look may overtake each other: an older view changes nothing."""
+        before = self.execution
+        if before is not None and execution.is_older_than(before):
+            return
+        self.execution = execution
         self._was_shown = self._was_shown or (before is not None and bool(before.status.phase))
         self.deleted = self.deleted or execution.deleting
         if self.deleted or before is None or self.has_news(before):
@@ -194,7 +205,7 @@ async def tend(term: Term, run: Run) -> Execution | None:
             term.runner.forget(run.place.uid)  # what it had asked for is asked for anew if the log is mended
             if _show(term, run, Waiting(_name_of(damage), str(damage), kind=shown.LOG)):
                 term.notices.notice(run.place, [log_frozen(str(damage))])
-        except Unavailable as error:
+        except (Unavailable, Conflict) as error:  # Conflict: somebody else has begun its log
             pause = min(LATER, SOON * 2**run.tries) * uniform(0.5, 1.0)  # noqa: S311 - spreads load
             reason = reasons.FORBIDDEN if isinstance(error, Forbidden) else reasons.CLUSTER_UNAVAILABLE
             _show(term, run, Waiting(reason, str(error), stalled=False))
@@ -230,11 +241,15 @@ async def _looked_after(term: Term, run: Run) -> bool:
         _lose(term, run)
         return True
     assert run.execution is not None
-    place = run.execution.place
-    run.place = place
-    term.places.tell(uid, place)
+    if names.IMPORTING in run.execution.metadata.annotations:
+        return True  # its head may be found before whoever writes it has let it go: it is seen again when they have
+    run.place = run.execution.place
+    term.places.tell(uid, run.place)
     try:
         actor = await _at_work(term, run)
+    except GivenUp:
+        await _stays_given_up(term, run)
+        return True
     except Waiting:
         end = given_up(run.execution, term.clock.now())
         if run.begun or end is None:
@@ -253,7 +268,11 @@ async def _at_work(term: Term, run: Run) -> Actor:
         journal = Journal(uid, term.log, term.checkpoints, term.blobs)
         state, events = await journal.take_up()
         if state.seq:
+            assert run.execution is not None
+            await held_again(term.client, run.execution, state, run.wish)
             return await _taken_up(term, run, journal, state, events)
+        if run.execution is not None and is_given_up(run.execution):
+            raise GivenUp
         beginning = await _judged(term, run)
     # In a line of its own: of a crowd, whatever cannot begin says so before the last has begun.
     async with term.beginning:
@@ -319,6 +338,16 @@ async def _give_up(term: Term, run: Run, end: State) -> None:
     await term.ended(run, end)
 
 
+async def _stays_given_up(term: Term, run: Run) -> None:
+    """A cancel is latched (semantics 28): what it had ended before it began stays so, whatever becomes of the spec."""
+    assert run.execution is not None
+    with contextlib.suppress(Waiting):
+        run.hears(None, run.wish())
+    term.statuses.amend(run.place.uid, {"observedGeneration": run.execution.metadata.generation})
+    await _until_shown(term, run)
+    await term.ended(run, unbegun(run.execution, term.clock.now()))
+
+
 async def _taken_up(term: Term, run: Run, journal: Journal, state: State, events: list[Event]) -> Actor:
     """Ask again for all that was asked for, hear what has come of it, and what is wished for now."""
     run.begun = True
@@ -338,7 +367,7 @@ async def _taken_up(term: Term, run: Run, journal: Journal, state: State, events
     for pod in pods.values():
         if not term.runner.seen(pod):
             term.unwanted(uid, pod)
-    await actor.take_up_children()
+    await actor.ask_again()
     run.tell_wish()
     if run.execution is not None:
         stands = run.execution.status

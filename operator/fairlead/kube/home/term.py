@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
+import msgspec
 import structlog
 
 from fairlead.kube import executions as intake
@@ -211,7 +212,7 @@ class Term:
         """
         parent = state.parent
         if parent is not None and parent.wait:
-            await self._told(parent, end_of(parent, state))
+            await self._told(run, parent, end_of(parent, state))
         if policy is not None:
             await self.retention.ended(
                 run.place,
@@ -241,9 +242,12 @@ class Term:
         except Exception as error:  # noqa: BLE001 - one that makes no sense ends no term; the feed says the same, later
             _log.info("a child could not be read", execution=place.name, reason=str(error))
 
-    async def _told(self, parent: Parent, end: c.ChildEnded) -> None:
-        """Tell a parent of the end of its child until it has taken that in, or is at work no more (protocol.md 10)."""
-        while (run := self.runs.get(parent.uid)) is not None and not run.deleted:
+    async def _told(self, child: Run, parent: Parent, end: c.ChildEnded) -> None:
+        """Tell a parent of the end of its child until it has taken that in, or is at work no more (protocol.md 10).
+
+        A child that somebody deletes waits for nobody: its parent may be frozen, or not be there for long.
+        """
+        while not child.deleted and (run := self.runs.get(parent.uid)) is not None and not run.deleted:
             if run.actor is not None:
                 if key_of(parent.node) not in run.actor.state.children:
                     return
@@ -321,6 +325,7 @@ class Term:
             try:
                 more = (await self.retention.sweep(self.clock.now(), self._shards)).more
                 await sweep_caches(self.client, self.fence, self._namespace, self.clock.now())
+                await self.guard.sweep()
             except NotLeader:
                 raise
             except Exception as error:  # noqa: BLE001 - what may not be taken away today is in nobody's way
@@ -345,4 +350,12 @@ class Term:
             except Exception:  # noqa: BLE001 - one with which we cannot cope hides no other, and ends no term
                 _log.exception("an execution could not be taken in", execution=execution.metadata.name)
         for uid in known - there:
-            self.gone(uid)
+            if (run := self.runs.get(uid)) is not None and await self._is_gone(run.place):
+                self.gone(uid)
+
+    async def _is_gone(self, place: Place) -> bool:
+        """Whether an execution is not there any more. One that makes no sense is missing in a list, and is there."""
+        try:
+            return await intake.fetched(self.client, place) is None
+        except (msgspec.DecodeError, RecursionError):
+            return False

@@ -7,6 +7,8 @@ Rules of this file
 - No verdict (a cut, a time-out, an error of the server, a 409): the head is read. Our batch is there: committed. The log ends
   where it did, and no higher epoch stands there: sent again with the new version. Anything else: Conflict, the caller folds
   and decides again.
+- A record has the id of the batch in its name, besides its content: only the append that made it ever names it. What an append
+  left behind that failed is nobody's, and can be swept while others write.
 - The fence is asked immediately before every write; a head with a higher epoch than ours says that we do not lead any more.
 - A head is made once, by the first append of an execution that has never started; who finds it gone asks why, and makes no other.
 """
@@ -264,7 +266,7 @@ class KubernetesLog:
             batch = Tail(after + 1, batch_text(batch_id, epoch, self._fence.writer, before, forms))
             phase = planning.phase_after(stored.head.phase if stored else "", events)
             head = Head(uid, last, chain_of(batch.text), epoch, self._fence.writer, batch_id, phase)
-            index, gone, packed_away = await self._roll(uid, place, stored, batch, last, epoch)
+            index, gone, packed_away = await self._roll(uid, place, stored, batch, head)
             if await self._write(uid, place, writer, head, index, batch, gone):
                 await self._discard(place, packed_away)
                 return size
@@ -282,12 +284,13 @@ class KubernetesLog:
         if writer.stored is not None and writer.stored.head.epoch > epoch:
             theirs = writer.stored.head
             raise NotLeader(
-                f"the log of {uid} is written by {theirs.writer} in epoch {theirs.epoch}; ours is {epoch}"
+                f"the log of {uid} is written by {theirs.writer} in epoch {theirs.epoch}; ours is {epoch}",
+                theirs.epoch,
             )
         return epoch
 
     async def _roll(
-        self, uid: str, place: Place, stored: Stored | None, batch: Tail, last: int, epoch: int
+        self, uid: str, place: Place, stored: Stored | None, batch: Tail, head: Head
     ) -> tuple[list[Entry], list[Tail], list[Entry]]:
         """The index as it shall be, the batches that leave the tail, the entries that were packed into another."""
         index = list(stored.index) if stored else []
@@ -295,11 +298,11 @@ class KubernetesLog:
         if not gone:
             return index, [], []
         try:
-            packed_away = await self._pack(uid, place, index, epoch)
+            packed_away = await self._pack(uid, place, index, head)
             content = await packed(payload_of(one.text for one in gone))
-            until = last if gone[-1] is batch else batch.first - 1
-            identity = (str(gone[0].first), str(until), content.digest)
-            record = await self._records.put(place, SEGMENT, identity, content, epoch)
+            until = head.last_seq if gone[-1] is batch else batch.first - 1
+            identity = (str(gone[0].first), str(until), content.digest, head.batch_id)
+            record = await self._records.put(place, SEGMENT, identity, content, head.epoch)
         except NamespaceTerminating as ending:
             raise ExecutionGone(str(ending)) from ending
         except ValueError as squatted:  # parts.Damaged: a record of our name with another content
@@ -308,7 +311,7 @@ class KubernetesLog:
         index.append(planning.entry_of(record, gone[0].first, until, before, chain_of(gone[-1].text)))
         return index, gone, packed_away
 
-    async def _pack(self, uid: str, place: Place, index: list[Entry], epoch: int) -> list[Entry]:
+    async def _pack(self, uid: str, place: Place, index: list[Entry], head: Head) -> list[Entry]:
         """Replace a run of entries of the index by one; what was replaced."""
         run = planning.packable(index)
         if run is None:
@@ -323,8 +326,8 @@ class KubernetesLog:
                 f"a segment of the log of {uid} is missing: {missing}", old[0].first
             ) from missing
         content = await packed(payload_of(batches))
-        identity = (str(old[0].first), str(old[-1].last), content.digest)
-        record = await self._records.put(place, ARCHIVE, identity, content, epoch)
+        identity = (str(old[0].first), str(old[-1].last), content.digest, head.batch_id)
+        record = await self._records.put(place, ARCHIVE, identity, content, head.epoch)
         level = old[0].level + 1
         index[run] = [
             planning.entry_of(record, old[0].first, old[-1].last, old[0].before, old[-1].after, level)

@@ -24,6 +24,7 @@ class Delivery:
     stopping: bool = False
     queued: bool = False
     creating: bool = False  # a request for its pod is under way
+    taken_up: bool = False  # somebody before us may have asked for its pod
     told: Verdict | None = None
     untold_start: bool = False
     tries: int = 0

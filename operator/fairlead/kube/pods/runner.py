@@ -9,6 +9,7 @@ Rules of this file
   recorded, once one was (protocol 4).
 - A pod that vanished is asked for by name before anything is concluded (protocol 8).
 - A delivery that is stopped while its pod is being created has ended when that creation has an answer, and what came of it has.
+  One that was taken up from somebody has ended when the API server says that there is no pod.
 - The finalizer goes in the patch that marks the pod done, and only after the home has said that the end is in the log.
 - What cannot be created for a reason that may pass is tried again, with the reason shown, until the engine ends it.
 """
@@ -97,23 +98,13 @@ class PodRunner:
 
     def start(self, uid: str, effect: StartAttempt) -> None:
         """Run a delivery; one that is looked after already stays as it is."""
-        self.take_up(uid, effect, None)
+        if self._deliveries.named(pod_name(effect.id)) is None:
+            self._look_after(Delivery(uid, effect))
 
     def take_up(self, uid: str, effect: StartAttempt, pod: Pod | None) -> None:
         """`start`, of a delivery whose pod may be there already, as the watch shows it."""
-        delivery = Delivery(uid, effect)
-        known = self._deliveries.named(delivery.name)
-        if known is not None:
-            return
-        self._deliveries.add(delivery)
-        if pod is not None and self.seen(pod):
-            return
-        if effect.handle:
-            self._work_on(
-                delivery, self._look(delivery)
-            )  # it runs already, or it is gone; it is never created again
-        else:
-            self._lanes.push(delivery)
+        if self._deliveries.named(pod_name(effect.id)) is None:
+            self._look_after(Delivery(uid, effect, taken_up=True), pod)
 
     def stop(self, uid: str, effect: StopAttempt) -> None:
         """End a delivery. One whose pod was never asked for has ended at once."""
@@ -121,12 +112,15 @@ class PodRunner:
         if delivery is None or delivery.stopping:
             return
         delivery.stopping = True
-        if delivery.queued and delivery.tries == 0:
+        if delivery.queued and not delivery.tries and not delivery.taken_up:
             delivery.queued = False
             self._reports.tell(delivery, NEVER_MADE)
+        elif delivery.queued and not delivery.tries:
+            delivery.queued = False
+            self._work_on(delivery, self._delete(delivery))
         elif (
             not delivery.queued and not delivery.creating
-        ):  # whoever creates it sees that it is not wanted any more
+        ):  # else whoever creates it sees that it is not wanted any more
             self._work_on(delivery, self._delete(delivery))
 
     # --- what the watch shows ---
@@ -216,6 +210,16 @@ class PodRunner:
         return len(self._deliveries)
 
     # --- requests ---
+
+    def _look_after(self, delivery: Delivery, pod: Pod | None = None) -> None:
+        """From now on; its pod may be known."""
+        self._deliveries.add(delivery)
+        if pod is not None and self.seen(pod):
+            return
+        if delivery.pod_uid:  # it runs already, or is gone; it is never created again
+            self._work_on(delivery, self._look(delivery))
+        else:
+            self._lanes.push(delivery)
 
     def _creation(self, delivery: Delivery) -> Coroutine[Any, Any, None]:
         """What the lanes have done, begun in this moment."""

@@ -7,6 +7,8 @@ Rules of this file
 - The mark comes first: from then on whoever looks for the log is told that it is gone on purpose, never that it is damaged, and
   nobody starts the run anew. The head goes last: until then another sweep finds the rest.
 - Only a status that shows the end of the run is left behind; without it the log stays.
+- A spec that nobody has heard yet may redrive the run: until it was heard everything stays. What is taken away is taken away as
+  it was seen, by version.
 - The fence is asked before each write. Everything is deleted by uid, and only what belongs to the execution.
 """
 
@@ -44,6 +46,12 @@ class _Execution(msgspec.Struct, gc=False):
         log = self.status.get("log")
         return isinstance(log, dict) and bool(log.get("retiredAt"))
 
+    @property
+    def unheard(self) -> bool:
+        """Whether its spec was changed since somebody last looked at it."""
+        heard = self.status.get("observedGeneration")
+        return self.metadata.generation > (heard if isinstance(heard, int) else 1)
+
 
 _decoder = msgspec.json.Decoder(_Execution)
 
@@ -76,9 +84,14 @@ class Tombs:
             return True
         if note.parent is not None and await self._stands(place.namespace, note.parent):
             return True
+        if there.unheard and not there.retired:
+            raise Withheld(
+                f"the spec of {place.namespace}/{place.name} was changed and not heard yet: its log stays until it was"
+            )
         if note.ours:
             self.fence.epoch()
-            await self.client.delete(EXECUTIONS, place.namespace, place.name, uid=place.uid)
+            version = there.metadata.resource_version
+            await self.client.delete(EXECUTIONS, place.namespace, place.name, uid=place.uid, version=version)
             self.executions += 1
             return True
         await self._mark(place, there, stored.head.phase, now)
