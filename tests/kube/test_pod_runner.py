@@ -113,7 +113,9 @@ def test_who_does_not_lead_lets_nothing_go(play: Callable[[Play], None]):
         made.reign.number = None
         await made.runner.end(pod)
 
-        assert await made.pod(effect) == pod
+        left = (await made.pod(effect)).metadata
+        held = pod.metadata.uid, pod.metadata.finalizers, None
+        assert (left.uid, left.finalizers, left.deletion_timestamp) == held
 
     play(scene)
 
