@@ -23,7 +23,7 @@ from fairlead.apps.operator.hearing import Hearing
 from fairlead.kube import names
 from fairlead.kube.client import Client, from_kubeconfig
 from fairlead.kube.home import KubernetesHome
-from fairlead.kube.home.tending import Run
+from fairlead.kube.home.run import Run
 from fairlead.kube.lease import Leadership
 from fairlead.kube.names import Place
 from fairlead.kube.pods.deliveries import Delivery

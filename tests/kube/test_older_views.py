@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fairlead.kube.executions import Execution, execution_of
-from fairlead.kube.home.tending import Run
+from fairlead.kube.home.run import Run
 from fairlead.kube.kinship import wanted_text
 from fairlead.kube.names import WANTED
 from fairlead.model.commands import Wish

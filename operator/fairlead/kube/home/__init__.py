@@ -3,6 +3,7 @@
 home       watches, leadership, and a term for as long as this process leads
 term       one term of a leader: all that it has in hand
 tending    one execution in the care of a leader, from first sight until nothing is left to do for it
+run        what a leader knows of one execution
 starting   what it takes to begin a run, and what is shown while it cannot
 clearing   what is left of an execution that is deleted
 measuring  what commits mean to whoever measures, and a census of what is in hand

@@ -22,7 +22,7 @@ from fairlead.model.state import State
 from fairlead.model.times import SECOND
 
 if TYPE_CHECKING:
-    from fairlead.kube.home.tending import Run
+    from fairlead.kube.home.run import Run
 
 LIVE = (s.PENDING, s.RUNNING, s.SUSPENDED)
 """The phases of an execution that has not ended."""

@@ -29,10 +29,11 @@ from fairlead.kube.executions import Execution
 from fairlead.kube.fence import NotLeader
 from fairlead.kube.home.guarding import Guard
 from fairlead.kube.home.pods import PodIndex
+from fairlead.kube.home.run import Run
 from fairlead.kube.home.shelf import GraphShelf
 from fairlead.kube.home.showing import StatusQueue
 from fairlead.kube.home.starting import unpermitted
-from fairlead.kube.home.tending import Run, tend
+from fairlead.kube.home.tending import tend
 from fairlead.kube.lease import Leadership
 from fairlead.kube.log import KubernetesLog
 from fairlead.kube.log.finding import heads
