@@ -6,8 +6,8 @@ BIN     := $(VENV)/bin
 CACHE   := .cache
 PYTHONS  = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 N       ?= 1000
-# One worker more than there are processors: tests of a cluster wait as much as they compute.
-WORKERS ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
+# Two workers for each processor: tests of a cluster wait as much as they compute.
+WORKERS ?= $(shell expr `getconf _NPROCESSORS_ONLN` \* 2)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The programs of .venv come first for whatever a recipe starts, also for the nodes of the demo.

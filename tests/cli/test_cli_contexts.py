@@ -69,7 +69,7 @@ def test_hints_of_a_local_run_lead_to_the_store(cli):
 
     assert failed.returncode == 1
     assert (
-        "`fairlead logs r --local` shows what its nodes printed, `fairlead redrive r --local`"
+        "`fairlead logs r --local` shows what its nodes printed, `fairlead redrive r --local &&"
         in failed.stderr
     )
     assert "`fairlead run --resume r` takes it up" in cli.ok("redrive", "r", "--local")

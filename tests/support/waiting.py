@@ -1,4 +1,8 @@
-"""Waiting in tests: for a condition, with a deadline that says what was waited for."""
+"""Waiting in tests: for a condition, with a deadline that says what was waited for.
+
+Between two looks there is twice the time that a look takes: one that starts a process, such as kubectl, would else keep a
+processor busy for nothing, which the other tests want.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +14,37 @@ from typing import TypeVar
 
 T = TypeVar("T")
 DEADLINE = 60.0
-LOOK_AGAIN = 0.01
+LOOK_AGAIN, SELDOM = 0.01, 0.5
+"""Seconds between two looks, at least and at most."""
 
 
 def until(condition: Callable[[], T], what: str, deadline: float = DEADLINE) -> T:
     """The condition's value once it is true; fails with `what` when the deadline has passed."""
-    end = time.monotonic() + deadline
+    begun = time.monotonic()
+    end = begun + deadline
     while not (value := condition()):
         if time.monotonic() > end:
             raise AssertionError(f"after {deadline} s still not: {what}")
-        time.sleep(LOOK_AGAIN)
+        time.sleep(_pause(begun))
+        begun = time.monotonic()
     return value
+
+
+def _pause(begun: float) -> float:
+    return min(SELDOM, max(LOOK_AGAIN, 2 * (time.monotonic() - begun)))
 
 
 async def until_async(
     condition: Callable[[], Awaitable[T | None]], what: str, deadline: float = DEADLINE
 ) -> T:
     """As `until`, for a condition that asks a server; what is not there yet is None."""
-    end = time.monotonic() + deadline
+    begun = time.monotonic()
+    end = begun + deadline
     while (value := await condition()) is None:
         if time.monotonic() > end:
             raise AssertionError(f"after {deadline} s still not: {what}")
-        await asyncio.sleep(LOOK_AGAIN)
+        await asyncio.sleep(_pause(begun))
+        begun = time.monotonic()
     return value
 
 
