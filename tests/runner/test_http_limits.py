@@ -7,7 +7,7 @@ import socket
 import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from tests.runner.conftest import Start
@@ -32,13 +32,13 @@ def failure(url: str, **fields: object) -> tuple[str, str]:
 
 @contextmanager
 def saying(*parts: bytes, then_wait: bool = False) -> Iterator[int]:
-    """A server of raw bytes that answers one connection; the port."""
+    """A server of raw bytes that answers one connection, if one comes; the port."""
     done = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
             connection, _ = listener.accept()
-            with connection:
+            with connection, suppress(ConnectionError):  # who asked may be gone
                 connection.recv(65536)
                 for part in parts:
                     connection.sendall(part)
@@ -49,6 +49,7 @@ def saying(*parts: bytes, then_wait: bool = False) -> Iterator[int]:
         thread.start()
         yield listener.getsockname()[1]
         done.set()
+        socket.create_connection(listener.getsockname()).close()  # perhaps nobody came: it waits no longer
         thread.join(20)
 
 
