@@ -203,7 +203,15 @@ class Leadership:
                 if str(error) != said:
                     said = str(error)
                     log.warning("waits for the Lease", lease=f"{self._namespace}/{self._name}", reason=said)
-            await asyncio.sleep(self._times.retry * uniform(0.8, 1.2))  # noqa: S311 - spreads load
+            await asyncio.sleep(self._pause())
+
+    def _pause(self) -> float:
+        """Seconds until the Lease is tried again: not after the moment in which one that nobody renews is over."""
+        pause = self._times.retry * uniform(0.8, 1.2)  # noqa: S311 - spreads load
+        if self._lease is None:
+            return pause
+        left = self._observed_at + self._duration_of(self._lease) - clock()
+        return min(pause, left + uniform(0.01, 0.1)) if left > 0 else pause  # noqa: S311 - several may wait
 
     async def _yields(self) -> bool:
         """Whether the Lease that we have just taken was given back, since another leads here."""
@@ -240,11 +248,15 @@ class Leadership:
         mine = holder == self.writer or (
             self._exclusive and holder.rpartition(_SEPARATOR)[0] == self._identity
         )
-        expired = clock() - self._observed_at > (lease.spec.lease_duration_seconds or self._times.duration)
+        expired = clock() - self._observed_at > self._duration_of(lease)
         if holder and not mine and not expired:
             return False
         epoch = max(lease.spec.lease_transitions or 0, self._epoch, self._met) + 1
         return await self._put(lambda: self._spec(epoch), seconds)
+
+    def _duration_of(self, lease: _Lease) -> float:
+        """Seconds for which it holds without a renewal."""
+        return lease.spec.lease_duration_seconds or self._times.duration
 
     async def _renew(self) -> None:
         """Renew until it is too late, or until somebody else holds it."""
